@@ -1,0 +1,55 @@
+"""Examples in batches: the data and its order."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from neuralzoo.core.module import Array
+
+Batch = tuple[Array, ...]
+
+
+class Batches(Protocol):
+    """Data that comes in batches, epoch by epoch.
+
+    The order is a function of the generator alone, so that a run that was cut off can go on in mid-epoch.
+    """
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        ...
+
+    def epoch(self, rng: np.random.Generator, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of one epoch from number `start` on."""
+        ...
+
+
+class ArrayBatches:
+    """Arrays with one row for each example, cut into batches; the last one may be smaller.
+
+    Raises: ValueError when there are no examples, the arrays differ in length, or the size is not positive.
+    """
+
+    def __init__(self, arrays: Batch, size: int, *, shuffle: bool = False) -> None:
+        lengths = {len(array) for array in arrays}
+        if len(lengths) != 1 or lengths == {0}:
+            raise ValueError(
+                f"ArrayBatches got arrays of lengths {sorted(lengths)}; it needs one length of at least 1"
+            )
+        if size < 1:
+            raise ValueError(f"ArrayBatches got batch size {size}; it needs at least 1")
+        self.arrays = arrays
+        self.size = size
+        self.shuffle = shuffle
+        self.examples = lengths.pop()
+
+    def __len__(self) -> int:
+        return -(-self.examples // self.size)
+
+    def epoch(self, rng: np.random.Generator, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of one epoch from number `start` on, in a new order if shuffled."""
+        order = rng.permutation(self.examples) if self.shuffle else None
+        for first in range(start * self.size, self.examples, self.size):
+            rows = slice(first, first + self.size)
+            yield tuple(array[rows] if order is None else array[order[rows]] for array in self.arrays)

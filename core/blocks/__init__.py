@@ -1,0 +1,1 @@
+"""Ready-made parts that two or more architectures use."""

@@ -1,0 +1,131 @@
+"""Complete checkpoints: a run that is killed at any moment and resumed ends with the same bits.
+
+A checkpoint is one safetensors file. Its arrays are what the learner's `state` returns; its header holds, as
+JSON, the trainer's state and what the writer says it is `about`. One file can be replaced in one atomic
+step, two can not. Nothing is ever unpickled.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from neuralzoo.core.hooks import hookimpl
+from neuralzoo.core.module import State
+from neuralzoo.core.trainer import Trainer
+
+FORMAT = 1
+
+
+class CheckpointError(ValueError):
+    """A file can't be read or does not fit; the message names the file, what it holds and what is needed."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a file holds: arrays by name, and what was noted beside them."""
+
+    path: Path
+    arrays: State
+    notes: dict[str, Any]
+
+
+def write(path: Path, arrays: State, notes: Mapping[str, Any]) -> None:
+    """Write arrays and notes to a file that is either complete or not there."""
+    header = {"neuralzoo": json.dumps({"format": FORMAT, **notes})}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(save(arrays, metadata=header))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: Path) -> Saved:
+    """Read a file that `write` wrote.
+
+    Raises: CheckpointError when it is missing, truncated, not one of ours, or of another format.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not there; resuming needs a checkpoint file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or not a safetensors file ({error}); it needs to be complete"
+        ) from None
+    if "neuralzoo" not in metadata:
+        raise CheckpointError(
+            f"{path} is a safetensors file without neuralzoo's notes; it needs to be one written by neuralzoo"
+        )
+    notes = json.loads(metadata["neuralzoo"])
+    if notes.pop("format") != FORMAT:
+        raise CheckpointError(f"{path} has another format; this version reads format {FORMAT}")
+    return Saved(path, arrays, notes)
+
+
+def save_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> None:
+    """Write all that a run needs to go on; `about` says what it is of, e.g. {"architecture": "fnn"}."""
+    write(path, trainer.learner.state(), {"about": dict(about), "trainer": trainer.state()})
+
+
+def load_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> None:
+    """Put a trainer and its learner where they were when the checkpoint was written.
+
+    Raises: CheckpointError when the file is unreadable, about something else, or its arrays do not fit; nothing
+    is changed then.
+    """
+    saved = read(path)
+    if "trainer" not in saved.notes:
+        raise CheckpointError(f"{path} holds a model, not a run; resuming needs a checkpoint")
+    for key, needed in about.items():
+        if (got := saved.notes["about"].get(key)) != needed:
+            raise CheckpointError(f"{path} was written with {key} {got!r}; it needs {needed!r}")
+    before = trainer.learner.state()
+    try:
+        trainer.learner.load_state(saved.arrays)
+    except ValueError as error:
+        trainer.learner.load_state(before)
+        raise CheckpointError(f"{path} does not fit: {error}") from None
+    trainer.load_state(saved.notes["trainer"])
+
+
+class Checkpoints:
+    """A trainer hook that writes a checkpoint after every epoch, and within an epoch every so often."""
+
+    def __init__(
+        self, path: Path, about: Mapping[str, Any], *, every_s: float = 30.0, every_steps: int | None = None
+    ) -> None:
+        self.path = path
+        self.about = dict(about)
+        self.every_s = every_s
+        self.every_steps = every_steps
+        self._written = time.monotonic()
+
+    @hookimpl
+    def batch_ended(self, trainer: Trainer) -> None:
+        """Write when enough time or steps have gone by."""
+        due = time.monotonic() - self._written >= self.every_s
+        if due or (self.every_steps and trainer.step % self.every_steps == 0):
+            self._write(trainer)
+
+    @hookimpl(trylast=True)
+    def epoch_ended(self, trainer: Trainer) -> None:
+        """Write after the other hooks have seen the epoch."""
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        save_checkpoint(self.path, trainer, self.about)
+        self._written = time.monotonic()

@@ -1,0 +1,81 @@
+"""The hooks of a trainer: how progress bars, tracking, checkpoints and early stopping watch a run."""
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from neuralzoo.core.trainer import Trainer
+
+hookspec = pluggy.HookspecMarker("neuralzoo")
+hookimpl = pluggy.HookimplMarker("neuralzoo")
+
+
+class TrainerHooks:
+    """Every hook of a trainer; an object implements the ones it needs, marked with `@hookimpl`."""
+
+    @hookspec(firstresult=True)
+    def fit(self, trainer: "Trainer") -> bool | None:
+        """Run the whole training; observers wrap it (`@hookimpl(wrapper=True)`) to set up and tear down."""
+
+    @hookspec
+    def batch_ended(self, trainer: "Trainer", metrics: dict[str, float]) -> None:
+        """Take note of a batch that was learned from; `trainer.step` counts it."""
+
+    @hookspec
+    def epoch_ended(self, trainer: "Trainer", metrics: dict[str, float]) -> None:
+        """Take note of an epoch; metrics are named `train/...`, `val/...` and `time/...`."""
+
+    @hookspec
+    def tested(self, trainer: "Trainer", metrics: dict[str, float]) -> None:
+        """Take note of the one look at the test split, after training; metrics are named `test/...`."""
+
+    @hookspec(firstresult=True)
+    def should_stop(self, trainer: "Trainer") -> bool | None:
+        """Return True after an epoch to end the training early."""
+
+
+class EarlyStopping:
+    """Stops when a metric has not improved for `patience` epochs.
+
+    It reads the trainer's history only, so that a resumed run stops where the uninterrupted one does.
+    """
+
+    def __init__(self, metric: str = "val/loss", *, patience: int = 5, mode: str = "min") -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"EarlyStopping got mode={mode!r}; it needs 'min' or 'max'")
+        self.metric = metric
+        self.patience = patience
+        self.sign = 1.0 if mode == "min" else -1.0
+
+    @hookimpl
+    def should_stop(self, trainer: "Trainer") -> bool | None:
+        """Return True when the best value is more than `patience` epochs old."""
+        values = [self.sign * self._value(epoch) for epoch in trainer.history]
+        return len(values) - 1 - values.index(min(values)) >= self.patience or None
+
+    def _value(self, metrics: dict[str, float]) -> float:
+        if self.metric not in metrics:
+            raise ValueError(
+                f"EarlyStopping got no metric {self.metric!r}; the epoch has {', '.join(metrics)}"
+            )
+        return metrics[self.metric]
+
+
+def hook_caller(observers: tuple[Any, ...]) -> Any:
+    """Return the object whose methods call the hooks of all observers.
+
+    Raises: ValueError when an observer marks a method that is no hook of a trainer.
+    """
+    manager = pluggy.PluginManager("neuralzoo")
+    manager.add_hookspecs(TrainerHooks)
+    for observer in observers:
+        manager.register(observer)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        known = ", ".join(name for name in vars(TrainerHooks) if not name.startswith("_"))
+        raise ValueError(
+            f"{error.plugin!r} has a hook that a Trainer does not call: {error}; it calls {known}"
+        ) from None
+    return manager.hook

@@ -1,0 +1,155 @@
+"""Parameters, and the modules that own, name, pack and save them."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+State = dict[str, Array]
+
+
+class Parameter:
+    """An array that belongs to a module and is saved with it.
+
+    `value` is changed in place only: an optimizer works on one vector of which it is a view.
+    A parameter that is not `trainable` (a running mean, a frozen weight) is saved but gets no gradient.
+    """
+
+    __slots__ = ("trainable", "value")
+
+    def __init__(self, value: Array, *, trainable: bool = True) -> None:
+        self.value = value
+        self.trainable = trainable
+
+    def __repr__(self) -> str:
+        return f"Parameter{self.value.shape}"
+
+
+class Module:
+    """Something that owns parameters, directly or through the modules it is made of.
+
+    Parameters and modules are found in the attributes (and in lists, tuples and dicts there), in the order in
+    which they were set, and named by their path: `layers.0.weight`. One that is reached twice keeps its first name.
+    """
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """Yield this module and those below it with their dotted names, parents first."""
+        yield prefix, self
+        for name, child in _members(vars(self), prefix, Module):
+            yield from child.named_modules(name)
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Return every parameter once, by its dotted name."""
+        found: dict[str, Parameter] = {}
+        seen: set[Parameter] = set()
+        for path, module in self.named_modules():
+            for name, parameter in _members(vars(module), path, Parameter):
+                if parameter not in seen:
+                    seen.add(parameter)
+                    found[name] = parameter
+        return found
+
+    def trainable(self) -> dict[str, Parameter]:
+        """Return the parameters that training changes, by their dotted names."""
+        return {name: p for name, p in self.named_parameters().items() if p.trainable}
+
+    @property
+    def size(self) -> int:
+        """How many numbers training can change."""
+        return sum(p.value.size for p in self.trainable().values())
+
+    def pack(self) -> Array:
+        """Lay all trainable parameters out in one vector, of which they become views, and return it.
+
+        Raises: ValueError when the parameters have different dtypes.
+        """
+        parameters = list(self.trainable().values())
+        if (vector := _vector_under(parameters)) is not None:
+            return vector
+        dtypes = {p.value.dtype for p in parameters}
+        if len(dtypes) > 1:
+            names = ", ".join(sorted(map(str, dtypes)))
+            raise ValueError(f"{type(self).__name__} has parameters of {names}; packing needs one dtype")
+        vector = np.empty(sum(p.value.size for p in parameters), dtypes.pop() if dtypes else np.float32)
+        start = 0
+        for parameter in parameters:
+            view = vector[start : start + parameter.value.size].reshape(parameter.value.shape)
+            view[...] = parameter.value
+            parameter.value = view
+            start += view.size
+        return vector
+
+    def state(self) -> State:
+        """Return a copy of every parameter by its dotted name."""
+        return {name: p.value.copy() for name, p in self.named_parameters().items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """Set every parameter from `state`; nothing is changed unless all of it fits.
+
+        Raises: ValueError when a name is missing or unknown, or a shape differs.
+        """
+        load_arrays(
+            type(self).__name__, {name: p.value for name, p in self.named_parameters().items()}, state
+        )
+
+    def astype(self, dtype: npt.DTypeLike) -> Self:
+        """Convert every parameter to `dtype`, in this module, and return it."""
+        for parameter in self.named_parameters().values():
+            parameter.value = parameter.value.astype(dtype)
+        return self
+
+    def copy(self) -> Self:
+        """Return an independent copy."""
+        return copy.deepcopy(self)
+
+
+def load_arrays(owner: str, current: Mapping[str, Array], new: Mapping[str, Array]) -> None:
+    """Write `new` into the arrays of `current` that have the same names, all or nothing.
+
+    Raises: ValueError when a name is missing or unknown, or a shape differs.
+    """
+    if missing := sorted(current.keys() - new.keys()):
+        raise ValueError(
+            f"{owner} got no value for {_some(missing)}; it needs all of its {len(current)} arrays"
+        )
+    if unknown := sorted(new.keys() - current.keys()):
+        raise ValueError(
+            f"{owner} got {_some(unknown)}, which it does not have; it has {_some(sorted(current))}"
+        )
+    for name, array in current.items():
+        if new[name].shape != array.shape:
+            raise ValueError(f"{owner} got {name} of shape {new[name].shape}; it needs {array.shape}")
+    for name, array in current.items():
+        array[...] = new[name]
+
+
+def _members(value: Any, path: str, kind: type) -> Iterator[tuple[str, Any]]:
+    """Yield the instances of `kind` in nested dicts, lists and tuples, but not inside other modules."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        name = f"{path}.{key}" if path else str(key)
+        if isinstance(item, kind):
+            yield name, item
+        elif isinstance(item, dict | list | tuple):
+            yield from _members(item, name, kind)
+
+
+def _vector_under(parameters: list[Parameter]) -> Array | None:
+    """Return the vector of which the parameters are consecutive views, if they are."""
+    base = parameters[0].value.base if parameters else None
+    if not isinstance(base, np.ndarray) or base.ndim != 1 or base.dtype != parameters[0].value.dtype:
+        return None
+    address, end = base.ctypes.data, base.ctypes.data + base.nbytes
+    for parameter in parameters:
+        value = parameter.value
+        if value.base is not base or value.ctypes.data != address or not value.flags.c_contiguous:
+            return None
+        address += value.nbytes
+    return base if address == end else None
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,112 @@
+"""The trainer: feeds batches to a learner, counts, and tells the hooks."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from neuralzoo.core.batches import Batches
+from neuralzoo.core.hooks import hook_caller, hookimpl
+from neuralzoo.core.layer import Context
+from neuralzoo.core.learner import Learner, Mean, Metrics
+
+
+class Trainer:
+    """Runs a learner over data for a number of epochs.
+
+    All of its state is in `state()`: with the learner's it makes a checkpoint complete, and a run that was cut
+    off at any batch goes on as if nothing had happened. The data order of an epoch depends on the seed and
+    the epoch alone. `history` has the metrics of each finished epoch.
+
+    Raises: ValueError when a hook object implements a hook that does not exist.
+    """
+
+    def __init__(self, learner: Learner, *, epochs: int, seed: int = 0, hooks: Sequence[Any] = ()) -> None:
+        self.learner = learner
+        self.epochs = epochs
+        self.seed = seed
+        self.rng = np.random.default_rng([seed, 1])
+        self.epoch = 0  # finished epochs
+        self.batch = 0  # batches learned from in this epoch
+        self.step = 0  # batches learned from in all
+        self.seconds = 0.0  # spent learning, evaluation not counted
+        self.stopped = False
+        self.history: list[Metrics] = []
+        self.running = Mean()
+        self.test_metrics: Metrics = {}
+        self.train: Batches
+        self.validation: Batches | None
+        self.test: Batches | None
+        self.hook = hook_caller((self, *hooks))
+
+    def run(
+        self, train: Batches, validation: Batches | None = None, test: Batches | None = None
+    ) -> list[Metrics]:
+        """Train, look at the test data once at the end, and return the history.
+
+        Observers hear of the epochs and of the test within their `fit` wrappers.
+        """
+        self.train, self.validation, self.test = train, validation, test
+        self.hook.fit(trainer=self)
+        return self.history
+
+    @hookimpl
+    def fit(self, trainer: "Trainer") -> bool:
+        """Do the training itself: the innermost of the `fit` hooks."""
+        if self.step == 0:
+            self.learner.prepare(self.train, Context(training=True, rng=self.rng))
+        while self.epoch < self.epochs and not self.stopped:
+            self._epoch()
+        if self.test is not None:
+            self.test_metrics = self._evaluate("test", self.test)
+            self.hook.tested(trainer=self, metrics=self.test_metrics)
+        return True
+
+    def _epoch(self) -> None:
+        ctx = Context(training=True, rng=self.rng)
+        since = time.perf_counter()
+        for batch in self.train.epoch(np.random.default_rng([self.seed, 2, self.epoch]), start=self.batch):
+            metrics = self.learner.learn(batch, ctx)
+            self.batch += 1
+            self.step += 1
+            self.running.add(metrics, self.learner.count(batch))
+            now = time.perf_counter()
+            self.seconds, since = self.seconds + now - since, now
+            self.hook.batch_ended(trainer=self, metrics=metrics)
+        summary = {f"train/{name}": value for name, value in self.running.value().items()}
+        summary |= self._evaluate("val", self.validation) if self.validation is not None else {}
+        summary["time/train_s"] = self.seconds
+        self.history.append(summary)
+        self.epoch += 1
+        self.batch = 0
+        self.running = Mean()
+        self.stopped = bool(self.hook.should_stop(trainer=self))
+        self.hook.epoch_ended(trainer=self, metrics=summary)
+
+    def _evaluate(self, split: str, data: Batches) -> Metrics:
+        metrics = self.learner.evaluate_all(data.epoch(np.random.default_rng([self.seed, 3])))
+        return {f"{split}/{name}": value for name, value in metrics.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return the counts, the history and the random generator, as JSON can hold them."""
+        return {
+            "seed": self.seed,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "stopped": self.stopped,
+            "history": [dict(epoch) for epoch in self.history],
+            "running": {"sums": dict(self.running.sums), "weights": dict(self.running.weights)},
+            "rng": self.rng.bit_generator.state,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Set what `state` returned."""
+        for name in ("seed", "epoch", "batch", "step", "seconds", "stopped"):
+            setattr(self, name, state[name])
+        self.history = [dict(epoch) for epoch in state["history"]]
+        self.running.sums = dict(state["running"]["sums"])
+        self.running.weights = dict(state["running"]["weights"])
+        self.rng.bit_generator.state = state["rng"]

@@ -1,0 +1,1 @@
+"""Running what is declared: data, runs, tracking, figures, the command line."""

@@ -1,0 +1,44 @@
+"""What plugins hand over, and how they are found, created and refused."""
+
+from neuralzoo.registry.architecture import CONTRACT, Architecture, Figure, MakeOptimizer
+from neuralzoo.registry.config import Config, Settings
+from neuralzoo.registry.discovery import Entry, Status, build, create, entries, get, matching, names, statuses
+from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, UnknownName, ZooError
+from neuralzoo.registry.experiment import SGD, Adam, AdamW, Constant, Cosine, Experiment, RMSprop, StepDecay
+from neuralzoo.registry.hookspecs import hookimpl
+from neuralzoo.registry.task import InputKind, Task, TaskKind
+
+__all__ = [
+    "CONTRACT",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Architecture",
+    "BrokenPlugin",
+    "Clash",
+    "Config",
+    "Constant",
+    "Cosine",
+    "Entry",
+    "Experiment",
+    "Figure",
+    "InputKind",
+    "MakeOptimizer",
+    "RMSprop",
+    "SettingError",
+    "Settings",
+    "Status",
+    "StepDecay",
+    "Task",
+    "TaskKind",
+    "UnknownName",
+    "ZooError",
+    "build",
+    "create",
+    "entries",
+    "get",
+    "hookimpl",
+    "matching",
+    "names",
+    "statuses",
+]

@@ -1,0 +1,96 @@
+"""What a plugin hands over: one frozen declaration of an architecture."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from neuralzoo.core.learner import Learner
+from neuralzoo.core.module import Module
+from neuralzoo.core.optimizer import Optimizer
+from neuralzoo.registry.config import Config, parse
+from neuralzoo.registry.experiment import Experiment
+from neuralzoo.registry.task import InputKind, Task, TaskKind
+
+CONTRACT = 1
+
+MakeOptimizer = Callable[[Module], Optimizer]
+
+
+class Figure(BaseModel):
+    """A signature picture of an architecture.
+
+    `draw(figure, module, examples)` draws on an empty matplotlib figure that it is handed; `examples` are a few
+    of the test split's (inputs, targets).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$", description="file name of the picture, the same for all runs")
+    caption: str = Field(min_length=10, description="what can be seen, in one sentence")
+    draw: Callable[[Any, Any, tuple[Any, ...]], None]
+
+
+class Architecture(BaseModel):
+    """An architecture as the zoo knows it.
+
+    `build(config, task, rng)` returns the module; the task has the sizes that the data dictates.
+    `learner(module, config, task, make_optimizer)` returns what trains it; `make_optimizer(module)` gives the
+    experiment's optimizer for a module or a part of one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    contract: int = Field(description="version of the contracts that the plugin was written for")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$", description="the entry point's name")
+    summary: str = Field(
+        min_length=10, max_length=120, description="one line: what it is and what it is good at"
+    )
+    citation: str = Field(min_length=10, description="author, year, title")
+    url: str = Field(pattern=r"^https?://", description="where the paper is")
+    tasks: frozenset[TaskKind] = Field(min_length=1)
+    inputs: frozenset[InputKind] = Field(min_length=1)
+    config: type[Config]
+    build: Callable[[Any, Task, np.random.Generator], Module]
+    learner: Callable[[Any, Any, Task, MakeOptimizer], Learner]
+    example: Task = Field(
+        description="a small task that the architecture can do: for tests, and for `create` without one"
+    )
+    experiments: dict[str, Experiment] = Field(description="reference experiments by profile: quick, full")
+    figures: tuple[Figure, ...] = ()
+    not_applicable: dict[str, str] = Field(
+        default_factory=dict, description="conformance checks that do not apply, each with the reason"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _same_contract(cls, data: Any) -> Any:
+        contract = data.get("contract", CONTRACT) if isinstance(data, dict) else CONTRACT
+        if contract != CONTRACT:
+            older = "an update of the plugin" if contract < CONTRACT else "a newer neuralzoo"
+            raise ValueError(
+                f"it was written for contract {contract}, this neuralzoo has {CONTRACT}; it needs {older}"
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if "quick" not in self.experiments:
+            raise ValueError(
+                f"experiments are {sorted(self.experiments)}; it needs one for the profile quick"
+            )
+        for profile, experiment in self.experiments.items():
+            if experiment.architecture != self.name:
+                raise ValueError(
+                    f"the {profile} experiment is of {experiment.architecture!r}; it needs to be of {self.name!r}"
+                )
+            self.configure(experiment.model)
+        return self
+
+    def configure(self, settings: Mapping[str, Any]) -> Config:
+        """Return the validated config.
+
+        Raises: SettingError with the key, what it got, what is allowed and the nearest name.
+        """
+        return parse(self.config, settings, self.name)
