@@ -1,0 +1,115 @@
+"""From an experiment's settings to the objects that it names: data, network, learner."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralzoo.core.batches import ArrayBatches, Batch
+from neuralzoo.core.blocks import optimizers, schedules
+from neuralzoo.core.learner import Learner
+from neuralzoo.core.module import Module
+from neuralzoo.core.optimizer import Optimizer, Schedule
+from neuralzoo.experiments import datasets
+from neuralzoo.experiments.datasets import DataSet
+from neuralzoo.registry import (
+    SGD,
+    Adam,
+    AdamW,
+    Architecture,
+    Config,
+    Constant,
+    Cosine,
+    Experiment,
+    MakeOptimizer,
+    RMSprop,
+    StepDecay,
+    build,
+    get,
+)
+
+EVALUATION_BATCH = 500
+
+OPTIMIZERS: dict[type[SGD | RMSprop | Adam | AdamW], Callable[..., Optimizer]] = {
+    SGD: optimizers.SGD,
+    RMSprop: optimizers.RMSprop,
+    Adam: optimizers.Adam,
+    AdamW: optimizers.AdamW,
+}
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Everything that an experiment names, ready to train."""
+
+    experiment: Experiment
+    architecture: Architecture
+    config: Config
+    data: DataSet
+    module: Module
+    learner: Learner
+    train: ArrayBatches
+    validation: ArrayBatches | None
+    test: ArrayBatches
+
+    @property
+    def about(self) -> dict[str, object]:
+        """What a checkpoint must agree on to be resumed."""
+        return {"architecture": self.architecture.name, "experiment": self.experiment.settings()}
+
+
+def assemble(experiment: Experiment) -> Assembly:
+    """Load, split and build everything that an experiment names.
+
+    Raises: UnknownName, Clash, BrokenPlugin, SettingError or DataError for what its user can mend.
+    """
+    architecture = get(experiment.architecture)
+    config = architecture.configure(experiment.model)  # before the data: a misspelt key should not wait for a download
+    data = datasets.load(experiment.dataset, seed=experiment.seed)
+    module = build(architecture, experiment.model, data.task, experiment.seed)
+    train, validation = split(data, experiment.validation, experiment.seed)
+    batches = ArrayBatches(train, experiment.batch_size, shuffle=True)
+    make_optimizer = optimizer_maker(experiment, len(batches))
+    return Assembly(
+        experiment=experiment,
+        architecture=architecture,
+        config=config,
+        data=data,
+        module=module,
+        learner=architecture.learner(module, config, data.task, make_optimizer),
+        train=batches,
+        validation=ArrayBatches(validation, EVALUATION_BATCH) if validation is not None else None,
+        test=ArrayBatches(data.test, EVALUATION_BATCH),
+    )
+
+
+def split(data: DataSet, share: float, seed: int) -> tuple[Batch, Batch | None]:
+    """Return training and validation examples: the data set's own split, or a random share held out."""
+    if data.validation is not None:
+        return data.train, data.validation
+    examples = len(data.train[0])
+    held = round(share * examples)
+    if held == 0:
+        return data.train, None
+    order = np.random.default_rng([seed, 4]).permutation(examples)
+    return tuple(a[order[held:]] for a in data.train), tuple(a[order[:held]] for a in data.train)
+
+
+def optimizer_maker(experiment: Experiment, steps_per_epoch: int) -> MakeOptimizer:
+    """Return the function that makes the experiment's optimizer for a module."""
+    settings = experiment.optimizer
+    arguments = settings.model_dump(exclude={"name", "lr", "schedule"})
+    lr = schedule(experiment, steps_per_epoch)
+    return lambda module: OPTIMIZERS[type(settings)](module, lr, **arguments)
+
+
+def schedule(experiment: Experiment, steps_per_epoch: int) -> Schedule:
+    """Return the learning rate as a function of the step."""
+    lr = experiment.optimizer.lr
+    match experiment.optimizer.schedule:
+        case Constant():
+            return schedules.constant(lr)
+        case StepDecay(every=every, factor=factor):
+            return schedules.step_decay(lr, every * steps_per_epoch, factor)
+        case Cosine(warmup=warmup, floor=floor):
+            return schedules.cosine(lr, experiment.epochs * steps_per_epoch, warmup, floor)
