@@ -21,7 +21,7 @@ class Task(BaseModel):
     kind: TaskKind = Field(description="what is asked for")
     input: InputKind = Field(description="what an example is")
     shape: tuple[int, ...] = Field(
-        description="shape of one example: (H, W, C) for an image, (T, D) for a sequence, (T,) for tokens, (D,) for a row"
+        description="shape of one example: image (H, W, C), sequence (T, D), tokens (T,), tabular (D,)"
     )
     outputs: int = Field(ge=1, description="number of classes, or of numbers in an answer")
     vocabulary: int | None = Field(default=None, ge=1, description="number of different tokens, for tokens")

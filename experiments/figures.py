@@ -1,0 +1,93 @@
+"""Pictures of a run: those that every run has, and the architecture's own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuralzoo.core.hooks import hookimpl
+from neuralzoo.core.learner import Metrics
+from neuralzoo.core.trainer import Trainer
+from neuralzoo.experiments.assembly import Assembly
+from neuralzoo.experiments.model import predict
+
+TRAIN, VALIDATION = "#7a8ba3", "#c2410c"
+
+
+class Pictures:
+    """A trainer hook that draws a run's pictures into a folder when the test is done."""
+
+    def __init__(self, assembly: Assembly, folder: Path) -> None:
+        self.assembly = assembly
+        self.folder = folder
+        self.paths: list[Path] = []
+
+    @hookimpl(tryfirst=True)
+    def tested(self, trainer: Trainer) -> None:
+        """Draw the learning curve, the confusion matrix, and what the architecture declares."""
+        data, architecture = self.assembly.data, self.assembly.architecture
+        with self._page("learning_curve") as figure:
+            learning_curve(figure, trainer.history)
+        if data.task.kind == "classification":
+            with self._page("confusion_matrix", (6.4, 5.6)) as figure:
+                predicted = predict(self.assembly.module, data.test[0]).argmax(axis=-1)
+                confusion_matrix(figure, predicted, data.test[-1], data.classes, data.task.outputs)
+        examples = tuple(array[:64] for array in data.test)
+        for declared in architecture.figures:
+            with self._page(declared.name) as figure:
+                figure.suptitle(declared.caption, fontsize=9)
+                declared.draw(figure, self.assembly.module, examples)
+
+    @contextmanager
+    def _page(self, name: str, size: tuple[float, float] = (7.2, 4.5)) -> Iterator[Any]:
+        with page(self.folder / f"{name}.png", size) as figure:
+            yield figure
+        self.paths.append(self.folder / f"{name}.png")
+
+
+@contextmanager
+def page(path: Path, size: tuple[float, float] = (7.2, 4.5)) -> Iterator[Any]:
+    """Hand out an empty figure and save what was drawn on it; no window and no global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    yield figure
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def learning_curve(figure: Any, history: list[Metrics]) -> None:
+    """Draw the loss and, where there is one, the accuracy of both splits against the epoch."""
+    measures = [name for name in ("loss", "accuracy") if f"train/{name}" in history[0]] if history else []
+    for axes, measure in zip(np.atleast_1d(figure.subplots(1, len(measures) or 1)), measures, strict=False):
+        epochs = range(1, len(history) + 1)
+        for split, colour in (("train", TRAIN), ("val", VALIDATION)):
+            if f"{split}/{measure}" in history[0]:
+                values = [epoch[f"{split}/{measure}"] for epoch in history]
+                axes.plot(epochs, values, color=colour, label=split, marker="." if len(values) < 3 else "")
+        axes.set(xlabel="epoch", title=measure)
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+
+
+def confusion_matrix(
+    figure: Any, predicted: np.ndarray, truth: np.ndarray, classes: tuple[str, ...], outputs: int
+) -> None:
+    """Draw how many examples of each class (row) were taken for each class (column)."""
+    counts = np.bincount(truth * outputs + predicted, minlength=outputs**2).reshape(outputs, outputs)
+    names = classes or tuple(map(str, range(outputs)))
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(outputs), names, rotation=45, ha="right")
+    axes.set_yticks(range(outputs), names)
+    axes.set(xlabel="predicted", ylabel="true", title=f"{np.trace(counts) / counts.sum():.1%} right")
+    if outputs <= 20:
+        for row, column in np.argwhere(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=7)

@@ -1,0 +1,121 @@
+"""Run folders: one folder for each run, with all that it needs to go on and all that it made."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from neuralzoo.registry import Experiment, SettingError, nearest
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places in a run's folder."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name: the folder's."""
+        return self.path.name
+
+    @property
+    def experiment(self) -> Path:
+        """The experiment's settings."""
+        return self.path / "experiment.toml"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the run stood last."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def model(self) -> Path:
+        """The trained network."""
+        return self.path / "model.safetensors"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the pictures."""
+        return self.path / "figures"
+
+    @property
+    def result(self) -> Path:
+        """What came out; it exists once the run is finished."""
+        return self.path / "result.json"
+
+    @property
+    def tracking(self) -> Path:
+        """Where the run is tracked."""
+        return self.path / "tracking.json"
+
+
+def create(experiment: Experiment, root: Path) -> RunFolder:
+    """Make a new folder for a run of an experiment, with its settings in it.
+
+    Raises: SettingError when the folder can't be made.
+    """
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    base = f"{experiment.architecture.replace(':', '-')}-{experiment.dataset}-s{experiment.seed}-{stamp}"
+    for attempt in range(100):
+        path = root / (base if attempt == 0 else f"{base}-{attempt}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise SettingError(f"{path} can't be made ({error.strerror}); a run needs a folder to write to") from None
+        folder = RunFolder(path)
+        folder.experiment.write_text(experiment.to_toml(), encoding="utf-8")
+        return folder
+    raise SettingError(f"{root} has a hundred runs of this second; it needs a moment")
+
+
+def find(run: str, root: Path) -> RunFolder:
+    """Return a run's folder by path, by name, or the newest for `last`.
+
+    Raises: SettingError when there is none, naming those that look alike.
+    """
+    if (Path(run) / "experiment.toml").is_file():
+        return RunFolder(Path(run))
+    known = sorted((p.parent for p in root.glob("*/experiment.toml")), key=lambda p: p.stat().st_mtime)
+    if run == "last" and known:
+        return RunFolder(known[-1])
+    names = [path.name for path in known]
+    if run in names:
+        return RunFolder(root / run)
+    tracked = {tracked_id(RunFolder(path)): path for path in known}
+    if run in tracked:
+        return RunFolder(tracked[run])
+    raise SettingError(f"no run is named {run!r} in {root}{nearest(run, names)} (it has {len(names)} runs)")
+
+
+def tracked_id(folder: RunFolder) -> str | None:
+    """Return the id under which a run is tracked."""
+    return read_json(folder.tracking).get("run_id")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds, nothing if it is not there."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file that is either complete or as it was."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds, as MLflow counts it."""
+    return int(time.time() * 1000)

@@ -1,0 +1,156 @@
+"""Running an experiment: assemble, train, test once, keep what came out."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from neuralzoo.core.checkpoint import Checkpoints, load_checkpoint
+from neuralzoo.core.hooks import hookimpl
+from neuralzoo.core.learner import Metrics
+from neuralzoo.core.module import Module
+from neuralzoo.core.trainer import Trainer
+from neuralzoo.experiments import folder as folders
+from neuralzoo.experiments.assembly import Assembly, assemble
+from neuralzoo.experiments.folder import RUNS, RunFolder
+from neuralzoo.experiments.model import save_model
+from neuralzoo.registry import Experiment, SettingError, get
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a run."""
+
+    experiment: Experiment
+    folder: RunFolder
+    module: Module
+    history: list[Metrics]
+    metrics: Metrics
+    seconds: float
+    tracked: "dict[str, Any]"
+    """Where the run can be seen: uri, experiment_id, run_id and overhead_s; empty if it was not tracked."""
+
+
+class Products:
+    """A trainer hook that writes the model when training is done, before anybody shows or sends it."""
+
+    def __init__(self, assembly: Assembly, folder: RunFolder) -> None:
+        self.assembly = assembly
+        self.folder = folder
+
+    @hookimpl(tryfirst=True)
+    def tested(self) -> None:
+        """Write the model file."""
+        a = self.assembly
+        save_model(self.folder.model, a.module, a.architecture.name, a.experiment.model, a.data.task)
+
+
+def reference(name: str, profile: str = "quick") -> Experiment:
+    """Return the reference experiment of an architecture.
+
+    Raises: UnknownName, Clash or BrokenPlugin for the name; SettingError when it has no such profile.
+    """
+    architecture = get(name)
+    if profile not in architecture.experiments:
+        known = ", ".join(architecture.experiments)
+        raise SettingError(f"{name} got profile {profile!r}; it has {known}")
+    return architecture.experiments[profile].model_copy(update={"architecture": name})
+
+
+def run(
+    experiment: Experiment | str,
+    *,
+    profile: str = "quick",
+    track: bool | None = None,
+    tracking_uri: str | None = None,
+    root: Path = RUNS,
+    hooks: Sequence[Any] = (),
+) -> Result:
+    """Run an experiment, or the reference experiment of an architecture, in a new run folder.
+
+    `track=None` logs to MLflow if it is installed. Raises: the errors of `assemble`; SettingError when tracking is
+    asked for and not installed; Diverged when training leaves the finite numbers. A run that fails keeps its folder.
+    """
+    if isinstance(experiment, str):
+        experiment = reference(experiment, profile)
+    uri = _tracking_uri(track, tracking_uri)
+    assembly = assemble(experiment)
+    return _train(assembly, folders.create(experiment, root), uri, hooks)
+
+
+def resume(run: str, *, root: Path = RUNS, hooks: Sequence[Any] = ()) -> Result:
+    """Go on with a run that was cut off, as if nothing had happened, and where it was tracked.
+
+    Raises: SettingError when there is no such run or it is finished; CheckpointError when its checkpoint is
+    damaged.
+    """
+    folder = folders.find(run, root)
+    if folder.result.exists():
+        raise SettingError(f"{folder.name} is finished; resuming needs a run that was cut off")
+    assembly = assemble(Experiment.from_file(folder.experiment))
+    return _train(assembly, folder, folders.read_json(folder.tracking).get("uri"), hooks)
+
+
+def _train(assembly: Assembly, folder: RunFolder, uri: str | None, hooks: Sequence[Any]) -> Result:
+    observers: list[Any] = [
+        *hooks,
+        Products(assembly, folder),
+        Checkpoints(folder.checkpoint, assembly.about),
+    ]
+    if find_spec("matplotlib"):
+        from neuralzoo.experiments.figures import Pictures
+
+        observers.append(Pictures(assembly, folder.figures))
+    tracking = None
+    if uri is not None:
+        from neuralzoo.experiments.tracking import Tracking
+
+        observers.append(tracking := Tracking(assembly, folder, uri))
+    experiment = assembly.experiment
+    trainer = Trainer(assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=observers)
+    if folder.checkpoint.exists():
+        load_checkpoint(folder.checkpoint, trainer, assembly.about)
+    since = time.perf_counter()
+    with terminated_by_exception():
+        trainer.run(assembly.train, assembly.validation, assembly.test)
+    seconds = time.perf_counter() - since
+    metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
+    folders.write_json(folder.result, {"metrics": metrics, "seconds": seconds, "history": trainer.history})
+    tracked = tracking.summary() if tracking is not None else {}
+    return Result(experiment, folder, assembly.module, trainer.history, metrics, seconds, tracked)
+
+
+def _tracking_uri(track: bool | None, uri: str | None) -> str | None:
+    if track is False:
+        return None
+    if find_spec("mlflow") is None:
+        if track or uri:
+            raise SettingError("tracking needs MLflow, which is not installed; pip install 'neuralzoo[experiments]'")
+        return None
+    from neuralzoo.experiments.tracking import default_uri
+
+    return uri or default_uri()
+
+
+@contextmanager
+def terminated_by_exception() -> Iterator[None]:
+    """Let SIGTERM end the program through an exception, so that runs are closed and files are whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,177 @@
+"""The MLflow store: where runs are kept, how they are named there, and how they are found and closed."""
+
+import hashlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from neuralzoo.registry import Task, ZooError
+
+SHARED_VIEW = "neuralzoo"
+COLOURS = (
+    "#1f77b4",
+    "#d62728",
+    "#2ca02c",
+    "#9467bd",
+    "#ff7f0e",
+    "#17becf",
+    "#8c564b",
+    "#e377c2",
+    "#7f7f7f",
+    "#bcbd22",
+)
+
+
+class TrackingError(ZooError):
+    """The store can't be used; the message says which and why."""
+
+
+def default_uri() -> str:
+    """Return MLFLOW_TRACKING_URI, or the address of `mlflow.db` in this folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store, nothing for another kind of store."""
+    return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
+
+
+def import_mlflow() -> Any:
+    """Import MLflow without its telemetry and its chatter."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    import mlflow
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return mlflow
+
+
+@contextmanager
+def explained(uri: str) -> Iterator[None]:
+    """Turn the store's errors into one sentence.
+
+    Raises: TrackingError when the store can't be reached or refuses.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        first = str(getattr(error, "orig", None) or error).strip().splitlines()
+        raise TrackingError(f"the store {uri} can't be used: {first[0] if first else type(error).__name__}") from error
+
+
+def client(uri: str) -> Any:
+    """Return a client of a store.
+
+    Raises: TrackingError when it can't be reached.
+    """
+    if ":" not in uri or uri.startswith("file:"):
+        raise TrackingError(
+            f"the tracking URI is {uri!r}; it needs to be like sqlite:///mlflow.db or http://127.0.0.1:5000"
+        )
+    mlflow = import_mlflow()
+    with explained(uri):
+        return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def experiment_name(task: Task, dataset: str) -> str:
+    """Return the name under which all architectures of a task and data set are compared."""
+    return f"{task.kind}/{dataset}"
+
+
+def experiment_id(client: Any, uri: str, name: str, note: str, headline: str) -> str:
+    """Return the id of an experiment, which is made, with its leaderboard, if it is not there."""
+    from mlflow.exceptions import MlflowException
+
+    with explained(uri):
+        if (found := client.get_experiment_by_name(name)) is not None:
+            return str(found.experiment_id)
+        file = sqlite_file(uri)
+        artifacts = (file.parent / "mlartifacts").as_uri() if file else None
+        tags = {
+            "mlflow.note.content": note,
+            f"mlflow.sharedViewState.{SHARED_VIEW}": json.dumps(leaderboard(headline)),
+        }
+        try:
+            return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
+        except MlflowException:  # another process was faster
+            if (found := client.get_experiment_by_name(name)) is None:
+                raise
+            return str(found.experiment_id)
+
+
+def leaderboard(headline: str) -> dict[str, Any]:
+    """Return the state of the runs page that shows a table sorted by the headline metric.
+
+    The tag that holds it is not a documented part of MLflow: where it is ignored, the plain runs page opens.
+    """
+    columns = [f"metrics.`{m}`" for m in (headline, "test/loss", "model/n_params", "time/train_s")]
+    return {
+        "orderByKey": f"metrics.`{headline}`",
+        "orderByAsc": headline.endswith("loss"),
+        "searchFilter": "",
+        "lifecycleFilter": "Active",
+        "startTime": "ALL",
+        "modelVersionFilter": "All Runs",
+        "datasetsFilter": [],
+        "selectedColumns": ["attributes.`Duration`", *columns, "params.`arch`", "params.`seed`"],
+    }
+
+
+def run_page(experiment: str, run: str) -> str:
+    """Return the address of a run within the MLflow UI."""
+    return f"#/experiments/{experiment}/runs/{run}"
+
+
+def leaderboard_page(experiment: str) -> str:
+    """Return the address of an experiment's leaderboard within the MLflow UI."""
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={SHARED_VIEW}"
+
+
+def colour(architecture: str) -> str:
+    """Return the colour of an architecture: the same in every chart."""
+    return COLOURS[hashlib.sha256(architecture.encode()).digest()[0] % len(COLOURS)]
+
+
+def process_identity() -> dict[str, str]:
+    """Return what tells this process from every other, also from a later one with the same number."""
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "pid": str(pid), "pid_started": process_started(pid) or ""}
+
+
+def process_started(pid: int) -> str | None:
+    """Return when a process started, nothing if it is gone."""
+    import psutil
+
+    try:
+        return f"{psutil.Process(pid).create_time():.2f}"
+    except psutil.NoSuchProcess:
+        return None
+
+
+def clean(uri: str) -> list[str]:
+    """Mark the runs KILLED whose process on this host is gone, and return their names.
+
+    Raises: TrackingError when the store can't be reached.
+    """
+    store = client(uri)
+    closed: list[str] = []
+    with explained(uri):
+        experiments = [e.experiment_id for e in store.search_experiments()]
+        open_runs = store.search_runs(experiments, filter_string="attributes.status = 'RUNNING'", max_results=1000)
+        for run in open_runs:
+            tags = run.data.tags
+            if tags.get("host") != socket.gethostname() or not tags.get("pid", "").isdigit():
+                continue
+            if process_started(int(tags["pid"])) != tags.get("pid_started"):
+                store.set_terminated(run.info.run_id, "KILLED")
+                closed.append(run.info.run_name)
+    return closed
