@@ -159,7 +159,7 @@ def _size(architecture: Architecture, profile: str) -> str:
 
 
 def _counts(info: Any) -> str:
-    return f"{info.sizes[0]:,}/{info.sizes[-1]:,}"
+    return f"{info.sizes.train:,}/{info.sizes.test:,}"
 
 
 def _dataset_row(info: Any) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _dataset_row(info: Any) -> dict[str, Any]:
         "name": info.name,
         "summary": info.summary,
         "task": info.task.model_dump(mode="json"),
-        "sizes": info.sizes,
+        "sizes": info.sizes._asdict(),
         "classes": info.classes,
         "licence": info.licence,
         "citation": info.citation,

@@ -1,0 +1,42 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neuralzoo.registry import Adam, Experiment
+
+
+@pytest.fixture
+def tiny():
+    """An experiment of a second: a small network on two spirals."""
+    return Experiment(
+        architecture="fnn",
+        dataset="two-spirals",
+        epochs=3,
+        batch_size=32,
+        optimizer=Adam(lr=0.01),
+        model={"hidden": [8], "dropout": 0.1},
+    )
+
+
+@pytest.fixture
+def neuralzoo(tmp_path):
+    """The command line as a person runs it, in an empty folder of its own."""
+
+    def call(*words, check=True, timeout=240, **environment):
+        import os
+
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("neuralzoo")), *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=os.environ | {"COLUMNS": "200"} | environment,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return call

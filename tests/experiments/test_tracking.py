@@ -1,0 +1,204 @@
+"""What a run leaves in a real MLflow store."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from neuralzoo.core.hooks import hookimpl
+from neuralzoo.experiments import datasets, runner, store
+from neuralzoo.experiments.model import load_model, predict
+
+mlflow = pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
+pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def tracked(uri, tmp_path_factory):
+    """One run of the quick kind in a store, with its MLflow record."""
+    experiment = runner.reference("fnn").set(
+        ["dataset=two-spirals", "epochs=4", "batch_size=32", "model.hidden=[8]", "seed=3"]
+    )
+    result = runner.run(experiment, tracking_uri=uri, root=tmp_path_factory.mktemp("runs"))
+    return result, store.client(uri).get_run(result.tracked["run_id"])
+
+
+def history(uri, run, key):
+    return [(m.step, m.value) for m in store.client(uri).get_metric_history(run.info.run_id, key)]
+
+
+def test_a_run_is_finished_and_named_by_architecture_and_seed(tracked):
+    _, run = tracked
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "fnn-s3")
+
+
+def test_all_architectures_of_a_task_and_data_set_share_an_experiment(uri, tracked):
+    _, run = tracked
+    experiment = store.client(uri).get_experiment(run.info.experiment_id)
+    assert experiment.name == "classification/two-spirals"
+    assert "test/accuracy" in experiment.tags["mlflow.sharedViewState.neuralzoo"]
+
+
+def test_parameters_are_flat_and_the_architectures_own_stand_under_model(tracked):
+    _, run = tracked
+    params = run.data.params
+    assert params["arch"] == "fnn"
+    assert params["seed"] == "3"
+    assert params["optimizer"] == "adam"
+    assert params["dataset"] == "two-spirals"
+    assert params["model.hidden"] == "[8]"
+    assert params["model.activation"] == "relu"
+
+
+def test_each_epoch_has_its_metrics_at_its_step(uri, tracked):
+    result, run = tracked
+    expected = [(i + 1, epoch["val/accuracy"]) for i, epoch in enumerate(result.history)]
+    assert history(uri, run, "val/accuracy") == expected
+    assert [step for step, _ in history(uri, run, "train/loss")] == [1, 2, 3, 4]
+
+
+def test_summary_metrics_stand_at_step_zero(uri, tracked):
+    result, run = tracked
+    assert history(uri, run, "test/accuracy") == [(0, result.metrics["test/accuracy"])]
+    assert history(uri, run, "model/n_params") == [(0, float(result.module.size))]
+    assert [step for step, _ in history(uri, run, "time/train_s")] == [0]
+    assert [step for step, _ in history(uri, run, "time/tracking_s")] == [0]
+
+
+def test_tags_say_which_plugin_seed_host_and_process_it_was(tracked):
+    _, run = tracked
+    assert run.data.tags["neuralzoo.plugin"].startswith("neuralzoo ")
+    assert run.data.tags["seed"] == "3"
+    assert run.data.tags["pid"] == str(os.getpid())
+    assert run.data.tags["mlflow.runColor"].startswith("#")
+    assert run.data.tags["host"]
+
+
+def test_the_data_set_is_an_input_of_the_run(tracked):
+    _, run = tracked
+    (data,) = run.inputs.dataset_inputs
+    assert data.dataset.name == "two-spirals"
+    assert "researchgate" in data.dataset.source
+
+
+def test_pictures_and_settings_are_artifacts(uri, tracked):
+    _, run = tracked
+    client = store.client(uri)
+    pictures = {item.path for item in client.list_artifacts(run.info.run_id, "figures")}
+    assert pictures == {
+        f"figures/{name}.png" for name in ("learning_curve", "confusion_matrix", "first_layer_weights")
+    }
+    assert "experiment.toml" in {item.path for item in client.list_artifacts(run.info.run_id)}
+    assert client.list_artifacts(run.info.run_id, "images")  # what the page shows with a slider
+
+
+def test_the_model_is_served_by_mlflow_without_pickle(uri, tracked):
+    result, run = tracked
+    mlflow.set_tracking_uri(uri)
+    (logged,) = store.client(uri).search_logged_models([run.info.experiment_id])
+    served = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
+    x, _ = datasets.load("two-spirals").test
+    np.testing.assert_array_equal(served.predict(x[:50]), predict(load_model(result.folder.model), x[:50]))
+    assert served.metadata.signature is not None
+    files = [f for _, _, names in os.walk(mlflow.artifacts.download_artifacts(logged.model_uri)) for f in names]
+    assert not [name for name in files if name.endswith((".pkl", ".pickle"))]
+
+
+def test_what_tracking_costs_is_measured(tracked):
+    result, run = tracked
+    cost = run.data.metrics["time/tracking_s"]
+    assert 0 < result.tracked["overhead_s"] < cost < 60
+
+
+class Raise:
+    def __init__(self, error):
+        self.error = error
+
+    @hookimpl
+    def epoch_ended(self):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("no"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(143), "KILLED")]
+)
+def test_a_run_that_ends_early_has_the_right_status(uri, tiny, tmp_path, error, status):
+    with pytest.raises(type(error)):
+        runner.run(tiny, tracking_uri=uri, root=tmp_path, hooks=[Raise(error)])
+    from neuralzoo.experiments.folder import find, tracked_id
+
+    assert store.client(uri).get_run(tracked_id(find("last", tmp_path))).info.status == status
+
+
+def test_a_resumed_run_goes_on_in_the_same_record_without_gaps(uri, tiny, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(tiny, tracking_uri=uri, root=tmp_path, hooks=[Raise(KeyboardInterrupt())])
+    resumed = runner.resume("last", root=tmp_path)
+    run = store.client(uri).get_run(resumed.tracked["run_id"])
+    assert run.info.status == "FINISHED"
+    assert sorted({step for step, _ in history(uri, run, "train/loss")}) == [1, 2, 3]
+
+
+SLOW = ["--set", "dataset=two-spirals", "--set", "epochs=100000", "--set", "batch_size=8"]
+
+
+def start(tmp_path, uri):
+    command = [sys.executable, "-m", "neuralzoo.experiments.cli", "run", "fnn", *SLOW, "--tracking-uri", uri]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/*/checkpoint.safetensors")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+def only_run(uri, tmp_path):
+    from neuralzoo.experiments.folder import find, tracked_id
+
+    return store.client(uri).get_run(tracked_id(find("last", tmp_path / "runs"))).info
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_real_process_that_is_told_to_stop_closes_its_run_as_killed(uri, tmp_path, number, code):
+    process = start(tmp_path, uri)
+    process.send_signal(number)
+    assert process.wait(60) == code
+    assert only_run(uri, tmp_path).status == "KILLED"
+
+
+def test_runs_clean_closes_what_kill_nine_left_open_and_nothing_else(uri, tmp_path, neuralzoo):
+    dead, living = start(tmp_path, uri), None
+    dead.kill()
+    dead.wait(60)
+    dead_id = only_run(uri, tmp_path).run_id
+    try:
+        living = start(tmp_path / "other" if (tmp_path / "other").mkdir() is None else tmp_path, uri)
+        assert store.client(uri).get_run(dead_id).info.status == "RUNNING"
+        done = neuralzoo("runs", "clean", "--tracking-uri", uri)
+        assert done.stdout.splitlines() == ["closed fnn-s0", "1 runs closed"]
+        assert store.client(uri).get_run(dead_id).info.status == "KILLED"
+        assert only_run(uri, tmp_path / "other").status == "RUNNING"
+    finally:
+        if living is not None:
+            living.kill()
+            living.wait(60)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("nowhere", "needs to be like"), ("sqlite:////nowhere/at/all/mlflow.db", "can't be used")],
+)
+def test_a_store_that_can_not_be_used_is_one_sentence(tiny, tmp_path, address, words):
+    with pytest.raises(store.TrackingError, match=words) as caught:
+        runner.run(tiny, tracking_uri=address, root=tmp_path)
+    assert "\n" not in str(caught.value)
