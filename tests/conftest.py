@@ -16,3 +16,10 @@ def data_mirror() -> Iterator[None]:
         if MIRROR.is_dir() and "NEURALZOO_DATA_MIRROR" not in os.environ:
             patch.setenv("NEURALZOO_DATA_MIRROR", str(MIRROR))
         yield
+
+
+@pytest.fixture
+def public_data(data_mirror: None) -> None:
+    """Skip the test where the public data files are not at hand; no test downloads them."""
+    if not os.environ.get("NEURALZOO_DATA_MIRROR"):
+        pytest.skip("needs public data files: NEURALZOO_DATA_MIRROR names no folder that has them")

@@ -7,7 +7,18 @@ for the embedded and generated ones; `sources` says where the others come from.
 from itertools import chain
 from typing import Any
 
-from neuralzoo.experiments.datasets import images, points, sequences
+from neuralzoo.experiments.datasets import (
+    images,
+    memory,
+    music,
+    points,
+    reber,
+    sequences,
+    series,
+    text,
+    vowels,
+    warped,
+)
 from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, File, Info, Sizes
 from neuralzoo.experiments.datasets.sources import DataError
 from neuralzoo.registry import UnknownName
@@ -27,7 +38,7 @@ __all__ = [
     "names",
 ]
 
-FAMILIES = (images, points, sequences)
+FAMILIES = (images, memory, music, points, reber, sequences, series, text, vowels, warped)
 
 
 def entries() -> dict[str, Entry]:
@@ -47,7 +58,7 @@ def entry(name: str) -> Entry:
     """
     known = entries()
     if name not in known:
-        raise UnknownName(f"there is no data set {name!r}{nearest(name, known)}")
+        raise UnknownName(f"no data set is named {name!r}{nearest(name, known)} (`neuralzoo datasets` shows all)")
     return known[name]
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
+import numpy as np
+
 from neuralzoo.core.module import Array
 from neuralzoo.registry import SettingError, Task
 
@@ -114,3 +116,8 @@ def at_least(name: str, value: int, minimum: int) -> None:
     """
     if value < minimum:
         raise SettingError(f"option {name} is {value}; it needs to be at least {minimum}")
+
+
+def generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
+    """Return the generators of training and test: the size of one set does not change the other."""
+    return np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])

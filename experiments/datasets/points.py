@@ -1,9 +1,9 @@
-"""Points in the plane, made by a formula: two spirals."""
+"""Points in the plane: two spirals, and mixtures of small Gaussian spots."""
 
 import numpy as np
 
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.datasets.dataset import DataSet, Entry, Info, Sizes
+from neuralzoo.experiments.datasets.dataset import DataSet, Entry, Info, Sizes, at_least, generators
 from neuralzoo.registry import Task
 
 TWO_SPIRALS = Info(
@@ -14,8 +14,32 @@ TWO_SPIRALS = Info(
     kind="generated",
     licence="no rights: computed from a formula",
     citation="Lang and Witbrock (1988), Learning to tell two spirals apart, Connectionist Models Summer School",
-    url="https://www.researchgate.net/publication/269337640_Learning_to_Tell_Two_Spirals_Apart",
+    url="https://www.cs.cmu.edu/afs/cs/project/ai-repository/ai/areas/neural/bench/cmu/",
     classes=("spiral", "mirrored spiral"),
+)
+
+RING_DEVIATION = 0.02
+RING = Info(
+    name="gaussian-ring",
+    summary="points in eight small spots on a circle: does a generator find them all?",
+    task=Task(kind="generation", input="tabular", shape=(2,), outputs=2),
+    sizes=Sizes(10_000, 5_000),
+    kind="generated",
+    licence="no rights: drawn at random",
+    citation="Metz, Poole, Pfau and Sohl-Dickstein (2017), Unrolled generative adversarial networks",
+    url="https://arxiv.org/abs/1611.02163",
+)
+GRID_DEVIATION = 0.05
+GRID = Info(
+    name="gaussian-grid",
+    summary="points in 25 small spots on a square: does a generator find them all?",
+    task=RING.task,
+    sizes=RING.sizes,
+    kind="generated",
+    licence=RING.licence,
+    citation="Srivastava, Valkov, Russell, Gutmann and Sutton (2017), VEEGAN: reducing mode collapse in GANs using "
+    "implicit variational learning",
+    url="https://arxiv.org/abs/1705.07761",
 )
 
 
@@ -40,4 +64,49 @@ def load_two_spirals(info: Info, seed: int) -> DataSet:
     return DataSet.of(info, two_spirals(train), two_spirals(between))
 
 
-ENTRIES = (Entry(TWO_SPIRALS, load_two_spirals),)
+def ring() -> Array:
+    """Return the middles of the ring's spots: eight on a circle of radius 2.
+
+    Shapes: (8, 2).
+    """
+    angle = np.arange(8) * (np.pi / 4)
+    return 2 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def grid() -> Array:
+    """Return the middles of the grid's spots: five by five, 2 apart.
+
+    Shapes: (25, 2).
+    """
+    side = np.arange(-4.0, 5.0, 2.0)
+    return np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def load_ring(info: Info, seed: int, *, train: int = 10_000, test: int = 5_000) -> DataSet:
+    """Draw points around the ring's middles; see `spots`."""
+    return _spots(info, seed, ring(), RING_DEVIATION, train, test)
+
+
+def load_grid(info: Info, seed: int, *, train: int = 10_000, test: int = 5_000) -> DataSet:
+    """Draw points around the grid's middles; see `spots`."""
+    return _spots(info, seed, grid(), GRID_DEVIATION, train, test)
+
+
+def spots(middles: Array, deviation: float, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draw points around middles that are all equally likely, and return also which middle.
+
+    Shapes: middles (M, 2); points (n, 2) float32, numbers of middles (n,).
+    """
+    mode = rng.integers(len(middles), size=n)
+    points = middles[mode] + deviation * rng.standard_normal((n, 2))
+    return points.astype(np.float32), mode
+
+
+def _spots(info: Info, seed: int, middles: Array, deviation: float, train: int, test: int) -> DataSet:
+    at_least("train", train, 1)
+    at_least("test", test, 1)
+    first, second = generators(seed)
+    return DataSet.of(info, spots(middles, deviation, train, first), spots(middles, deviation, test, second))
+
+
+ENTRIES = (Entry(TWO_SPIRALS, load_two_spirals), Entry(RING, load_ring), Entry(GRID, load_grid))

@@ -1,0 +1,189 @@
+"""MNIST's digits moved, bent and laid over each other, to test what a network knows about them."""
+
+import numpy as np
+
+from neuralzoo.core.module import Array
+from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
+from neuralzoo.experiments.datasets.images import DIGITS, MNIST, MNIST_FILES, grey, raw_arrays
+from neuralzoo.registry import Task
+
+SIDE = 28
+CANVAS = 40
+ROTATION = np.deg2rad(20)
+SHEAR = 0.2
+SCALES = 0.8, 1.2
+CAPSULES = "Sabour, Frosst and Hinton (2017), Dynamic routing between capsules"
+
+
+def _info(name: str, summary: str, canvas: int) -> Info:
+    return Info(
+        name=name,
+        summary=summary,
+        task=Task(kind="classification", input="image", shape=(canvas, canvas, 1), outputs=10),
+        sizes=Sizes(60_000, 10_000),
+        kind="download",
+        licence=MNIST.licence,
+        citation=f"made from MNIST, as in {CAPSULES}",
+        url="https://arxiv.org/abs/1710.09829",
+        classes=DIGITS,
+        files=MNIST_FILES,
+    )
+
+
+def translated(images: Array, margin: int, rng: np.random.Generator) -> Array:
+    """Put each picture on a canvas that is larger by a margin on each side, at a random place.
+
+    Shapes: images (N, H, W), canvas (N, H + 2 margin, W + 2 margin).
+    """
+    n, height, width = images.shape
+    canvas = np.zeros((n, height + 2 * margin, width + 2 * margin), images.dtype)
+    rows, columns = rng.integers(2 * margin + 1, size=(2, n))
+    for row in range(2 * margin + 1):
+        for column in range(2 * margin + 1):
+            here = (rows == row) & (columns == column)
+            canvas[here, row : row + height, column : column + width] = images[here]
+    return canvas
+
+
+def transforms(n: int, rng: np.random.Generator) -> Array:
+    """Draw linear maps of (x, y), evenly: rotation within 20 degrees, shear within 0.2, each axis scaled 0.8 to 1.2.
+
+        A = rotation [[cos, -sin], [sin, cos]]  shear [[1, s], [0, 1]]  scale diag(a, b)
+
+    Shapes: (N, 2, 2).
+    """
+    angle = rng.uniform(-ROTATION, ROTATION, n)
+    shear = rng.uniform(-SHEAR, SHEAR, n)
+    scale = rng.uniform(*SCALES, (n, 1, 2))
+    cos, sin = np.cos(angle), np.sin(angle)
+    rotation = np.stack([cos, -sin, sin, cos], axis=1).reshape(n, 2, 2)
+    shearing = np.stack([np.ones(n), shear, np.zeros(n), np.ones(n)], axis=1).reshape(n, 2, 2)
+    sheared: Array = rotation @ shearing * scale
+    return sheared
+
+
+def placements(images: Array, maps: Array, rng: np.random.Generator) -> Array:
+    """Draw translations that keep the ink of mapped pictures on the canvas; each map is about the middle.
+
+    Shapes: images (N, 28, 28), maps (N, 2, 2), translations (N, 2).
+    """
+    bounds = np.empty((2, 2, len(images)))  # of x and of y: lowest and highest
+    for axis, across in enumerate((1, 2)):  # x from the columns that have ink, y from the rows
+        ink = np.any(images, axis=across)
+        bounds[axis, 0] = ink.argmax(axis=1) - 1 - (SIDE - 1) / 2  # interpolation spreads ink by up to a pixel
+        bounds[axis, 1] = SIDE - ink[:, ::-1].argmax(axis=1) - (SIDE - 1) / 2
+    x, y = bounds
+    corners = np.stack([x[[0, 0, 1, 1]], y[[0, 1, 0, 1]]]).transpose(2, 0, 1)  # (N, 2, 4)
+    mapped = maps @ corners
+    half = (CANVAS + 1) / 2
+    least, most = -half - mapped.min(axis=2), half - mapped.max(axis=2)
+    result: Array = np.where(least < most, rng.uniform(np.minimum(least, most), most), (least + most) / 2)
+    return result
+
+
+def affine(images: Array, maps: Array, shifts: Array, chunk: int = 1000) -> Array:
+    """Return mapped and shifted pictures on the canvas, interpolated between the four nearest pixels.
+
+        picture(A p + t) = original(p)        with p and the result measured from the middles
+
+    Shapes: images (N, 28, 28) uint8, maps (N, 2, 2), shifts (N, 2) as (x, y); result (N, 40, 40, 1) float32.
+    """
+    result = np.empty((len(images), CANVAS, CANVAS, 1), np.float32)
+    middle = (CANVAS - 1) / 2
+    rows, columns = np.mgrid[:CANVAS, :CANVAS].reshape(2, -1) - middle
+    places = np.stack([columns, rows])  # (2, 1600)
+    for i in range(0, len(images), chunk):
+        part = slice(i, i + chunk)
+        origins = np.linalg.inv(maps[part]) @ (places - shifts[part, :, None]) + (SIDE - 1) / 2
+        pictures = np.pad(images[part], ((0, 0), (1, 2), (1, 2)))
+        result[part] = _interpolate(pictures, origins + 1).reshape(-1, CANVAS, CANVAS, 1)
+    result /= np.float32(255)
+    return result
+
+
+def _interpolate(pictures: Array, origins: Array) -> Array:
+    """Read pictures that have an empty rim at places between their pixels; all that is outside is empty."""
+    origins = origins.clip(0, SIDE + 1)
+    corner = np.floor(origins).astype(np.intp)
+    right, down = (origins - corner).transpose(1, 0, 2)
+    x, y, n = corner[:, 0], corner[:, 1], np.arange(len(pictures))[:, None]
+    upper = pictures[n, y, x] * (1 - right) + pictures[n, y, x + 1] * right
+    lower = pictures[n, y + 1, x] * (1 - right) + pictures[n, y + 1, x + 1] * right
+    value: Array = upper * (1 - down) + lower * down
+    return value
+
+
+def overlaid(images: Array, labels: Array, n: int, rng: np.random.Generator, margin: int = 4) -> tuple[Array, Array]:
+    """Lay two digits of different classes over each other, each at a random place; too bright is white.
+
+    Shapes: images (N, H, W) uint8; canvas (n, H + 2 margin, W + 2 margin) uint8, labels (n, 2).
+    """
+    first = np.arange(n) % len(images)
+    second = rng.integers(len(images), size=n)
+    while (same := labels[first] == labels[second]).any():
+        second[same] = rng.integers(len(images), size=int(same.sum()))
+    canvas = translated(images[first], margin, rng)
+    other = translated(images[second], margin, rng)
+    np.add(canvas, np.minimum(other, 255 - canvas), out=canvas)
+    return canvas, np.stack([labels[first], labels[second]], axis=1)
+
+
+def load_translated(info: Info, seed: int, *, train: int = 60_000, test: int = 10_000) -> DataSet:
+    """Move each digit of MNIST by up to 6 pixels each way on a canvas of 40 x 40; the seed decides how far.
+
+    Shapes: images (N, 40, 40, 1), labels (N,).
+    """
+    (images, labels), (test_images, test_labels), first, second = _digits(seed, train, test)
+    return DataSet.of(
+        info,
+        (grey(translated(images, 6, first)), labels),
+        (grey(translated(test_images, 6, second)), test_labels),
+    )
+
+
+def load_affine(info: Info, seed: int, *, train: int = 60_000, test: int = 10_000) -> DataSet:
+    """Train on translated digits, test on rotated, sheared, scaled and moved ones, which training never shows.
+
+    Shapes: images (N, 40, 40, 1), labels (N,).
+    """
+    (images, labels), (test_images, test_labels), first, second = _digits(seed, train, test)
+    maps = transforms(len(test_images), second)
+    bent = affine(test_images, maps, placements(test_images, maps, second))
+    return DataSet.of(info, (grey(translated(images, 6, first)), labels), (bent, test_labels))
+
+
+def load_multi(info: Info, seed: int, *, train: int = 60_000, test: int = 10_000) -> DataSet:
+    """Lay two digits of different classes over each other, each moved by up to 4 pixels, on a canvas of 36 x 36.
+
+    Each digit of MNIST comes first once for each 60,000 pairs asked for; the other one is drawn.
+
+    Shapes: images (N, 36, 36, 1); labels (N, 2), the two classes.
+    """
+    at_least("train", train, 1)
+    at_least("test", test, 1)
+    images, labels, test_images, test_labels = raw_arrays(MNIST_FILES)
+    first, second = generators(seed)
+    pairs, classes = overlaid(images, labels.astype(np.int64), train, first)
+    test_pairs, test_classes = overlaid(test_images, test_labels.astype(np.int64), test, second)
+    return DataSet.of(info, (grey(pairs), classes), (grey(test_pairs), test_classes))
+
+
+def _digits(seed: int, train: int, test: int) -> tuple[Arrays, Arrays, np.random.Generator, np.random.Generator]:
+    """Return the first digits of MNIST and a generator for each split."""
+    at_least("train", train, 1)
+    at_least("test", test, 1)
+    images, labels, test_images, test_labels = raw_arrays(MNIST_FILES)
+    first, second = generators(seed)
+    return (
+        (images[:train], labels[:train].astype(np.int64)),
+        (test_images[:test], test_labels[:test].astype(np.int64)),
+        first,
+        second,
+    )
+
+
+ENTRIES = (
+    Entry(_info("translated-mnist", "digits moved on a larger canvas", CANVAS), load_translated),
+    Entry(_info("affine-mnist", "trained on moved digits, tested on bent ones", CANVAS), load_affine),
+    Entry(_info("multi-mnist", "two digits laid over each other", SIDE + 8), load_multi),
+)
