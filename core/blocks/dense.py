@@ -1,0 +1,54 @@
+"""The dense layer: every output is a weighted sum of all inputs."""
+
+import numpy as np
+
+from neuralzoo.core.blocks.init import Initializer, glorot_uniform
+from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
+from neuralzoo.core.module import Array, Parameter
+
+
+class Dense(Layer):
+    """Give each output a weighted sum of all inputs.
+
+        y = x W + b          dW = x.T dy          db = sum of the rows of dy          dx = dy W.T
+
+    Shapes: x is (..., inputs), y is (..., outputs), weight is (inputs, outputs), bias is (outputs,).
+    Raises: ValueError when the last axis of x is not `inputs`.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        rng: np.random.Generator,
+        *,
+        init: Initializer = glorot_uniform,
+        bias: bool = True,
+    ) -> None:
+        self.weight = Parameter(init((inputs, outputs), rng))
+        self.bias = Parameter(np.zeros(outputs, np.float32)) if bias else None
+
+    def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the weighted sums and their pullback."""
+        weight = self.weight.value
+        inputs, outputs = weight.shape
+        if x.ndim == 0 or x.shape[-1] != inputs:
+            raise ValueError(f"Dense got x of shape {x.shape}; it needs a last axis of {inputs}")
+        rows = x.reshape(-1, inputs)  # one large product instead of many small ones
+        y = ctx.empty((len(rows), outputs), np.result_type(x, weight))
+        np.matmul(rows, weight, out=y)
+        if self.bias is not None:
+            y += self.bias.value
+
+        def pull(dy: Array) -> Array:
+            dy = dy.reshape(-1, outputs)
+            ctx.grads.add_product(self.weight, rows.T, dy)
+            if self.bias is not None:
+                # A product with ones sums rows up to ten times faster than `sum` when they are short.
+                ctx.grads.add(self.bias, np.ones(len(dy), dy.dtype) @ dy)
+            if ctx.skips(x):
+                return no_gradient(x)
+            dx = ctx.empty(rows.shape, y.dtype)
+            return np.matmul(dy, weight.T, out=dx).reshape(x.shape)
+
+        return y.reshape(*x.shape[:-1], outputs), pull

@@ -1,0 +1,23 @@
+"""Sums and maxima of rows, several times faster than `sum(axis=-1)` and `max(axis=-1)` where rows are short."""
+
+import numpy as np
+
+from neuralzoo.core.module import Array
+
+SHORT = 48  # below it going through the columns is faster, measured
+
+
+def row_sum(x: Array) -> Array:
+    """Return the sums along the last axis, which stays with length 1: a matrix product with ones."""
+    sums: Array = x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)
+    return sums.reshape(*x.shape[:-1], 1)
+
+
+def row_max(x: Array) -> Array:
+    """Return the maxima along the last axis, which stays with length 1."""
+    rows = x.reshape(-1, x.shape[-1])
+    if rows.shape[1] < SHORT:
+        largest: Array = np.ascontiguousarray(rows.T).max(axis=0)
+    else:
+        largest = rows[np.arange(len(rows)), rows.argmax(axis=1)]  # `argmax` is quicker than `max` here
+    return largest.reshape(*x.shape[:-1], 1)

@@ -1,0 +1,43 @@
+"""Learning rates as functions of the step (0, 1, ...)."""
+
+import math
+
+from neuralzoo.core.optimizer import Schedule
+
+
+def constant(lr: float) -> Schedule:
+    """Return the same learning rate at every step."""
+    return lambda step: lr
+
+
+def step_decay(lr: float, every: int, factor: float) -> Schedule:
+    """Multiply the learning rate by `factor` after every `every` steps: lr factor^floor(step / every).
+
+    Raises: ValueError when `every` is not positive.
+    """
+    if every < 1:
+        raise ValueError(f"step_decay got every={every}; it needs at least 1 step")
+    return lambda step: lr * factor ** (step // every)
+
+
+def cosine(lr: float, steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
+    """Rise linearly for `warmup` steps, then fall along half a cosine to `floor` times lr when `steps` are done.
+
+        step < warmup:   lr (step + 1) / warmup
+        from there on:   lr (floor + (1 - floor) (1 + cos(pi p)) / 2),   p = (step - warmup) / (steps - warmup)
+
+    After `steps` the rate stays at the floor; when the warmup is as long as the run or longer there is no fall.
+
+    Raises: ValueError when `steps` is not positive or `warmup` is negative.
+    Source: Loshchilov and Hutter (2016), SGDR, https://arxiv.org/abs/1608.03983 (one period)
+    """
+    if steps < 1 or warmup < 0:
+        raise ValueError(f"cosine got steps={steps}, warmup={warmup}; it needs at least 1 step and no negative warmup")
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return lr * (step + 1) / warmup
+        progress = min((step - warmup) / (steps - warmup), 1.0) if steps > warmup else 1.0
+        return lr * (floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2)
+
+    return rate
