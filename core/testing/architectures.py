@@ -1,0 +1,265 @@
+"""The checks that every architecture passes.
+
+Each check is a function of an `ArchitectureCase`; its name is the name of the check. An architecture is what the
+registry calls so, known here by its attributes only: the core does not know the registry.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from neuralzoo.core.blocks.optimizers import Adam
+from neuralzoo.core.layer import Layer
+from neuralzoo.core.module import Module
+from neuralzoo.core.optimizer import Optimizer
+from neuralzoo.core.testing.check import Check, CheckFailed, NotApplicable, make_checks, require
+from neuralzoo.core.testing.differences import compare_parameter_gradients
+from neuralzoo.core.testing.examples import prediction_shape
+from neuralzoo.core.testing.instruments import expect_equal, unsettle
+from neuralzoo.core.testing.training import (
+    ArchitectureCase,
+    differing,
+    evaluate_loss,
+    interrupted_run,
+    learn,
+    predict,
+    uninterrupted_run,
+    watch_dtypes,
+)
+
+REACHING_STEPS = 3  # a last layer that starts at zero keeps the first step from what is below it
+OVERFITTING_STEPS = 300
+OVERFITTED = 0.5
+MOST_ENTRIES = 8
+
+
+def checks_for_architecture(
+    architecture: Any,
+    *,
+    make_optimizer: Callable[[Module], Optimizer] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> list[Check]:
+    """Return the checks of an architecture, to call one by one or to hand to `pytest.mark.parametrize` with `ids=str`.
+
+    They build it for its example task with its default settings, or with `settings`, and train it on tiny random data
+    with `make_optimizer` (Adam, 0.01). What `architecture.not_applicable` names is left out, with its reason.
+    """
+    case = ArchitectureCase(architecture, make_optimizer or (lambda module: Adam(module, 0.01)), dict(settings or {}))
+    return make_checks(ARCHITECTURE_CHECKS, case, architecture.not_applicable)
+
+
+def name_is_valid(case: ArchitectureCase) -> None:
+    """The name is lower-case letters, digits, - and _, and starts with a letter."""
+    name = case.architecture.name
+    valid = re.fullmatch(r"[a-z][a-z0-9_-]*", name) is not None
+    require(valid, f"the name is {name!r}; it needs lower-case letters, digits, - and _, and a letter first")
+
+
+def citation_has_a_year_and_a_url(case: ArchitectureCase) -> None:
+    """Whoever wants to know more finds the paper."""
+    citation, url = case.architecture.citation, case.architecture.url
+    require(
+        re.search(r"\b(18|19|20)\d\d\b", citation) is not None,
+        f"the citation is {citation!r}; it needs the year of publication",
+    )
+    found = re.fullmatch(r"https?://\S+\.\S+", url) is not None
+    require(found, f"the url is {url!r}; it needs a web address where the paper can be found")
+
+
+def example_is_a_declared_task(case: ArchitectureCase) -> None:
+    """The example task is of a kind and an input that the architecture says it can do."""
+    architecture, task = case.architecture, case.task
+    for what, got, declared in (("kind", task.kind, architecture.tasks), ("input", task.input, architecture.inputs)):
+        require(got in declared, f"the example task has {what} {got!r}; it needs one of {', '.join(sorted(declared))}")
+
+
+def settings_are_described_and_defaulted(case: ArchitectureCase) -> None:
+    """Every field of the config has a description and a default."""
+    fields = case.architecture.config.model_fields
+    bare = sorted(name for name, field in fields.items() if not (field.description or "").strip())
+    require(not bare, f"the config does not describe {', '.join(bare)}; use Field(default=..., description='...')")
+    required = sorted(name for name, field in fields.items() if field.is_required())
+    require(not required, f"the config has no default for {', '.join(required)}; use Field(default=...)")
+
+
+def settings_survive_json(case: ArchitectureCase) -> None:
+    """The config is the same after a round trip through JSON."""
+    config = case.config
+    text = json.dumps(config.model_dump(mode="json"))
+    again = case.architecture.config.model_validate(json.loads(text))
+    require(again == config, f"the config is {config!r} and {again!r} after a round trip through JSON; use plain types")
+
+
+def unknown_settings_are_refused(case: ArchitectureCase) -> None:
+    """A misspelt setting is an error."""
+    try:
+        case.architecture.config.model_validate({"no_such_setting": 1})
+    except ValueError:
+        return
+    raise CheckFailed("the config takes a setting that it does not have; leave extra='forbid' as Config has it")
+
+
+def seed_decides_the_weights(case: ArchitectureCase) -> None:
+    """The same seed gives the same weights, another seed gives others."""
+    one, same, other = (case.build(seed).state() for seed in (0, 0, 1))
+    changed = differing(one, same)
+    require(
+        not changed,
+        f"two builds with the same seed differ in {', '.join(changed)}; draw from the rng that build is given only",
+    )
+    require(
+        not one or bool(differing(one, other)),
+        "builds with different seeds are equal; draw the weights from the rng that build is given",
+    )
+
+
+def predictions_have_the_right_shape(case: ArchitectureCase) -> None:
+    """Built for the example task, it predicts numbers of the shape that the task asks for."""
+    x = case.data()[0]
+    y, needed = predict(case.build(), x), prediction_shape(case.task, len(x))
+    require(y.shape == needed, f"the prediction for {x.shape} has shape {y.shape}; the task needs {needed}")
+    require(
+        bool(np.isfinite(y).all()), "the prediction of the untrained network is not finite; look at how weights start"
+    )
+
+
+def examples_do_not_mix(case: ArchitectureCase) -> None:
+    """In evaluation the first example alone gives what it gives in a batch."""
+    learner, x = learn(case, steps=1), case.data()[0]
+    together, alone = predict(learner.module, x), predict(learner.module, x[:1].copy())
+    message = (
+        "the first example gives another prediction alone than in a batch; do not use statistics of the batch, or the "
+        "other examples, in evaluation"
+    )
+    expect_equal(alone, together[:1], message, 1e-4)
+
+
+def float32_stays_float32(case: ArchitectureCase) -> None:
+    """Every layer inside keeps float32 forth and back, and so do the parameters."""
+    module = case.build()
+    found = watch_dtypes(module)
+    learn(case, steps=1, module=module)
+    predict(module, case.data()[0])
+    drifted = [f"{n} is {p.value.dtype}" for n, p in module.trainable().items() if p.value.dtype != np.float32]
+    require(
+        not found and not drifted,
+        f"float32 does not stay: {'; '.join([*found, *drifted][:3])}; use Python numbers and math.sqrt instead of "
+        f"NumPy scalars, and the input's dtype for new arrays",
+    )
+
+
+def gradients_match_finite_differences(case: ArchitectureCase) -> None:
+    """The whole network's pullback agrees with finite differences in float64."""
+    module = case.build()
+    if not isinstance(module, Layer):
+        raise NotApplicable("the module is not a Layer, so it has no pullback of its own")
+    x = case.data()[0][:3]
+    unsettle(module.astype(np.float64))
+    x = x.astype(np.float64) if x.dtype.kind == "f" else x
+    compare_parameter_gradients(module, x, True, MOST_ENTRIES)
+
+
+def training_reaches_every_parameter(case: ArchitectureCase) -> None:
+    """A few steps change every trainable parameter."""
+    module = case.build()
+    learner = case.learner(module)
+    case.prepare(learner)
+    before = module.state()
+    case.steps(learner, REACHING_STEPS)
+    changed = differing(before, module.state())
+    still = [name for name in module.trainable() if name not in changed]
+    require(
+        not still,
+        f"training does not change {', '.join(still)}; add its gradient in the pullback and give it to an optimizer, "
+        f"or make it Parameter(..., trainable=False)",
+    )
+
+
+def evaluation_changes_nothing(case: ArchitectureCase) -> None:
+    """Evaluating gives the same twice, and leaves weights and optimizers as they are."""
+    learner = learn(case, steps=1)
+    batch, before = case.data(), learner.state()
+    first, second = learner.evaluate(batch), learner.evaluate(batch)
+    changed = differing(before, learner.state())
+    require(not changed, f"evaluation changed {', '.join(changed)}; change things in learn only")
+    require(first == second, f"evaluating twice gave {first} and {second}; do not draw in evaluation")
+
+
+def batches_are_left_alone(case: ArchitectureCase) -> None:
+    """Batches are views of the data set: learning and evaluation do not write into them."""
+    batch = case.data()
+    for array in batch:
+        array.flags.writeable = False
+    learner = case.learner(case.build())
+    case.prepare(learner, batch)
+    learner.learn(batch, case.context())
+    learner.evaluate(batch)
+
+
+def tiny_batch_is_overfitted(case: ArchitectureCase) -> None:
+    """Training on eight examples brings the loss well below its start."""
+    learner = case.learner(case.build())
+    case.prepare(learner)
+    start = loss = evaluate_loss(learner, case.data())
+    ctx = case.context()
+    for step in range(OVERFITTING_STEPS):
+        learner.learn(case.data(), ctx)
+        if step % 10 == 9:
+            loss = min(loss, evaluate_loss(learner, case.data()))
+            if loss <= OVERFITTED * start:
+                return
+    raise CheckFailed(
+        f"after {OVERFITTING_STEPS} steps on eight examples the loss went from {start:.4g} to {loss:.4g}; it needs "
+        f"{OVERFITTED * start:.4g}: check the gradients, the optimizer's modules and how weights start"
+    )
+
+
+def saved_weights_predict_the_same(case: ArchitectureCase) -> None:
+    """A fresh network with the trained weights gives the same predictions."""
+    trained, fresh, x = learn(case, steps=2).module, case.build(seed=1), case.data()[0]
+    fresh.load_state(trained.state())
+    message = (
+        "a fresh network with the saved weights predicts otherwise; keep everything that decides a prediction in a "
+        "Parameter (trainable=False for what is not learned by gradient)"
+    )
+    expect_equal(predict(fresh, x), predict(trained, x), message)
+
+
+def training_resumes_bit_for_bit(case: ArchitectureCase) -> None:
+    """Cut off in mid-epoch and resumed from the checkpoint, training ends with the same bits."""
+    whole, resumed = uninterrupted_run(case), interrupted_run(case)
+    changed = differing(whole.learner.state(), resumed.learner.state())
+    require(
+        not changed,
+        f"training that was cut off and resumed ends with other {', '.join(changed[:4])}; draw from the context's "
+        f"generator only, and return all that training changes from the learner's state()",
+    )
+    histories = [
+        [{k: v for k, v in epoch.items() if not k.startswith("time/")} for epoch in run.history]
+        for run in (whole, resumed)
+    ]
+    require(histories[0] == histories[1], "training that was resumed has another history; keep metrics pure functions")
+
+
+ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureCase], None], ...] = (
+    name_is_valid,
+    citation_has_a_year_and_a_url,
+    example_is_a_declared_task,
+    settings_are_described_and_defaulted,
+    settings_survive_json,
+    unknown_settings_are_refused,
+    seed_decides_the_weights,
+    predictions_have_the_right_shape,
+    examples_do_not_mix,
+    float32_stays_float32,
+    gradients_match_finite_differences,
+    training_reaches_every_parameter,
+    evaluation_changes_nothing,
+    batches_are_left_alone,
+    tiny_batch_is_overfitted,
+    saved_weights_predict_the_same,
+    training_resumes_bit_for_bit,
+)

@@ -1,0 +1,191 @@
+"""Training an architecture on tiny data, in the ways that its checks need."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuralzoo.core.batches import ArrayBatches, Batch
+from neuralzoo.core.checkpoint import load_checkpoint, save_checkpoint
+from neuralzoo.core.hooks import hookimpl
+from neuralzoo.core.layer import Context, Layer, Pullback
+from neuralzoo.core.learner import Learner
+from neuralzoo.core.module import Array, Module
+from neuralzoo.core.optimizer import Optimizer
+from neuralzoo.core.testing.check import CheckFailed, require
+from neuralzoo.core.testing.examples import tiny_data
+from neuralzoo.core.trainer import Trainer
+
+EPOCHS = 2
+BATCH = 3  # of eight examples: three batches in an epoch, the last one smaller
+CUT = 4  # the step after which a run is cut off, in the middle of the second epoch
+
+
+@dataclass(frozen=True)
+class ArchitectureCase:
+    """An architecture to check, the optimizer it is trained with, and its settings where they are not the defaults."""
+
+    architecture: Any
+    make_optimizer: Callable[[Module], Optimizer]
+    settings: Mapping[str, Any]
+
+    @property
+    def task(self) -> Any:
+        """The example task."""
+        return self.architecture.example
+
+    @property
+    def config(self) -> Any:
+        """The validated settings."""
+        return self.architecture.config.model_validate(dict(self.settings))
+
+    def build(self, seed: int = 0) -> Module:
+        """Return a fresh module."""
+        module = self.architecture.build(self.config, self.task, np.random.default_rng(seed))
+        require(isinstance(module, Module), f"build returned {type(module).__name__}; it needs to be a Module")
+        return module  # type: ignore[no-any-return]
+
+    def learner(self, module: Module) -> Learner:
+        """Return what trains a module."""
+        learner = self.architecture.learner(module, self.config, self.task, self.make_optimizer)
+        require(isinstance(learner, Learner), f"learner returned {type(learner).__name__}; it needs to be a Learner")
+        return learner  # type: ignore[no-any-return]
+
+    def data(self) -> Batch:
+        """Return fresh copies of the tiny data, always the same."""
+        return tuple(array.copy() for array in tiny_data(self.task))
+
+    def context(self) -> Context:
+        """Return a freshly seeded context as a trainer gives it."""
+        return Context(training=True, rng=np.random.default_rng(11))
+
+    def prepare(self, learner: Learner, batch: Batch | None = None) -> None:
+        """Let a learner start from the tiny data, in one batch."""
+        batch = batch or self.data()
+        learner.prepare(ArrayBatches(batch, len(batch[0])), self.context())
+
+    def steps(self, learner: Learner, count: int) -> None:
+        """Learn from the tiny data a number of times."""
+        ctx = self.context()
+        for _ in range(count):
+            learner.learn(self.data(), ctx)
+
+
+def learn(case: ArchitectureCase, steps: int, module: Module | None = None) -> Learner:
+    """Return a learner that has been prepared and has done a few steps."""
+    learner = case.learner(module if module is not None else case.build())
+    case.prepare(learner)
+    case.steps(learner, steps)
+    return learner
+
+
+def predict(module: Module, x: Array) -> Array:
+    """Return a module's prediction.
+
+    Raises: CheckFailed when it has no `predict`.
+    """
+    if not hasattr(module, "predict"):
+        raise CheckFailed(
+            f"{type(module).__name__} has no predict(x); give it one, or say in not_applicable why there is none"
+        )
+    return np.asarray(module.predict(x))
+
+
+def evaluate_loss(learner: Learner, batch: Batch) -> float:
+    """Return the loss in evaluation.
+
+    Raises: CheckFailed when the learner reports none.
+    """
+    metrics = learner.evaluate(batch)
+    if "loss" not in metrics:
+        raise CheckFailed(f"evaluate returned {', '.join(metrics) or 'no metrics'}; it needs 'loss' among them")
+    return metrics["loss"]
+
+
+def differing(one: Mapping[str, Array], other: Mapping[str, Array]) -> list[str]:
+    """Return the names whose arrays are not the same bit for bit."""
+    return [
+        name
+        for name in sorted(one.keys() | other.keys())
+        if name not in one or name not in other or one[name].tobytes() != other[name].tobytes()
+    ]
+
+
+def uninterrupted_run(case: ArchitectureCase) -> Trainer:
+    """Train from start to end."""
+    return _run(_trainer(case, seed=0), case)
+
+
+def interrupted_run(case: ArchitectureCase) -> Trainer:
+    """Train until a checkpoint in mid-epoch, then go on from it with a network that was made with another seed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoint.safetensors"
+        about = {"architecture": case.architecture.name}
+        try:
+            _run(_trainer(case, seed=0, hooks=(_Cut(path, about),)), case)
+        except _CutOff:
+            pass
+        resumed = _trainer(case, seed=1)
+        load_checkpoint(path, resumed, about)
+    return _run(resumed, case)
+
+
+class _CutOff(Exception):
+    """Ends a run in mid-epoch."""
+
+
+class _Cut:
+    """A trainer hook that saves and then cuts the run off."""
+
+    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
+        self.path = path
+        self.about = about
+
+    @hookimpl
+    def batch_ended(self, trainer: Trainer) -> None:
+        """Save and stop at the step."""
+        if trainer.step == CUT:
+            save_checkpoint(self.path, trainer, self.about)
+            raise _CutOff
+
+
+def _trainer(case: ArchitectureCase, seed: int, hooks: tuple[object, ...] = ()) -> Trainer:
+    return Trainer(case.learner(case.build(seed)), epochs=EPOCHS, seed=5, hooks=hooks)
+
+
+def _run(trainer: Trainer, case: ArchitectureCase) -> Trainer:
+    trainer.run(ArrayBatches(case.data(), BATCH, shuffle=True), ArrayBatches(case.data(), BATCH))
+    return trainer
+
+
+def watch_dtypes(module: Module) -> list[str]:
+    """Let every layer in a module note where float32 gets lost; return the list they note it in."""
+    found: list[str] = []
+    for name, layer in list(module.named_modules()):
+        if isinstance(layer, Layer) and not hasattr(type(layer), "_watched"):
+            layer.__class__ = _watched(type(layer), name or type(layer).__name__, found)
+    return found
+
+
+def _watched(kind: type[Layer], name: str, found: list[str]) -> type[Layer]:
+    """Return a class like `kind` whose calls are watched."""
+
+    def note(what: str, array: Array, before: Array) -> None:
+        if before.dtype == np.float32 and array.dtype.kind == "f" and array.dtype != np.float32:
+            found.append(f"the {what} of {name} is {array.dtype}")
+
+    def call(self: Layer, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        y, pull = kind.__call__(self, x, ctx)
+        note("output", y, x)
+
+        def watched_pull(dy: Array) -> Array:
+            dx = pull(dy)
+            note("input gradient", dx, dy)
+            return dx
+
+        return y, watched_pull
+
+    return type(kind.__name__, (kind,), {"__call__": call, "_watched": True})
