@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.registry import Experiment, SettingError, nearest
+from neuralzoo.registry import Experiment, SettingError
+from neuralzoo.registry.errors import nearest
 
 RUNS = Path("runs")
 

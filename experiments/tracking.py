@@ -169,6 +169,7 @@ class Tracking:
                     artifacts={"model": str(self.folder.model)},
                     pip_requirements=[f"neuralzoo=={__version__}", f"numpy=={np.__version__}"],
                     signature=mlflow.models.infer_signature(inputs, outputs),
+                    input_example=inputs,
                     step=trainer.epoch,
                 )
         finally:

@@ -34,19 +34,15 @@ def list_architectures(
     if as_json:
         say.json([_row(status) for status in found])
         return
-    table = say.table("name", "what it is", "tasks", "inputs", "from")
+    width = max((len(status.entry.name) for status in found), default=0)
     for status in found:
         if (a := status.architecture) is not None:
-            table.add_row(
-                a.name,
-                a.summary,
-                ", ".join(sorted(a.tasks)),
-                ", ".join(sorted(a.inputs)),
-                status.entry.origin,
-            )
+            facts = f"{', '.join(sorted(a.tasks))} · {', '.join(sorted(a.inputs))} · {status.entry.origin}"
+            say.entry(a.name, a.summary, facts, width)
         else:
-            table.add_row(status.entry.name, f"not loaded: {status.reason}", "", "", status.entry.origin, style="red")
-    say.show(table)
+            say.entry(status.entry.name, f"not loaded: {status.reason}", status.entry.origin, width, style="red")
+    if not found:
+        say.line("nothing matches; `neuralzoo list` without filters shows all")
 
 
 def show(
@@ -80,19 +76,28 @@ def show(
         say.line(f"  neuralzoo run {name}{option}", style="cyan")
 
 
-def datasets(as_json: Json = False) -> None:
-    """List the data sets."""
+def datasets(
+    name: Annotated[str | None, typer.Argument(help="Show everything about this one.")] = None, as_json: Json = False
+) -> None:
+    """List the data sets, or show one."""
     from neuralzoo.experiments import datasets as sets
 
-    infos = [sets.info(name) for name in sets.names()]
+    infos = [sets.info(n) for n in (sets.names() if name is None else [name])]
     if as_json:
         say.json([_dataset_row(info) for info in infos])
         return
-    table = say.table("name", "what it is", "task", "shape", "train/test", "licence", "from")
+    if name is not None:
+        table = say.table("", "")
+        table.show_header = False
+        for key, value in _dataset_row(infos[0]).items():
+            table.add_row(key, str(value))
+        say.show(table)
+        return
+    width = max(len(info.name) for info in infos)
     for info in infos:
         shape = "x".join(map(str, info.task.shape))
-        table.add_row(info.name, info.summary, info.task.kind, shape, _counts(info), info.licence, info.kind)
-    say.show(table)
+        counts = f"{info.sizes.train:,}/{info.sizes.test:,} examples of {shape}"
+        say.entry(info.name, info.summary, f"{info.task.kind} · {counts} · {info.kind} · {info.licence}", width)
 
 
 def doctor(as_json: Json = False) -> None:
@@ -158,19 +163,18 @@ def _size(architecture: Architecture, profile: str) -> str:
     return f"{module.size:,} parameters"
 
 
-def _counts(info: Any) -> str:
-    return f"{info.sizes.train:,}/{info.sizes.test:,}"
-
-
 def _dataset_row(info: Any) -> dict[str, Any]:
     return {
         "name": info.name,
         "summary": info.summary,
-        "task": info.task.model_dump(mode="json"),
-        "sizes": info.sizes._asdict(),
-        "classes": info.classes,
+        "kind": info.kind,
+        "task": info.task.kind,
+        "input": info.task.input,
+        "shape": list(info.task.shape),
+        "outputs": info.task.outputs,
+        "examples": info.sizes._asdict(),
+        "classes": list(info.classes),
         "licence": info.licence,
         "citation": info.citation,
         "url": info.url,
-        "kind": info.kind,
     }

@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 class Voice:
@@ -21,9 +22,18 @@ class Voice:
         """Print an error in one line."""
         self.err.print(f"neuralzoo: {text}", style="red", markup=False, soft_wrap=True)
 
+    def entry(self, name: str, text: str, facts: str, width: int, style: str | None = None) -> None:
+        """Print a name with what it is, and facts in small print below."""
+        self.out.print(
+            Text.assemble((f"{name:<{width}}  ", f"bold {style or ''}"), (text, style or "")), soft_wrap=True
+        )
+        self.out.print(Text(f"{'':<{width}}  {facts}", style="dim"), soft_wrap=True)
+
     def table(self, *columns: str) -> Table:
-        """Return an empty table in the house's look."""
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        """Return an empty table in the house's look; only its last column is ever wrapped."""
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for column in columns:
+            table.add_column(column, no_wrap=column != columns[-1])
         return table
 
     def show(self, table: Table) -> None:

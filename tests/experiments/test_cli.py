@@ -21,7 +21,7 @@ def one_line(done):
 
 def test_list_shows_every_architecture_with_what_it_is_for(neuralzoo):
     shown = neuralzoo("list").stdout
-    assert re.search(r"fnn +Feed-forward network.*classification.*neuralzoo \d", shown)
+    assert re.search(r"fnn +Feed-forward network.*\n +classification, regression · image.* · neuralzoo \d", shown)
 
 
 def test_list_filters_by_name_task_and_input(neuralzoo):
@@ -61,7 +61,8 @@ def test_show_json_has_the_schema_of_the_config(neuralzoo):
 
 def test_datasets_are_listed_with_shape_and_licence(neuralzoo):
     shown = neuralzoo("datasets").stdout
-    assert re.search(r"fashion-mnist-5k .*28x28x1.*5,000/1,000.*MIT.*embedded", shown)
+    assert re.search(r"fashion-mnist-5k .*\n.*5,000/1,000 examples of 28x28x1 · embedded · MIT", shown)
+    assert "ankle boot" in neuralzoo("datasets", "fashion-mnist-5k").stdout.lower()
     assert {"mnist", "two-spirals"} <= {row["name"] for row in json.loads(neuralzoo("datasets", "--json").stdout)}
 
 

@@ -94,9 +94,7 @@ def test_pictures_and_settings_are_artifacts(uri, tracked):
     _, run = tracked
     client = store.client(uri)
     pictures = {item.path for item in client.list_artifacts(run.info.run_id, "figures")}
-    assert pictures == {
-        f"figures/{name}.png" for name in ("learning_curve", "confusion_matrix", "first_layer_weights")
-    }
+    assert pictures == {f"figures/{name}.png" for name in ("learning_curve", "confusion_matrix", "first_layer_weights")}
     assert "experiment.toml" in {item.path for item in client.list_artifacts(run.info.run_id)}
     assert client.list_artifacts(run.info.run_id, "images")  # what the page shows with a slider
 
