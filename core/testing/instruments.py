@@ -125,7 +125,7 @@ class DirtyWorkspace(Workspace):
 
 
 class Bend(Layer):
-    """A smooth curve for each feature, and its outputs are views with gaps that can't be written to.
+    """A smooth curve for each feature; its outputs and gradients are views with gaps that can't be written to.
 
         y = tanh(gain * x) + x / 2          dL/dx = (gain * (1 - tanh(gain * x)^2) + 1/2) * dL/dy
 
@@ -150,7 +150,7 @@ class Bend(Layer):
 
 def spread(array: Array) -> Array:
     """Return equal values in a read-only view whose entries do not lie side by side."""
-    wide = np.full((*array.shape, 2), np.nan, array.dtype)
+    wide = np.full((*array.shape, 2), np.nan if array.dtype.kind == "f" else 0, array.dtype)
     wide[..., 0] = array
     view = wide[..., 0]
     view.flags.writeable = False

@@ -29,6 +29,7 @@ from neuralzoo.core.testing.instruments import (
     mode,
     need_float_input,
     need_parameters,
+    spread,
 )
 
 BOTH_MODES = (True, False)
@@ -66,13 +67,26 @@ def parameter_gradients_match_finite_differences(case: LayerCase) -> None:
 
 
 def gradients_hold_inside_a_stack(case: LayerCase) -> None:
-    """Between two other layers, on inputs that are views, all gradients are right."""
+    """Between two other layers, which have parameters of their own, all gradients are right."""
     layer, x = case.layer(np.float64), case.input(np.float64)
     y, _ = layer(x.copy(), context(training=False))
     rng = np.random.default_rng([SEED, 4])
     before = Bend(x.shape[-1], rng) if case.differentiable else None
     stack = Between(before, layer, Bend(y.shape[-1], rng))
     compare_parameter_gradients(stack, x, True, case.most_entries, data=case.differentiable)
+
+
+def views_serve_like_arrays(case: LayerCase) -> None:
+    """Inputs and incoming gradients that are views with gaps, read-only, give what plain arrays give."""
+    layer, x = case.layer(np.float64), case.input(np.float64)
+    needed = everything(layer, x)
+    ctx = context(layer)
+    y, pull = layer(spread(x), ctx)
+    got = {"output": y, "input gradient": pull(spread(direction(y))), "parameter gradients": ctx.grads.vector}
+    for name, array in got.items():
+        if case.differentiable or name != "input gradient":
+            message = f"the {name} is another where x and dy are views; do not rely on how their memory is laid out"
+            expect_equal(array, needed[name], message, 1e-10)
 
 
 def dtype_is_kept(case: LayerCase) -> None:
@@ -202,7 +216,7 @@ def calls_leave_nothing_behind(case: LayerCase) -> None:
     for training in BOTH_MODES:
         layer, x = case.layer(), case.input()
         before, weights = attributes(layer), layer.state()
-        y, pull = layer(x, context(training=training))
+        y, pull = layer(x, context(layer, training=training))
         pull(direction(y))
         after = attributes(layer)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
@@ -267,6 +281,7 @@ LAYER_CHECKS: tuple[Callable[[LayerCase], None], ...] = (
     input_gradient_matches_finite_differences,
     parameter_gradients_match_finite_differences,
     gradients_hold_inside_a_stack,
+    views_serve_like_arrays,
     dtype_is_kept,
     inputs_are_left_alone,
     two_passes_keep_apart,

@@ -1,0 +1,445 @@
+"""A right layer passes every check; each way to be wrong fails the check made for it."""
+
+import math
+import unittest
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from neuralzoo.core.layer import Layer, no_gradient
+from neuralzoo.core.module import Parameter
+from neuralzoo.core.testing import CheckFailed, NotApplicable, Outcome, checks_for_layer
+
+X = np.random.default_rng(0).normal(size=(5, 4))
+
+
+class Affine(Layer):
+    """tanh(x W) + b, done right; `drop` silences half of the outputs in training."""
+
+    def __init__(self, rng, *, drop=False):
+        self.weight = Parameter(rng.normal(size=(4, 3)).astype(np.float32))
+        self.bias = Parameter(np.zeros(3, np.float32))
+        self.drop = drop
+
+    def __call__(self, x, ctx):
+        weight = self.weight.value
+        t = np.tanh(x @ weight)
+        keep = None
+        if self.drop and ctx.training:
+            keep = (ctx.random.random(t.shape) < 0.5).astype(x.dtype) * 2
+
+        def pull(dy):
+            ctx.grads.add(self.bias, dy.sum(axis=0))
+            inner = (1 - t * t) * (dy if keep is None else dy * keep)
+            ctx.grads.add_product(self.weight, x.T, inner)
+            if ctx.skips(x):
+                return no_gradient(x)
+            return inner @ weight.T
+
+        return (t if keep is None else t * keep) + self.bias.value, pull
+
+
+class Lookup(Layer):
+    """A row of a table for each token: an input without a derivative."""
+
+    def __init__(self, rng):
+        self.table = Parameter(rng.normal(size=(6, 3)).astype(np.float32))
+
+    def __call__(self, x, ctx):
+        def pull(dy):
+            rows = np.zeros_like(self.table.value)
+            np.add.at(rows, x, dy)
+            ctx.grads.add(self.table, rows)
+            return no_gradient(x)
+
+        return self.table.value[x], pull
+
+
+class Squash(Layer):
+    """tanh: no parameters."""
+
+    def __call__(self, x, ctx):
+        t = ctx.empty(x.shape, x.dtype)
+        np.tanh(x, out=t)
+        return t, lambda dy: (1 - t * t) * dy
+
+
+class CachesOnSelf(Squash):
+    def __call__(self, x, ctx):
+        self.t = np.tanh(x)
+        return self.t, lambda dy: (1 - self.t * self.t) * dy
+
+
+class EditsItsInput(Squash):
+    def __call__(self, x, ctx):
+        np.tanh(x, out=x)
+        return x, lambda dy: (1 - x * x) * dy
+
+
+class EditsTheIncomingGradient(Squash):
+    def __call__(self, x, ctx):
+        t = np.tanh(x)
+
+        def pull(dy):
+            dy *= 1 - t * t
+            return dy
+
+        return t, pull
+
+
+class DriftsToFloat64(Squash):
+    def __call__(self, x, ctx):
+        scale = np.sqrt(2.0)  # a NumPy scalar is not weak
+        return x / scale, lambda dy: dy / math.sqrt(2.0)
+
+
+class DriftsInThePullback(Squash):
+    def __call__(self, x, ctx):
+        return x / math.sqrt(2.0), lambda dy: dy / np.sqrt(2.0)
+
+
+class AlwaysFloat32(Squash):
+    def __call__(self, x, ctx):
+        return x * 2, lambda dy: (dy * 2).astype(np.float32)
+
+
+class DriftsInAParameterGradient(Affine):
+    def __call__(self, x, ctx):
+        def pull(dy):
+            ctx.grads.add(self.bias, dy.sum(axis=0) * np.float64(1))
+            ctx.grads.add_product(self.weight, x.T, dy)
+            return dy @ self.weight.value.T
+
+        return x @ self.weight.value + self.bias.value, pull
+
+
+class WrongInputGradient(Squash):
+    def __call__(self, x, ctx):
+        t = np.tanh(x)
+        return t, lambda dy: (1 - t) * dy
+
+
+class RightAloneOnly(Squash):
+    """Leaves its gradient out whenever there is data somewhere, not only when x is the data."""
+
+    def __call__(self, x, ctx):
+        t = np.tanh(x)
+        return t, lambda dy: no_gradient(x) if ctx.data is not None else (1 - t * t) * dy
+
+
+class NeedsContiguousInput(Squash):
+    """Works in one pass over the memory of x, whatever lies there."""
+
+    def __call__(self, x, ctx):
+        if not x.flags.c_contiguous:
+            return x.copy(), lambda dy: dy
+        t = np.tanh(x)
+        return t, lambda dy: (1 - t * t) * dy
+
+
+class MixesUpMemoryOrder(Squash):
+    """Takes the memory of the incoming gradient for the gradient."""
+
+    def __call__(self, x, ctx):
+        t = np.tanh(x)
+
+        def pull(dy):
+            memory = dy if dy.base is None else np.nan_to_num(dy.base.ravel()[: dy.size].reshape(dy.shape))
+            return (1 - t * t) * memory
+
+        return t, pull
+
+
+class ForgetsAParameterGradient(Affine):
+    def __call__(self, x, ctx):
+        def pull(dy):
+            ctx.grads.add_product(self.weight, x.T, dy)
+            return dy @ self.weight.value.T
+
+        return x @ self.weight.value + self.bias.value, pull
+
+
+class AssignsAParameterGradient(Affine):
+    def __call__(self, x, ctx):
+        def pull(dy):
+            if ctx.grads.wanted and self.bias.trainable:
+                ctx.grads[self.bias][...] = dy.sum(axis=0)
+            ctx.grads.add_product(self.weight, x.T, dy)
+            return dy @ self.weight.value.T
+
+        return x @ self.weight.value + self.bias.value, pull
+
+
+class InsistsOnGradients(Affine):
+    def __call__(self, x, ctx):
+        def pull(dy):
+            grad = ctx.grads[self.bias]
+            grad += dy.sum(axis=0)
+            ctx.grads.add_product(self.weight, x.T, dy)
+            return dy @ self.weight.value.T
+
+        return x @ self.weight.value + self.bias.value, pull
+
+
+class SkipsParametersOfTheData(Affine):
+    def __call__(self, x, ctx):
+        y, pull = super().__call__(x, ctx)
+        return y, lambda dy: no_gradient(x) if ctx.skips(x) else pull(dy)
+
+
+class LeaksAcrossTheBatch(Squash):
+    def __call__(self, x, ctx):
+        return x - x.mean(axis=0), lambda dy: dy - dy.mean(axis=0)
+
+
+class CountsEvaluations(Squash):
+    """Adapts a running value in evaluation too."""
+
+    def __init__(self):
+        self.shift = Parameter(np.zeros(4, np.float32), trainable=False)
+
+    def __call__(self, x, ctx):
+        y = x - self.shift.value.copy()
+        if not ctx.recording:
+            self.shift.value += np.float32(0.1)
+        return y, lambda dy: dy
+
+
+class KeepsAHiddenConstant(Squash):
+    def __init__(self, rng):
+        self.factor = float(rng.normal())
+
+    def __call__(self, x, ctx):
+        return x * self.factor, lambda dy: dy * self.factor
+
+
+class SharesWithItsCopies(Affine):
+    def __deepcopy__(self, memo):
+        twin = type(self)(np.random.default_rng(0))
+        twin.weight, twin.bias = self.weight, self.bias
+        return twin
+
+
+class ReusesItsOutput(Squash):
+    """Writes every output into the same memory."""
+
+    buffers: ClassVar = {}
+
+    def __call__(self, x, ctx):
+        y = self.buffers.setdefault((x.shape, x.dtype.str), np.empty_like(x))
+        np.multiply(x, 2, out=y)
+        return y, lambda dy: dy * 2
+
+
+class TrustsBorrowedMemory(Squash):
+    def __call__(self, x, ctx):
+        def pull(dy):
+            dx = ctx.empty(x.shape, x.dtype) if ctx.workspace is not None else np.zeros_like(x)
+            dx += dy * 2
+            return dx
+
+        return x * 2, pull
+
+
+class DrawsFromItsOwnGenerator(Squash):
+    def __init__(self):
+        self.draws = iter(np.random.default_rng(0).random(10_000).tolist())
+
+    def __call__(self, x, ctx):
+        factor = 1 + next(self.draws) if ctx.training else 1.0
+        return x * factor, lambda dy: dy * factor
+
+
+class DrawsInEvaluation(Squash):
+    """Its draws come from the context where it has a generator, and never end."""
+
+    noise = np.random.default_rng(1)
+
+    def __call__(self, x, ctx):
+        rng = self.noise if ctx.rng is None else ctx.rng
+        shift = rng.normal(size=x.shape).astype(x.dtype)
+        return x + shift, lambda dy: dy
+
+
+class Raises(Squash):
+    def __call__(self, x, ctx):
+        raise KeyError("no such thing")
+
+
+ALONE = "input_gradient_matches_finite_differences"
+STACK = "gradients_hold_inside_a_stack"
+
+# Each broken layer, the check made for its fault, and the others that see it as well.
+BROKEN = [
+    (CachesOnSelf, "calls_leave_nothing_behind", {"two_passes_keep_apart"}),
+    (
+        EditsItsInput,
+        "inputs_are_left_alone",
+        {
+            STACK,
+            "views_serve_like_arrays",
+            "two_passes_keep_apart",
+            "examples_do_not_mix",
+            "memory_may_be_reused",
+            "gradients_may_be_unwanted",
+        },
+    ),
+    (EditsTheIncomingGradient, "inputs_are_left_alone", {STACK, "views_serve_like_arrays"}),
+    (DriftsToFloat64, "dtype_is_kept", set()),
+    (DriftsInThePullback, "dtype_is_kept", set()),
+    (AlwaysFloat32, "dtype_is_kept", set()),
+    (DriftsInAParameterGradient, "dtype_is_kept", set()),
+    (WrongInputGradient, ALONE, {STACK}),
+    (RightAloneOnly, STACK, set()),
+    (NeedsContiguousInput, "views_serve_like_arrays", set()),
+    (MixesUpMemoryOrder, "views_serve_like_arrays", {STACK}),
+    (ForgetsAParameterGradient, "parameter_gradients_match_finite_differences", {STACK}),
+    (AssignsAParameterGradient, "gradients_add_up", set()),
+    (InsistsOnGradients, "gradients_may_be_unwanted", set()),
+    (SkipsParametersOfTheData, "gradients_may_be_unwanted", set()),
+    (LeaksAcrossTheBatch, "examples_do_not_mix", set()),
+    (CountsEvaluations, "evaluation_is_repeatable", {ALONE, "examples_do_not_mix", "copies_are_independent"}),
+    (KeepsAHiddenConstant, "state_makes_an_equal_layer", set()),
+    (SharesWithItsCopies, "copies_are_independent", set()),
+    (ReusesItsOutput, "two_passes_keep_apart", set()),
+    (TrustsBorrowedMemory, "memory_may_be_reused", set()),
+    (
+        DrawsFromItsOwnGenerator,
+        "randomness_comes_from_the_context",
+        {
+            ALONE,
+            STACK,
+            "views_serve_like_arrays",
+            "two_passes_keep_apart",
+            "memory_may_be_reused",
+            "gradients_may_be_unwanted",
+        },
+    ),
+    (
+        DrawsInEvaluation,
+        "evaluation_is_repeatable",
+        {"examples_do_not_mix", "state_makes_an_equal_layer", "copies_are_independent"},
+    ),
+]
+
+
+def maker(kind):
+    """Return what makes a layer of this kind: from a generator where it needs one."""
+    needs_rng = issubclass(kind, Affine | Lookup | KeepsAHiddenConstant)
+    return kind if needs_rng else lambda rng: kind()
+
+
+def outcomes(make, x=X, **options):
+    return {outcome.name: outcome for outcome in (check.run() for check in checks_for_layer(make, x, **options))}
+
+
+def failing(make, x=X):
+    return {name for name, outcome in outcomes(make, x).items() if outcome.status == "fail"}
+
+
+@pytest.mark.parametrize("check", checks_for_layer(Affine, X), ids=str)
+def test_a_right_layer_passes(check):
+    check()
+
+
+@pytest.mark.parametrize(
+    ("make", "x"),
+    [
+        (lambda rng: Affine(rng, drop=True), X),
+        (maker(Squash), X),
+        (maker(Squash), X[:1]),
+        (maker(Squash), X.reshape(5, 2, 2)),
+        (Lookup, np.array([[1, 2], [3, 3], [0, 5]])),
+    ],
+    ids=["drawing", "no parameters", "one example", "more axes", "tokens"],
+)
+def test_right_layers_of_other_kinds_pass(make, x):
+    assert failing(make, x) == set()
+
+
+@pytest.mark.parametrize(("kind", "made_for_it", "others"), BROKEN, ids=lambda value: getattr(value, "__name__", None))
+def test_a_broken_layer_fails_the_check_made_for_it(kind, made_for_it, others):
+    assert failing(maker(kind)) == {made_for_it} | others
+
+
+def test_every_check_is_failed_by_a_broken_layer():
+    made_for = {made_for_it for _, made_for_it, _ in BROKEN}
+    assert made_for == {check.name for check in checks_for_layer(Affine, X)} - {"not_applicable_names_real_checks"}
+
+
+def test_a_failure_says_where_and_by_how_much():
+    message = outcomes(maker(WrongInputGradient))[ALONE].message
+    assert "x in training at (0, 0) is" in message
+    assert "finite differences say" in message
+
+
+def test_a_wrong_gradient_far_out_in_a_large_array_is_found():
+    class OneWrong(Squash):
+        def __call__(self, x, ctx):
+            def pull(dy):
+                dx = 2 * dy
+                dx[-1, 77] *= 1.5
+                return dx
+
+            return 2 * x, pull
+
+    large = np.random.default_rng(2).normal(size=(30, 100))
+    assert "along a random direction" in outcomes(maker(OneWrong), large, most_entries=3)[ALONE].message
+
+
+def test_a_gradient_of_the_wrong_shape_is_named():
+    class Flat(Squash):
+        def __call__(self, x, ctx):
+            return 2 * x, lambda dy: (2 * dy).ravel()
+
+    assert "has shape (20,); it needs (5, 4)" in outcomes(maker(Flat))[ALONE].message
+
+
+def test_an_error_inside_a_layer_is_a_failure_and_not_a_crash():
+    class Raises(Squash):
+        def __call__(self, x, ctx):
+            raise KeyError("no such thing")
+
+    outcome = outcomes(maker(Raises))["dtype_is_kept"]
+    assert (outcome.status, outcome.message) == ("fail", "it raised KeyError: 'no such thing'; no error is due here")
+
+
+def test_what_does_not_apply_is_told_with_its_reason():
+    found = outcomes(maker(LeaksAcrossTheBatch), not_applicable={"examples_do_not_mix": "it is about the whole batch"})
+    assert found["examples_do_not_mix"] == Outcome(
+        "examples_do_not_mix", "not applicable", "it is about the whole batch"
+    )
+    assert found["parameter_gradients_match_finite_differences"].message == "there are no trainable parameters"
+
+
+def test_test_runners_take_what_does_not_apply_as_a_skip():
+    checks = checks_for_layer(Affine, X, not_applicable={"dtype_is_kept": "there is a reason for it"})
+    with pytest.raises(NotApplicable, match="there is a reason") as caught:
+        next(check for check in checks if check.name == "dtype_is_kept")()
+    assert isinstance(caught.value, unittest.SkipTest)
+
+
+@pytest.mark.parametrize(
+    ("declared", "complaint"),
+    [
+        ({"dtype_is_kpet": "a reason that is long enough"}, "dtype_is_kpet, which is no check; it needs one of"),
+        ({"dtype_is_kept": " "}, "gives no reason for dtype_is_kept"),
+    ],
+)
+def test_an_exception_from_an_unknown_check_or_without_a_reason_is_a_failure(declared, complaint):
+    outcome = outcomes(Affine, not_applicable=declared)["not_applicable_names_real_checks"]
+    assert outcome.status == "fail"
+    assert complaint in outcome.message
+
+
+def test_a_check_called_by_hand_raises_its_failure():
+    check = next(check for check in checks_for_layer(maker(DriftsToFloat64), X) if str(check) == "dtype_is_kept")
+    with pytest.raises(CheckFailed, match="the output in training is float64 where float32 came in"):
+        check()
+
+
+def test_checking_leaves_the_example_alone():
+    x = X.copy()
+    failing(maker(EditsItsInput), x)
+    np.testing.assert_array_equal(x, X)
