@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import math
+import zlib
 
 import numpy as np
 
@@ -109,14 +111,13 @@ def idx(content: bytes) -> Array:
     """
     try:
         raw = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise sources.DataError(f"an idx file can't be unpacked ({error}); it needs to be gzipped") from None
-    rank = raw[3] if len(raw) > 3 else 0
-    shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", count=min(rank, (len(raw) - 4) // 4), offset=4))
-    values = np.frombuffer(raw, np.uint8, offset=4 + 4 * len(shape)) if shape else np.empty(0, np.uint8)
-    if raw[:3] != b"\0\0\x08" or len(shape) != rank or values.size != int(np.prod(shape)):
-        raise sources.DataError(f"an idx file has {len(raw)} bytes, not as many as its sizes say; it needs to be whole")
-    return values.reshape(shape)
+    start = 4 + 4 * raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0
+    shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
+    if not shape or len(raw) != start + math.prod(shape):
+        raise sources.DataError(f"an idx file has {len(raw)} bytes and sizes {shape}; it needs to be bytes, and whole")
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
 def grey(images: Array) -> Array:
