@@ -44,9 +44,7 @@ class Architecture(BaseModel):
 
     contract: int = Field(description="version of the contracts that the plugin was written for")
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$", description="the entry point's name")
-    summary: str = Field(
-        min_length=10, max_length=120, description="one line: what it is and what it is good at"
-    )
+    summary: str = Field(min_length=10, max_length=120, description="one line: what it is and what it is good at")
     citation: str = Field(min_length=10, description="author, year, title")
     url: str = Field(pattern=r"^https?://", description="where the paper is")
     tasks: frozenset[TaskKind] = Field(min_length=1)
@@ -69,17 +67,13 @@ class Architecture(BaseModel):
         contract = data.get("contract", CONTRACT) if isinstance(data, dict) else CONTRACT
         if contract != CONTRACT:
             older = "an update of the plugin" if contract < CONTRACT else "a newer neuralzoo"
-            raise ValueError(
-                f"it was written for contract {contract}, this neuralzoo has {CONTRACT}; it needs {older}"
-            )
+            raise ValueError(f"it was written for contract {contract}, this neuralzoo has {CONTRACT}; it needs {older}")
         return data
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         if "quick" not in self.experiments:
-            raise ValueError(
-                f"experiments are {sorted(self.experiments)}; it needs one for the profile quick"
-            )
+            raise ValueError(f"experiments are {sorted(self.experiments)}; it needs one for the profile quick")
         for profile, experiment in self.experiments.items():
             if experiment.architecture != self.name:
                 raise ValueError(

@@ -2,20 +2,32 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from neuralzoo.registry.errors import SettingError, nearest
+from neuralzoo.registry.errors import SettingError
+from neuralzoo.registry.explain import explain
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class Settings(BaseModel):
-    """A frozen pydantic model that refuses unknown keys."""
+    """A frozen pydantic model that refuses unknown keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    TOML has no word for None: where a setting may be None, people write "none".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_a_word(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        optional = {key for key, field in cls.model_fields.items() if _mentions_none(field.annotation)}
+        return {key: _unspelled(value) if key in optional else value for key, value in data.items()}
 
 
 class Config(Settings):
@@ -31,26 +43,7 @@ def parse(model: type[M], settings: Mapping[str, Any], owner: str) -> M:
     try:
         return model.model_validate(dict(settings))
     except ValidationError as error:
-        raise SettingError(explain(model, error.errors()[0], owner)) from None
-
-
-def explain(model: type[BaseModel], error: ErrorDetails, owner: str) -> str:
-    """Say in one sentence what pydantic found wrong."""
-    parents, path = _walk(model, error["loc"])
-    key = ".".join(path)
-    if error["type"] == "extra_forbidden":
-        names = list(dict.fromkeys(name for parent in parents for name in parent.model_fields))
-        return f"{owner} has no setting {key!r}{nearest(path[-1], names)} (it has {', '.join(names)})"
-    if error["type"] == "missing":
-        return f"{owner} got no value for {key!r}; it needs one"
-    if error["type"] == "union_tag_invalid" and (context := error.get("ctx")):
-        expected = str(context["expected_tags"]).replace("'", "")
-        close = nearest(str(context["tag"]), expected.split(", "))
-        return f"{owner} got {key}.name={context['tag']!r}; it needs one of {expected}{close}"
-    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "it needs to be")
-    allowed = str((error.get("ctx") or {}).get("expected", "")).replace("'", "").replace(" or ", ", ")
-    close = nearest(str(error["input"]), allowed.split(", ")) if allowed else ""
-    return f"{owner} got {key}={error['input']!r}; {message}{close}"
+        raise SettingError(explain(error, owner, model)) from None
 
 
 def override(settings: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
@@ -63,51 +56,51 @@ def override(settings: Mapping[str, Any], assignments: Iterable[str]) -> dict[st
     result = _copied(settings)
     for assignment in assignments:
         key, sign, text = assignment.partition("=")
-        if not sign or not key.strip():
-            raise SettingError(f"--set got {assignment!r}; it needs KEY=VALUE, such as optimizer.lr=0.01")
-        *parents, last = key.strip().split(".")
+        *parents, last = (part.strip() for part in key.split("."))
+        if not sign or not all([*parents, last]):
+            raise SettingError(f"set got {assignment!r}; it needs KEY=VALUE, such as optimizer.lr=0.01")
         place = result
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise SettingError(
-                    f"--set got {key!r}, but {parent!r} is a value without settings of its own"
-                )
+                raise SettingError(f"set got {assignment!r}, but {parent} has no settings of its own; it needs a value")
         place[last] = _value(text.strip())
     return result
 
 
+def spelled(value: Any) -> Any:
+    """Return settings as TOML can hold them: a tuple is a list, None is "none".
+
+    Raises: ValueError when a value is neither a number, text, true or false, nor a list or table of such.
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return {str(key): spelled(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [spelled(inner) for inner in value]
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError(f"{value!r} can't be written as TOML; it needs numbers, texts, true, false, or lists of them")
+
+
+def _unspelled(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_unspelled(inner) for inner in value]
+    return None if value == "none" else value
+
+
+def _mentions_none(annotation: Any) -> bool:
+    return annotation is NoneType or any(_mentions_none(part) for part in get_args(annotation))
+
+
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return value if isinstance(value, bool | int | float | str | list | dict) else text  # a date is text here
 
 
 def _copied(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in settings.items()}
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
-
-
-def _tag(model: type[BaseModel]) -> Any:
-    field = model.model_fields.get("name")
-    return field.default if field is not None else None
-
-
-def _walk(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[list[type[BaseModel]], list[str]]:
-    """Return the models that hold the last key of a location, and the path to it as people write it."""
-    parents, models, path = [model], [model], []
-    for part in loc:
-        if len(models) > 1 and (tagged := [m for m in models if _tag(m) == part]):
-            models = tagged  # pydantic names the member of a tagged union; people do not
-            continue
-        path.append(str(part))
-        parents = models
-        fields = [f for m in models if (f := m.model_fields.get(str(part))) is not None]
-        models = [m for field in fields for m in _models_in(field.annotation)]
-    return parents, path

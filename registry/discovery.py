@@ -70,9 +70,7 @@ def get(name: str) -> Architecture:
     return _load(_find(name))
 
 
-def matching(
-    pattern: str = "*", *, task: TaskKind | None = None, input: InputKind | None = None
-) -> list[Architecture]:
+def matching(pattern: str = "*", *, task: TaskKind | None = None, input: InputKind | None = None) -> list[Architecture]:
     """Return the architectures whose name matches a glob and that can do a task and read an input.
 
     Plugins that can't be used are left out; `statuses` has them with their reasons.
@@ -151,9 +149,7 @@ def _find(name: str) -> Entry:
     known = entries()
     candidates = [e for e in known.get(short, []) if not package or e.package == package]
     if not candidates:
-        raise UnknownName(
-            f"no architecture is named {name!r}{nearest(short, known)} (`neuralzoo list` shows all)"
-        )
+        raise UnknownName(f"no architecture is named {name!r}{nearest(short, known)} (`neuralzoo list` shows all)")
     if len(candidates) > 1:
         raise Clash(_clash(short, candidates))
     return candidates[0]

@@ -1,13 +1,13 @@
 """An experiment: everything that decides the outcome of a run, as data."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
-from neuralzoo.registry.config import Settings, override, parse
+from neuralzoo.registry.config import Settings, override, parse, spelled
 from neuralzoo.registry.errors import SettingError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -36,17 +36,14 @@ class Cosine(Settings):
     floor: Share = Field(default=0.0, description="share of the learning rate at the last step")
 
 
+SCHEDULES: dict[str, type[Settings]] = {"constant": Constant, "step": StepDecay, "cosine": Cosine}
 ScheduleSettings = Annotated[Constant | StepDecay | Cosine, Field(discriminator="name")]
 
 
 class _Optimizer(Settings):
     lr: Positive = Field(default=1e-3, description="learning rate")
-    schedule: ScheduleSettings = Field(
-        default=Constant(), description="how the learning rate goes with the step"
-    )
-    clip: Positive | None = Field(
-        default=None, description="largest norm of the gradient; a longer one is scaled down"
-    )
+    schedule: ScheduleSettings = Field(default=Constant(), description="how the learning rate goes with the step")
+    clip: Positive | None = Field(default=None, description="largest norm of the gradient; a longer one is scaled down")
 
 
 class SGD(_Optimizer):
@@ -86,6 +83,7 @@ class AdamW(_Moments):
     weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards zero")
 
 
+OPTIMIZERS: dict[str, type[Settings]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
 OptimizerSettings = Annotated[SGD | RMSprop | Adam | AdamW, Field(discriminator="name")]
 
 
@@ -97,40 +95,47 @@ class Experiment(Settings):
     epochs: int = Field(ge=1, description="times that every training example is used")
     batch_size: int = Field(ge=1, description="examples in a training step")
     optimizer: OptimizerSettings = Field(default=Adam(), description="how gradients change the weights")
-    seed: int = Field(
-        default=0, ge=0, description="decides weights, data order, dropout and the validation split"
-    )
-    validation: Share = Field(
-        default=0.1, description="share of the training examples held out to watch and to tune"
-    )
+    seed: int = Field(default=0, ge=0, description="decides weights, data order, dropout and the validation split")
+    validation: Share = Field(default=0.1, description="share of the training examples held out to watch and to tune")
     headline: str = Field(default="test/accuracy", description="the metric that runs are compared by")
     model: dict[str, Any] = Field(default_factory=dict, description="settings of the architecture")
 
     def set(self, assignments: Iterable[str]) -> Self:
         """Return an experiment with dotted assignments such as `optimizer.lr=0.01` applied.
 
+        Another optimizer or schedule takes over the settings that it knows; the others are dropped.
+
         Raises: SettingError when a key does not exist or a value is not allowed.
         """
-        settings = override(self.settings(), assignments)
-        optimizer = settings.get("optimizer")
-        if isinstance(optimizer, dict) and optimizer.get("name") != self.optimizer.name:
-            shared = _Optimizer.model_fields.keys() | {"name"}
-            given = {a.split("=")[0].strip().removeprefix("optimizer.").split(".")[0] for a in assignments}
-            settings["optimizer"] = {k: v for k, v in optimizer.items() if k in shared | given}
-        return parse(type(self), settings, "the experiment")
+        names: list[str] = []
+        others: list[str] = []
+        for assignment in assignments:
+            (names if assignment.partition("=")[0].strip() in _CHOICES else others).append(assignment)
+        settings = override(self.settings(), names)
+        _drop_unknown(settings, "optimizer", OPTIMIZERS)
+        _drop_unknown(settings["optimizer"], "schedule", SCHEDULES)
+        return parse(type(self), override(settings, others), "the experiment")
 
     def settings(self) -> dict[str, Any]:
-        """Return all settings as plain values; what is None is left out, as TOML has no word for it."""
-        return _without_none(self.model_dump(mode="json"))
+        """Return all settings as plain values; None is "none", as TOML has no word for it."""
+        plain: dict[str, Any] = spelled(self.model_dump(mode="json"))
+        return plain
 
     def to_toml(self) -> str:
         """Return the experiment as TOML, each setting with its description."""
         import tomli_w
 
+        tables = {"": self, "optimizer": self.optimizer, "optimizer.schedule": self.optimizer.schedule}
         lines: list[str] = []
+        table, key = "", ""
         for line in tomli_w.dumps(self.settings()).splitlines():
-            field = type(self).model_fields.get(line.split(" = ")[0].strip("[]"))
-            lines.append(f"{line}  # {field.description}" if field is not None else line)
+            if line.startswith("["):
+                table = line.strip("[]")
+                holder, _, key = table.rpartition(".")
+            else:
+                holder, key = table, line.partition(" = ")[0]
+            field = type(tables[holder]).model_fields.get(key) if holder in tables else None
+            lines.append(f"{line}  # {field.description}" if field is not None and field.description else line)
         return "\n".join(lines) + "\n"
 
     @classmethod
@@ -146,29 +151,37 @@ class Experiment(Settings):
         return parse(cls, settings, owner)
 
     @classmethod
-    def from_file(cls, path: Path) -> Self:
+    def from_file(cls, path: Path | str) -> Self:
         """Read an experiment from a TOML file.
 
         Raises: SettingError when the file can't be read or its content is wrong.
         """
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"{path} can't be read ({error}); it needs to be a TOML file") from None
+            text = Path(path).read_text(encoding="utf-8-sig")  # Windows editors begin a file with a mark
+        except OSError as error:
+            raise SettingError(f"{path} can't be read ({error.strerror}); it needs to be a TOML file") from None
+        except UnicodeDecodeError:
+            raise SettingError(f"{path} is not text; it needs to be a TOML file") from None
         return cls.from_toml(text, str(path))
 
-    @model_validator(mode="after")
-    def _headline_is_a_metric(self) -> Self:
-        if "/" not in self.headline:
-            raise ValueError(
-                f"headline is {self.headline!r}; it needs a split and a metric, such as test/accuracy"
-            )
-        return self
+    @field_validator("headline")
+    @classmethod
+    def _is_a_metric(cls, headline: str) -> str:
+        if "/" not in headline:
+            raise ValueError("it needs to be a split and a metric, such as test/accuracy")
+        return headline
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _is_plain(cls, model: Any) -> Any:
+        return spelled(model)
 
 
-def _without_none(settings: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_none(value) if isinstance(value, dict) else value
-        for key, value in settings.items()
-        if value is not None
-    }
+_CHOICES = ("optimizer.name", "optimizer.schedule.name")
+
+
+def _drop_unknown(settings: dict[str, Any], key: str, choices: Mapping[str, type[Settings]]) -> None:
+    """Leave out of a group of settings what the chosen one does not have."""
+    chosen = choices.get(settings[key]["name"])
+    if chosen is not None:  # else the validation says what is wrong with the name
+        settings[key] = {name: value for name, value in settings[key].items() if name in chosen.model_fields}
