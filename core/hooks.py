@@ -35,33 +35,6 @@ class TrainerHooks:
         """Return True after an epoch to end the training early."""
 
 
-class EarlyStopping:
-    """Stops when a metric has not improved for `patience` epochs.
-
-    It reads the trainer's history only, so that a resumed run stops where the uninterrupted one does.
-    """
-
-    def __init__(self, metric: str = "val/loss", *, patience: int = 5, mode: str = "min") -> None:
-        if mode not in ("min", "max"):
-            raise ValueError(f"EarlyStopping got mode={mode!r}; it needs 'min' or 'max'")
-        self.metric = metric
-        self.patience = patience
-        self.sign = 1.0 if mode == "min" else -1.0
-
-    @hookimpl
-    def should_stop(self, trainer: "Trainer") -> bool | None:
-        """Return True when the best value is more than `patience` epochs old."""
-        values = [self.sign * self._value(epoch) for epoch in trainer.history]
-        return len(values) - 1 - values.index(min(values)) >= self.patience or None
-
-    def _value(self, metrics: dict[str, float]) -> float:
-        if self.metric not in metrics:
-            raise ValueError(
-                f"EarlyStopping got no metric {self.metric!r}; the epoch has {', '.join(metrics)}"
-            )
-        return metrics[self.metric]
-
-
 def hook_caller(observers: tuple[Any, ...]) -> Any:
     """Return the object whose methods call the hooks of all observers.
 
