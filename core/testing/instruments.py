@@ -1,6 +1,6 @@
 """What checks look at a layer with: contexts, gradients and workspaces that notice things, and neighbours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,6 +69,22 @@ def expect_equal(got: Array, needed: Array, message: str, tolerance: float = 0.0
         else np.allclose(got, needed, rtol=tolerance, atol=tolerance * max(1.0, float(np.abs(needed).max(initial=0))))
     )
     require(same, message)
+
+
+def require_dtype(what: str, array: Array, dtype: npt.DTypeLike) -> None:
+    """Raise CheckFailed unless an array has the dtype of what came in."""
+    require(
+        array.dtype == dtype,
+        f"{what} is {array.dtype} where {np.dtype(dtype)} came in; use Python numbers and math.sqrt instead of NumPy "
+        f"scalars, and the input's dtype for new arrays",
+    )
+
+
+def require_same_state(module: Module, before: Mapping[str, Array], message: str) -> None:
+    """Raise CheckFailed with the message unless parameters are what they were."""
+    after = module.state()
+    for name, array in before.items():
+        expect_equal(after[name], array, message.format(name))
 
 
 def need_float_input(case: LayerCase) -> None:

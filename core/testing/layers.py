@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from neuralzoo.core.layer import Layer, Workspace
-from neuralzoo.core.module import Array, Module
+from neuralzoo.core.module import Array
 from neuralzoo.core.testing.check import Check, NotApplicable, make_checks, require
 from neuralzoo.core.testing.differences import compare_input_gradient, compare_parameter_gradients
 from neuralzoo.core.testing.instruments import (
@@ -29,6 +28,8 @@ from neuralzoo.core.testing.instruments import (
     mode,
     need_float_input,
     need_parameters,
+    require_dtype,
+    require_same_state,
     spread,
 )
 
@@ -95,10 +96,10 @@ def dtype_is_kept(case: LayerCase) -> None:
         for training in BOTH_MODES:
             layer, x = case.layer(dtype), case.input(dtype)
             y, pull = layer(x, replace(context(training=training), grads=DtypeGradients(layer)))
-            _require_dtype(f"the output in {mode(training)}", y, dtype)
+            require_dtype(f"the output in {mode(training)}", y, dtype)
             dx = pull(direction(y))
             if case.differentiable:
-                _require_dtype(f"the input gradient in {mode(training)}", dx, dtype)
+                require_dtype(f"the input gradient in {mode(training)}", dx, dtype)
 
 
 def inputs_are_left_alone(case: LayerCase) -> None:
@@ -208,7 +209,7 @@ def evaluation_is_repeatable(case: LayerCase) -> None:
     before = layer.state()
     first = layer.predict(x)
     expect_equal(layer.predict(x), first, "evaluation gives another output the second time; draw in training only")
-    _require_same_state(layer, before, "evaluation changed {}; change running values in training only")
+    require_same_state(layer, before, "evaluation changed {}; change running values in training only")
 
 
 def calls_leave_nothing_behind(case: LayerCase) -> None:
@@ -225,7 +226,7 @@ def calls_leave_nothing_behind(case: LayerCase) -> None:
             f"a call in {mode(training)} set {', '.join(changed)} on the layer; keep it in the pullback's closure",
         )
         trainable = layer.trainable().keys()
-        _require_same_state(
+        require_same_state(
             layer, {n: weights[n] for n in trainable}, "a call changed {}; only optimizers change weights"
         )
 
@@ -295,17 +296,3 @@ LAYER_CHECKS: tuple[Callable[[LayerCase], None], ...] = (
     gradients_may_be_unwanted,
     randomness_comes_from_the_context,
 )
-
-
-def _require_dtype(what: str, array: Array, dtype: npt.DTypeLike) -> None:
-    require(
-        array.dtype == dtype,
-        f"{what} is {array.dtype} where {np.dtype(dtype)} came in; use Python numbers and math.sqrt instead of NumPy "
-        f"scalars, and the input's dtype for new arrays",
-    )
-
-
-def _require_same_state(module: Module, before: Mapping[str, Array], message: str) -> None:
-    after = module.state()
-    for name, array in before.items():
-        expect_equal(after[name], array, message.format(name))

@@ -21,7 +21,7 @@ from neuralzoo.core.trainer import Trainer
 
 EPOCHS = 2
 BATCH = 3  # of eight examples: three batches in an epoch, the last one smaller
-CUT = 4  # the step after which a run is cut off, in the middle of the second epoch
+CUT = 5  # the step after which a run is cut off: in mid-epoch, and odd, so that what goes by twos shows
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,356 @@
+"""A right architecture passes every check; each way to be wrong fails the check made for it."""
+
+import numpy as np
+import pytest
+from pydantic import ConfigDict, Field, field_serializer
+
+from neuralzoo.core.blocks.optimizers import SGD
+from neuralzoo.core.layer import Layer
+from neuralzoo.core.learner import Supervised
+from neuralzoo.core.module import Parameter
+from neuralzoo.core.testing import checks_for_architecture, tiny_data
+from neuralzoo.registry import Architecture, Config, Experiment, Task
+
+TASK = Task(kind="classification", input="tabular", shape=(4,), outputs=3)
+
+
+class NetConfig(Config):
+    """The settings of a small network."""
+
+    hidden: int = Field(default=16, ge=1, description="units")
+
+
+class Net(Layer):
+    """tanh(x U) V."""
+
+    def __init__(self, config, rng):
+        self.into = Parameter(rng.normal(size=(4, config.hidden)).astype(np.float32))
+        self.out = Parameter(0.1 * rng.normal(size=(config.hidden, 3)).astype(np.float32))
+
+    def __call__(self, x, ctx):
+        h = np.tanh(x @ self.into.value)
+
+        def pull(dy):
+            ctx.grads.add_product(self.out, h.T, dy)
+            dh = (1 - h * h) * (dy @ self.out.value.T)
+            ctx.grads.add_product(self.into, x.T, dh)
+            return dh @ self.into.value.T
+
+        return h @ self.out.value, pull
+
+
+def cross_entropy(logits, labels):
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    rows = np.arange(len(labels))
+    return float(-np.log(p[rows, labels]).mean()), (p - np.eye(p.shape[1], dtype=p.dtype)[labels]) / len(labels)
+
+
+def learner(module, config, task, make_optimizer):
+    return Supervised(module, cross_entropy, make_optimizer(module))
+
+
+def architecture(**changes):
+    right = Architecture(
+        contract=1,
+        name="net",
+        summary="A small network for tests",
+        citation="Nobody (1999), A network that is right",
+        url="https://example.org/net",
+        tasks=frozenset({"classification"}),
+        inputs=frozenset({"tabular"}),
+        config=NetConfig,
+        build=lambda config, task, rng: Net(config, rng),
+        learner=learner,
+        example=TASK,
+        experiments={"quick": Experiment(architecture="net", dataset="two-spirals", epochs=1, batch_size=8)},
+    )
+    return right.model_copy(update=changes)  # not validated: some are wrong on purpose
+
+
+class Undescribed(NetConfig):
+    depth: int = 2
+
+
+class Required(NetConfig):
+    depth: int = Field(ge=1, description="layers")
+
+
+class TakesAnything(NetConfig):
+    model_config = ConfigDict(extra="ignore")
+
+
+class LosesInJson(NetConfig):
+    @field_serializer("hidden")
+    def _shrink(self, hidden):
+        return hidden // 2
+
+
+class Unused(Net):
+    def __init__(self, config, rng):
+        super().__init__(config, rng)
+        self.spare = Parameter(rng.normal(size=3).astype(np.float32))
+
+
+class HiddenState(Net):
+    """A constant that is drawn and not saved."""
+
+    def __init__(self, config, rng):
+        super().__init__(config, rng)
+        self.factor = float(rng.uniform(0.5, 2))
+
+    def __call__(self, x, ctx):
+        y, pull = super().__call__(x, ctx)
+        return y * self.factor, lambda dy: pull(dy * self.factor)
+
+
+class OneTooMany(Net):
+    def predict(self, x):
+        return np.pad(super().predict(x), ((0, 0), (0, 1)))
+
+
+class MixesExamples(Net):
+    def predict(self, x):
+        return super().predict(x - x.mean(axis=0))
+
+
+class Drifts(Net):
+    """Computes inside in float64 and hides it."""
+
+    def __init__(self, config, rng):
+        super().__init__(config, rng)
+        self.scale = Scale()
+
+    def __call__(self, x, ctx):
+        y, pull = super().__call__(x, ctx)
+        y, scale = self.scale(y, ctx)
+        return y.astype(x.dtype), lambda dy: pull(scale(dy).astype(x.dtype))
+
+
+class Scale(Layer):
+    def __call__(self, x, ctx):
+        return x * np.float64(2), lambda dy: dy * 2
+
+
+class WrongGradient(Net):
+    def __call__(self, x, ctx):
+        y, pull = super().__call__(x, ctx)
+        return y, lambda dy: pull(dy * (1 + 0.1 * np.arange(3, dtype=dy.dtype)))
+
+
+class NoisyLearner(Supervised):
+    """Draws from a generator of its own that lives as long as the process."""
+
+    noise = np.random.default_rng(0)
+
+    def learn(self, batch, ctx):
+        x, target = batch
+        return super().learn((x + self.noise.normal(scale=0.01, size=x.shape).astype(x.dtype), target), ctx)
+
+
+class ForgetfulLearner(Supervised):
+    """Learns from every second batch, and does not save where it is."""
+
+    turn = 0
+
+    def learn(self, batch, ctx):
+        self.turn += 1
+        if self.turn % 2:
+            return super().learn(batch, ctx)
+        return self.evaluate(batch) | {"grad_norm": 0.0, "lr": 0.0}
+
+
+class TirelessEvaluator(Supervised):
+    def evaluate(self, batch):
+        self.layer.into.value += np.float32(1e-3)
+        return super().evaluate(batch)
+
+
+class DrawsToEvaluate(Supervised):
+    noise = np.random.default_rng(0)
+
+    def evaluate(self, batch):
+        return super().evaluate(
+            (batch[0] + self.noise.normal(scale=0.01, size=batch[0].shape).astype(np.float32), batch[1])
+        )
+
+
+class WritesIntoTheBatch(Supervised):
+    def learn(self, batch, ctx):
+        batch[0][:] *= np.float32(1.001)
+        return super().learn(batch, ctx)
+
+
+class Climbs(Supervised):
+    """Goes up the loss."""
+
+    def __init__(self, module, loss, optimizer):
+        def uphill(prediction, target):
+            value, gradient = loss(prediction, target)
+            return value, -gradient
+
+        super().__init__(module, uphill, optimizer)
+
+    def evaluate(self, batch):
+        return {"loss": cross_entropy(self.layer.predict(batch[0]), batch[1])[0]}
+
+
+class Wordless(Supervised):
+    def evaluate(self, batch):
+        return {"error": super().evaluate(batch)["loss"]}
+
+
+def of(kind):
+    return {"build": lambda config, task, rng: kind(config, rng)}
+
+
+def trained_by(kind):
+    return {"learner": lambda module, config, task, make: kind(module, cross_entropy, make(module))}
+
+
+AMBIENT = np.random.default_rng(0)
+
+# What is wrong, the check made for it, and the others that see it as well.
+BROKEN = {
+    "a name with blanks": ({"name": "My Net"}, "name_is_valid", set()),
+    "no year": ({"citation": "Nobody, A network"}, "citation_has_a_year_and_a_url", set()),
+    "no address": ({"url": "in a library"}, "citation_has_a_year_and_a_url", set()),
+    "an undeclared example": ({"tasks": frozenset({"regression"})}, "example_is_a_declared_task", set()),
+    "an undescribed setting": ({"config": Undescribed}, "settings_are_described_and_defaulted", set()),
+    "a lossy setting": ({"config": LosesInJson}, "settings_survive_json", set()),
+    "settings that take anything": ({"config": TakesAnything}, "unknown_settings_are_refused", set()),
+    "an ignored seed": (
+        {"build": lambda config, task, rng: Net(config, np.random.default_rng(0))},
+        "seed_decides_the_weights",
+        set(),
+    ),
+    "an ambient generator": (
+        {"build": lambda config, task, rng: Net(config, AMBIENT)},
+        "seed_decides_the_weights",
+        {"training_resumes_bit_for_bit"},
+    ),
+    "one output too many": (of(OneTooMany), "predictions_have_the_right_shape", set()),
+    "a mixed batch": (of(MixesExamples), "examples_do_not_mix", set()),
+    "hidden float64": (of(Drifts), "float32_stays_float32", set()),
+    "a wrong gradient": (of(WrongGradient), "gradients_match_finite_differences", set()),
+    "an unused parameter": (of(Unused), "training_reaches_every_parameter", set()),
+    "an evaluation that trains": (
+        trained_by(TirelessEvaluator),
+        "evaluation_changes_nothing",
+        set(),
+    ),
+    "an evaluation that draws": (
+        trained_by(DrawsToEvaluate),
+        "evaluation_changes_nothing",
+        {"training_resumes_bit_for_bit"},
+    ),
+    "a written batch": (trained_by(WritesIntoTheBatch), "batches_are_left_alone", set()),
+    "a climber": (trained_by(Climbs), "tiny_batch_is_overfitted", set()),
+    "no loss": (trained_by(Wordless), "tiny_batch_is_overfitted", set()),
+    "hidden state": (of(HiddenState), "saved_weights_predict_the_same", {"training_resumes_bit_for_bit"}),
+    "a generator of its own": (trained_by(NoisyLearner), "training_resumes_bit_for_bit", set()),
+    "a forgetful learner": (trained_by(ForgetfulLearner), "training_resumes_bit_for_bit", set()),
+}
+
+
+def outcomes(wrong, **options):
+    return {outcome.name: outcome for outcome in (check.run() for check in checks_for_architecture(wrong, **options))}
+
+
+def failing(wrong, **options):
+    return {name for name, outcome in outcomes(wrong, **options).items() if outcome.status == "fail"}
+
+
+@pytest.mark.parametrize("check", checks_for_architecture(architecture()), ids=str)
+def test_a_right_architecture_passes(check):
+    check()
+
+
+@pytest.mark.parametrize(("changes", "made_for_it", "others"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_architecture_fails_the_check_made_for_it(changes, made_for_it, others):
+    assert failing(architecture(**changes)) == {made_for_it} | others
+
+
+def test_every_check_is_failed_by_a_broken_architecture():
+    made_for = {made_for_it for _, made_for_it, _ in BROKEN.values()}
+    known = {check.name for check in checks_for_architecture(architecture())}
+    assert made_for == known - {"not_applicable_names_real_checks"}
+
+
+def test_a_required_setting_is_named():
+    wrong = outcomes(architecture(config=Required), settings={"depth": 2})
+    assert wrong["settings_are_described_and_defaulted"].message.startswith("the config has no default for depth")
+
+
+def test_a_parameter_that_training_does_not_reach_is_named():
+    assert (
+        "training does not change spare;"
+        in outcomes(architecture(**of(Unused)))["training_reaches_every_parameter"].message
+    )
+
+
+def test_the_layer_where_float32_gets_lost_is_named():
+    message = outcomes(architecture(**of(Drifts)))["float32_stays_float32"].message
+    assert message.startswith("float32 does not stay: the output of scale is float64;")
+
+
+def test_a_network_without_predictions_is_told_what_to_do():
+    class Silent(Net):
+        predict = property()
+
+    message = outcomes(architecture(**of(Silent)))["predictions_have_the_right_shape"].message
+    assert message == "Silent has no predict(x); give it one, or say in not_applicable why there is none"
+
+
+def test_what_an_architecture_declares_is_left_out_with_its_reason():
+    reason = "it is trained by an adversary and has no loss that falls"
+    found = outcomes(architecture(not_applicable={"tiny_batch_is_overfitted": reason}, **trained_by(Climbs)))
+    assert {name for name, outcome in found.items() if outcome.status != "pass"} == {"tiny_batch_is_overfitted"}
+    assert found["tiny_batch_is_overfitted"].message == reason
+
+
+def test_an_exception_from_an_unknown_check_is_a_failure():
+    wrong = architecture(not_applicable={"tiny_batch_is_overfit": "a reason that is long enough"})
+    assert failing(wrong) == {"not_applicable_names_real_checks"}
+
+
+def test_the_optimizer_and_the_settings_can_be_chosen():
+    made = []
+
+    def make_optimizer(module):
+        made.append(module.into.value.shape)
+        return SGD(module, 1.0)
+
+    assert failing(architecture(), make_optimizer=make_optimizer, settings={"hidden": 7}) == set()
+    assert set(made) == {(4, 7)}
+
+
+KINDS = [
+    (Task(kind="classification", input="image", shape=(4, 4, 1), outputs=3), np.float32, (8,), np.int64),
+    (Task(kind="regression", input="tabular", shape=(4,), outputs=2), np.float32, (8, 2), np.float32),
+    (Task(kind="reconstruction", input="image", shape=(4, 4, 1), outputs=16), np.float32, (8, 4, 4, 1), np.float32),
+    (Task(kind="generation", input="tabular", shape=(2,), outputs=2), np.float32, (8, 2), np.float32),
+    (Task(kind="sequence-labelling", input="sequence", shape=(5, 2), outputs=3), np.float32, (8, 5), np.int64),
+    (
+        Task(kind="language-modelling", input="tokens", shape=(6,), outputs=5, vocabulary=5),
+        np.int64,
+        (8, 6),
+        np.int64,
+    ),
+]
+
+
+@pytest.mark.parametrize(("task", "dtype", "target_shape", "target_dtype"), KINDS, ids=lambda v: getattr(v, "kind", ""))
+def test_tiny_data_are_what_data_sets_are(task, dtype, target_shape, target_dtype):
+    x, target = tiny_data(task)
+    assert (x.shape, x.dtype) == ((8, *task.shape), dtype)
+    assert (target.shape, target.dtype) == (target_shape, target_dtype)
+
+
+def test_tiny_text_is_to_be_continued_by_one_token():
+    x, target = tiny_data(KINDS[-1][0])
+    np.testing.assert_array_equal(target[:, :-1], x[:, 1:])
+
+
+def test_tiny_labels_cover_all_classes():
+    assert set(tiny_data(TASK)[1]) == {0, 1, 2}
