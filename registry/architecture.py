@@ -10,6 +10,7 @@ from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.registry.config import Config, parse
+from neuralzoo.registry.errors import ContractError
 from neuralzoo.registry.experiment import Experiment
 from neuralzoo.registry.task import InputKind, Task, TaskKind
 
@@ -42,7 +43,7 @@ class Architecture(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    contract: int = Field(description="version of the contracts that the plugin was written for")
+    contract: int = Field(strict=True, description="version of the contracts that the plugin was written for")
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$", description="the entry point's name")
     summary: str = Field(min_length=10, max_length=120, description="one line: what it is and what it is good at")
     citation: str = Field(min_length=10, description="author, year, title")
@@ -63,11 +64,13 @@ class Architecture(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _same_contract(cls, data: Any) -> Any:
-        contract = data.get("contract", CONTRACT) if isinstance(data, dict) else CONTRACT
-        if contract != CONTRACT:
-            older = "an update of the plugin" if contract < CONTRACT else "a newer neuralzoo"
-            raise ValueError(f"it was written for contract {contract}, this neuralzoo has {CONTRACT}; it needs {older}")
+    def _same_contract(cls, data: dict[str, Any]) -> dict[str, Any]:
+        contract = data.get("contract")
+        if isinstance(contract, int) and contract != CONTRACT:  # no ValueError: other fields are of no interest then
+            needed = "an update of the plugin" if contract < CONTRACT else "a newer neuralzoo"
+            raise ContractError(
+                f"it was written for contract {contract}, this neuralzoo has {CONTRACT}; it needs {needed}"
+            )
         return data
 
     @model_validator(mode="after")
@@ -80,6 +83,7 @@ class Architecture(BaseModel):
                     f"the {profile} experiment is of {experiment.architecture!r}; it needs to be of {self.name!r}"
                 )
             self.configure(experiment.model)
+        self.configure({})  # the defaults alone need to be enough
         return self
 
     def configure(self, settings: Mapping[str, Any]) -> Config:

@@ -4,20 +4,25 @@ Names come from package metadata alone; a plugin is imported when somebody asks 
 """
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from typing import Any
 
 import numpy as np
 import pluggy
+from pydantic import ValidationError
 
 from neuralzoo.core.module import Module
 from neuralzoo.registry import hookspecs
 from neuralzoo.registry.architecture import Architecture
-from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, UnknownName, ZooError, nearest
-from neuralzoo.registry.task import InputKind, Task, TaskKind
+from neuralzoo.registry.config import parse
+from neuralzoo.registry.errors import BrokenPlugin, Clash, ContractError, SettingError, UnknownName, ZooError, nearest
+from neuralzoo.registry.explain import explain
+from neuralzoo.registry.task import AXES, InputKind, Task, TaskKind
 
 GROUP = "neuralzoo.plugins"
 
@@ -36,6 +41,11 @@ class Entry:
         """The package and version that bring it."""
         return f"{self.package} {self.version}"
 
+    @property
+    def full_name(self) -> str:
+        """The name that is clear where two packages clash: `package:name`."""
+        return f"{_normalized(self.package)}:{self.name}"
+
 
 @dataclass(frozen=True)
 class Status:
@@ -47,13 +57,15 @@ class Status:
 
 
 def entries() -> dict[str, list[Entry]]:
-    """Return what is installed by name, more than one entry where packages clash; NEURALZOO_BLOCK is left out."""
-    blocked = {name.strip() for name in os.environ.get("NEURALZOO_BLOCK", "").split(",")}
+    """Return what is installed by name, more than one entry where packages clash.
+
+    NEURALZOO_BLOCK, a list of `name` or `package:name` with commas between, is left out.
+    """
+    blocked = _blocked()
     found: dict[str, list[Entry]] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
-        if point.name not in blocked:
-            package, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "?")
-            found.setdefault(point.name, []).append(Entry(point.name, package, version, point))
+    for entry in sorted(_installed(), key=lambda entry: (entry.name, entry.package)):
+        if blocked.isdisjoint({entry.name, entry.full_name}):
+            found.setdefault(entry.name, []).append(entry)
     return found
 
 
@@ -118,11 +130,18 @@ def create(
     Raises: UnknownName, Clash, BrokenPlugin; SettingError when a setting is wrong or the network can't be built so.
     """
     architecture = get(name)
-    chosen = task or architecture.example
+    chosen = architecture.example if task is None else task
+    if not isinstance(chosen, Task):
+        raise SettingError(f"create got task={task!r}; it needs to be a Task, or inputs= and outputs=")
+    sizes: dict[str, Any] = {}
     if inputs is not None:
-        chosen = chosen.model_copy(update={"shape": tuple(inputs)})
+        sizes |= {"shape": inputs, "input": chosen.input}
+        if isinstance(inputs, tuple) and task is None and len(inputs) != len(AXES[chosen.input]):
+            fitting = [kind for kind in sorted(architecture.inputs) if len(AXES[kind]) == len(inputs)]
+            sizes |= {"input": fitting[0]} if fitting else {}
     if outputs is not None:
-        chosen = chosen.model_copy(update={"outputs": outputs})
+        sizes |= {"outputs": outputs}
+    chosen = parse(Task, chosen.model_dump() | sizes, f"the task of {name}")
     return build(architecture, settings, chosen, seed)
 
 
@@ -140,25 +159,61 @@ def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed
     config = architecture.configure(settings)
     try:
         return architecture.build(config, task, np.random.default_rng([seed, 0]))
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:
         raise SettingError(f"{architecture.name} can't be built: {error}") from error
+
+
+def _installed() -> Iterator[Entry]:
+    """Yield what packages declare; one whose metadata is damaged is skipped, for it may have nothing to do with us.
+
+    Of two copies of a package the first on the path counts, as in an import.
+    """
+    seen: set[str] = set()
+    for distribution in distributions():
+        try:
+            if GROUP not in (distribution.read_text("entry_points.txt") or ""):
+                continue
+            package, version = distribution.metadata["Name"], distribution.version
+            points = list(distribution.entry_points.select(group=GROUP))
+        except Exception:  # whatever a damaged file makes the standard library raise
+            continue
+        if package and _normalized(package) not in seen:
+            seen.add(_normalized(package))
+            yield from (Entry(point.name, package, version or "?", point) for point in points)
+
+
+def _blocked() -> set[str]:
+    return {name.strip() for name in os.environ.get("NEURALZOO_BLOCK", "").split(",")}
+
+
+def _normalized(package: str) -> str:
+    """Return a package's name as installers compare it: My_Net and my-net are the same."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def _find(name: str) -> Entry:
     package, _, short = name.rpartition(":")
     known = entries()
-    candidates = [e for e in known.get(short, []) if not package or e.package == package]
-    if not candidates:
-        raise UnknownName(f"no architecture is named {name!r}{nearest(short, known)} (`neuralzoo list` shows all)")
-    if len(candidates) > 1:
+    offered = known.get(short, [])
+    candidates = [entry for entry in offered if not package or _normalized(entry.package) == _normalized(package)]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
         raise Clash(_clash(short, candidates))
-    return candidates[0]
+    if offered:
+        raise UnknownName(f"no package {package!r} offers {short!r}; {_and(offered)} does")
+    if not _blocked().isdisjoint({name, short}):
+        raise UnknownName(f"{name!r} is left out by NEURALZOO_BLOCK={os.environ['NEURALZOO_BLOCK']}")
+    raise UnknownName(f"no architecture is named {name!r}{nearest(short, known)} (`neuralzoo list` shows all)")
 
 
 def _clash(name: str, candidates: list[Entry]) -> str:
-    packages = " and ".join(entry.origin for entry in candidates)
-    full = " or ".join(f"{entry.package}:{name}" for entry in candidates)
-    return f"{name!r} is offered by {packages}; name the one you mean: {full}, or uninstall one"
+    full = " or ".join(entry.full_name for entry in candidates)
+    return f"{name!r} is offered by {_and(candidates)}; name the one you mean: {full}, or uninstall one"
+
+
+def _and(candidates: list[Entry]) -> str:
+    return " and ".join(entry.origin for entry in candidates)
 
 
 @cache
@@ -169,24 +224,20 @@ def _load_point(point: EntryPoint) -> Architecture:
     manager.register(plugin, point.name)
     manager.check_pending()
     results = manager.hook.architecture()
-    if len(results) != 1 or not isinstance(results[0], Architecture):
-        raise TypeError(
-            f"{point.value} gave {results!r}; it needs one hook `architecture` that returns an Architecture"
-        )
-    if results[0].name != point.name:
-        raise ValueError(
-            f"its architecture is named {results[0].name!r}; it needs the entry point's name {point.name!r}"
-        )
-    architecture: Architecture = results[0]
-    return architecture
+    if len(results) != 1:
+        raise TypeError(f"{point.value} has no hook; it needs a function architecture() marked with @hookimpl")
+    found = results[0]
+    if not isinstance(found, Architecture):
+        raise TypeError(f"the hook of {point.value} returned {found!r:.80}; it needs to return an Architecture")
+    if found.name != point.name:
+        raise ValueError(f"its architecture is named {found.name!r}; it needs the entry point's name {point.name!r}")
+    return found
 
 
 def _load(entry: Entry) -> Architecture:
     try:
         return _load_point(entry.point)
     except (Exception, SystemExit) as error:
-        if isinstance(error, ZooError) and not isinstance(error, SettingError):
-            raise
         raise BrokenPlugin(f"{entry.name!r} from {entry.origin} can't be used: {_reason(error)}") from error
 
 
@@ -194,9 +245,11 @@ def _reason(error: BaseException) -> str:
     """Say in one line what a plugin did wrong."""
     if isinstance(error, SystemExit):
         return f"importing it ended the program (exit {error.code}); it needs to be importable"
-    if hasattr(error, "errors") and callable(error.errors):  # pydantic
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        return f"{place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}"
+    if isinstance(error, ContractError):
+        return str(error)
+    if isinstance(error, ValidationError):
+        return explain(error, f"its {error.title}", Architecture if error.title == "Architecture" else None)
     text = " ".join(str(error).split()) or "no message"
+    if isinstance(error, ImportError) and (error.name or "").startswith("neuralzoo."):
+        text += "; it may have been written for another version of neuralzoo"
     return f"{type(error).__name__}: {text}"

@@ -1,13 +1,16 @@
 """What a network is asked to do: the vocabulary of tasks and inputs, and the sizes that the data dictates."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 TaskKind = Literal[
     "classification", "regression", "reconstruction", "generation", "language-modelling", "sequence-labelling"
 ]
 InputKind = Literal["image", "sequence", "tokens", "tabular"]
+
+AXES: dict[InputKind, str] = {"image": "HWC", "sequence": "TD", "tokens": "T", "tabular": "D"}
+"""The axes of one example: height, width, channels; time; dimensions."""
 
 
 class Task(BaseModel):
@@ -20,8 +23,17 @@ class Task(BaseModel):
 
     kind: TaskKind = Field(description="what is asked for")
     input: InputKind = Field(description="what an example is")
-    shape: tuple[int, ...] = Field(
+    shape: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         description="shape of one example: image (H, W, C), sequence (T, D), tokens (T,), tabular (D,)"
     )
     outputs: int = Field(ge=1, description="number of classes, or of numbers in an answer")
     vocabulary: int | None = Field(default=None, ge=1, description="number of different tokens, for tokens")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        axes = ", ".join(AXES[self.input])
+        if len(self.shape) != len(AXES[self.input]):
+            raise ValueError(f"the shape of one example is {self.shape}; {self.input} needs to be of shape ({axes})")
+        if self.input == "tokens" and self.vocabulary is None:
+            raise ValueError("there is no vocabulary; tokens need the number of different ones")
+        return self
