@@ -34,9 +34,7 @@ class ArrayBatches:
     def __init__(self, arrays: Batch, size: int, *, shuffle: bool = False) -> None:
         lengths = {len(array) for array in arrays}
         if len(lengths) != 1 or lengths == {0}:
-            raise ValueError(
-                f"ArrayBatches got arrays of lengths {sorted(lengths)}; it needs one length of at least 1"
-            )
+            raise ValueError(f"ArrayBatches got arrays of lengths {sorted(lengths)}; it needs one length of at least 1")
         if size < 1:
             raise ValueError(f"ArrayBatches got batch size {size}; it needs at least 1")
         self.arrays = arrays

@@ -62,15 +62,11 @@ def read(path: Path) -> Saved:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or not a safetensors file ({error}); it needs to be complete"
-        ) from None
-    if "neuralzoo" not in metadata:
-        raise CheckpointError(
-            f"{path} is a safetensors file without neuralzoo's notes; it needs to be one written by neuralzoo"
-        )
-    notes = json.loads(metadata["neuralzoo"])
+        notes = json.loads(metadata.get("neuralzoo", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); it needs to be whole") from None
+    if "format" not in notes:
+        raise CheckpointError(f"{path} has no notes of neuralzoo; it needs to be a file that neuralzoo wrote")
     if notes.pop("format") != FORMAT:
         raise CheckpointError(f"{path} has another format; this version reads format {FORMAT}")
     return Saved(path, arrays, notes)
@@ -90,16 +86,19 @@ def load_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> N
     saved = read(path)
     if "trainer" not in saved.notes:
         raise CheckpointError(f"{path} holds a model, not a run; resuming needs a checkpoint")
-    for key, needed in about.items():
-        if (got := saved.notes["about"].get(key)) != needed:
-            raise CheckpointError(f"{path} was written with {key} {got!r}; it needs {needed!r}")
-    before = trainer.learner.state()
+    needed = _flat(json.loads(json.dumps(about)))
+    got = _flat({key: saved.notes["about"].get(key) for key in about})
+    for key in sorted(got.keys() | needed.keys()):
+        if got.get(key) != needed.get(key):
+            raise CheckpointError(f"{path} was written with {key} {got.get(key)!r}; it needs {needed.get(key)!r}")
+    before, state = trainer.learner.state(), trainer.state()
     try:
         trainer.learner.load_state(saved.arrays)
-    except ValueError as error:
+        trainer.load_state(saved.notes["trainer"])
+    except (ValueError, KeyError, TypeError) as error:
         trainer.learner.load_state(before)
+        trainer.load_state(state)
         raise CheckpointError(f"{path} does not fit: {error}") from None
-    trainer.load_state(saved.notes["trainer"])
 
 
 class Checkpoints:
@@ -129,3 +128,11 @@ class Checkpoints:
     def _write(self, trainer: Trainer) -> None:
         save_checkpoint(self.path, trainer, self.about)
         self._written = time.monotonic()
+
+
+def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return nested settings by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= _flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
+    return found

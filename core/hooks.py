@@ -38,17 +38,16 @@ class TrainerHooks:
 def hook_caller(observers: tuple[Any, ...]) -> Any:
     """Return the object whose methods call the hooks of all observers.
 
-    Raises: ValueError when an observer marks a method that is no hook of a trainer.
+    Raises: ValueError when an observer marks a method that is no hook of a trainer, or has other arguments.
     """
     manager = pluggy.PluginManager("neuralzoo")
     manager.add_hookspecs(TrainerHooks)
-    for observer in observers:
-        manager.register(observer)
     try:
+        for observer in observers:
+            manager.register(observer)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         known = ", ".join(name for name in vars(TrainerHooks) if not name.startswith("_"))
-        raise ValueError(
-            f"{error.plugin!r} has a hook that a Trainer does not call: {error}; it calls {known}"
-        ) from None
+        owner, reason = type(error.plugin).__name__, " ".join(str(error).split())
+        raise ValueError(f"{owner} has a hook that a Trainer can't call: {reason}; it calls {known}") from None
     return manager.hook

@@ -100,15 +100,13 @@ class Workspace:
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """Lend an array whose values are not set."""
-        index, self._lent = self._lent, self._lent + 1
-        if index < len(self._arrays):
-            array = self._arrays[index]
-            if array.shape == shape and array.dtype == dtype:
-                return array
-            self._arrays[index] = np.empty(shape, dtype)
-        else:
+        if self._lent == len(self._arrays):
             self._arrays.append(np.empty(shape, dtype))
-        return self._arrays[index]
+        array = self._arrays[self._lent]
+        if array.shape != shape or array.dtype != dtype:
+            array = self._arrays[self._lent] = np.empty(shape, dtype)
+        self._lent += 1
+        return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +135,7 @@ class Context:
         Raises: ValueError when the context was made without one.
         """
         if self.rng is None:
-            raise ValueError(
-                "Context has no random generator; a layer that draws needs Context(rng=default_rng(seed))"
-            )
+            raise ValueError("Context has no random generator; a layer that draws needs Context(rng=default_rng(seed))")
         return self.rng
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:

@@ -115,7 +115,7 @@ class Mean:
     def add(self, metrics: Metrics, weight: float) -> None:
         """Take in metrics that are means over `weight` things."""
         for name, value in metrics.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value * weight
+            self.sums[name] = self.sums.get(name, 0.0) + float(value) * weight
             self.weights[name] = self.weights.get(name, 0.0) + weight
 
     def value(self) -> Metrics:

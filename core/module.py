@@ -91,9 +91,7 @@ class Module:
 
         Raises: ValueError when a name is missing or unknown, or a shape differs.
         """
-        load_arrays(
-            type(self).__name__, {name: p.value for name, p in self.named_parameters().items()}, state
-        )
+        load_arrays(type(self).__name__, {name: p.value for name, p in self.named_parameters().items()}, state)
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """Convert every parameter to `dtype`, in this module, and return it."""
@@ -109,19 +107,17 @@ class Module:
 def load_arrays(owner: str, current: Mapping[str, Array], new: Mapping[str, Array]) -> None:
     """Write `new` into the arrays of `current` that have the same names, all or nothing.
 
-    Raises: ValueError when a name is missing or unknown, or a shape differs.
+    Raises: ValueError when a name is missing or unknown, a shape differs, or numbers are of another kind.
     """
     if missing := sorted(current.keys() - new.keys()):
-        raise ValueError(
-            f"{owner} got no value for {_some(missing)}; it needs all of its {len(current)} arrays"
-        )
+        raise ValueError(f"{owner} got no value for {_some(missing)}; it needs all of its {len(current)} arrays")
     if unknown := sorted(new.keys() - current.keys()):
-        raise ValueError(
-            f"{owner} got {_some(unknown)}, which it does not have; it has {_some(sorted(current))}"
-        )
+        raise ValueError(f"{owner} got {_some(unknown)}, which it does not have; it has {_some(sorted(current))}")
     for name, array in current.items():
         if new[name].shape != array.shape:
             raise ValueError(f"{owner} got {name} of shape {new[name].shape}; it needs {array.shape}")
+        if not np.can_cast(new[name].dtype, array.dtype, "same_kind"):
+            raise ValueError(f"{owner} got {name} of {new[name].dtype}; it needs {array.dtype}")
     for name, array in current.items():
         array[...] = new[name]
 

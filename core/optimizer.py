@@ -27,6 +27,7 @@ class Optimizer(ABC):
             raise ValueError(f"{type(self).__name__} got clip={clip}; it needs a positive norm or None")
         self.weights = module.pack()
         self.module = module
+        self.parameters = list(module.trainable().values())
         self.schedule: Schedule = lr if callable(lr) else lambda step: lr
         self.clip = clip
         self.steps = 0
@@ -35,14 +36,18 @@ class Optimizer(ABC):
     def step(self, grads: Gradients) -> dict[str, float]:
         """Change the parameters once and return the gradient's norm and the learning rate.
 
-        Raises: Diverged when the norm is not finite; the parameters are as they were then.
+        Raises: Diverged when the norm is not finite; the parameters are as they were then. RuntimeError when the
+        parameters have been moved out of the optimizer's vector.
         """
+        if any(parameter.value.base is not self.weights for parameter in self.parameters):
+            raise RuntimeError(
+                f"{type(self).__name__} got a {type(self.module).__name__} whose weights were moved (converted, copied "
+                f"or packed with others) after it was made; it needs to be made after that"
+            )
         gradient = grads.vector
         norm = float(np.sqrt(np.dot(gradient, gradient)))
         if not np.isfinite(norm):
-            raise Diverged(
-                f"the gradient at step {self.steps} has norm {norm}; training needs finite gradients"
-            )
+            raise Diverged(f"the gradient at step {self.steps} has norm {norm}; training needs finite gradients")
         if self.clip is not None and norm > self.clip:
             gradient *= self.clip / norm
         lr = self.schedule(self.steps)

@@ -11,6 +11,8 @@ from neuralzoo.core.hooks import hook_caller, hookimpl
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import Learner, Mean, Metrics
 
+COUNTS = ("seed", "epoch", "batch", "step", "seconds", "stopped")
+
 
 class Trainer:
     """Runs a learner over data for a number of epochs.
@@ -40,9 +42,7 @@ class Trainer:
         self.test: Batches | None
         self.hook = hook_caller((self, *hooks))
 
-    def run(
-        self, train: Batches, validation: Batches | None = None, test: Batches | None = None
-    ) -> list[Metrics]:
+    def run(self, train: Batches, validation: Batches | None = None, test: Batches | None = None) -> list[Metrics]:
         """Train, look at the test data once at the end, and return the history.
 
         Observers hear of the epochs and of the test within their `fit` wrappers.
@@ -90,21 +90,20 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Return the counts, the history and the random generator, as JSON can hold them."""
-        return {
-            "seed": self.seed,
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "step": self.step,
-            "seconds": self.seconds,
-            "stopped": self.stopped,
+        return {name: getattr(self, name) for name in COUNTS} | {
             "history": [dict(epoch) for epoch in self.history],
             "running": {"sums": dict(self.running.sums), "weights": dict(self.running.weights)},
             "rng": self.rng.bit_generator.state,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Set what `state` returned."""
-        for name in ("seed", "epoch", "batch", "step", "seconds", "stopped"):
+        """Set what `state` returned.
+
+        Raises: ValueError when it is the state of a run with another seed.
+        """
+        if state["seed"] != self.seed:  # it decides the order of the data
+            raise ValueError(f"Trainer got the state of a run with seed {state['seed']}; it needs {self.seed}")
+        for name in COUNTS:
             setattr(self, name, state[name])
         self.history = [dict(epoch) for epoch in state["history"]]
         self.running.sums = dict(state["running"]["sums"])
