@@ -49,8 +49,9 @@ class Info:
 class DataSet:
     """A data set in memory: tuples of arrays with one row for each example, the inputs first, the targets last.
 
-    Sequences of different lengths are padded at their end and come as (inputs, lengths, targets). `validation` is
-    None unless the source fixes one; `tests` holds further test sets by name.
+    Sequences of different lengths are padded at their end and come as (inputs, lengths, targets); a target that is a
+    token is -1 in the padding. `validation` is None unless the source fixes one; `tests` holds further test sets by
+    name.
 
     Shapes: images (N, H, W, C) float32 in [0, 1]; sequences (N, T, D) float32; tokens (N, T) int64; rows (N, D)
     float32; labels (N,) int64; numbers to predict (N, D) float32.

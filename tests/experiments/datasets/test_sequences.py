@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -163,24 +164,22 @@ def test_associative_recall_is_solved_by_looking_the_key_up():
     assert np.bincount(np.nonzero(data.train[0][:, 0:100:2] == data.train[0][:, -1:])[1]).size == 50
 
 
-def accepts(word):
-    """Say whether the embedded Reber grammar makes this string, by reading it."""
-    outer, inner = word[1], word[3:-3]
-    states = {0}
-    for symbol in inner:
-        states = {to for s in states if s != reber.END for by, to in reber.GRAMMAR[s] if by == symbol}
-    return word[0] + word[2] + word[-3] + word[-2] + word[-1] == "BBE" + outer + "E" and reber.END in states
+REBER = r"(?:(?:TS*X|PT*VP)(?:XT*VP)*(?:S|XT*VV)|PT*VV)"
+EMBEDDED_REBER = re.compile(rf"B([TP])B{REBER}E\1E")
 
 
 def test_reber_strings_are_made_by_the_grammar_and_return_their_second_symbol():
     data = load("embedded-reber")
     x, lengths, y = data.train
+    words = set()
     for one_hot, length, following in zip(x, lengths, y, strict=True):
         word = "".join(reber.SYMBOLS[i] for i in one_hot[:length].argmax(axis=1)) + "E"
-        assert accepts(word)
+        assert EMBEDDED_REBER.fullmatch(word)
+        words.add(word[2:-2])
         assert word[-2] == word[1]
         assert np.array_equal(one_hot[1:length], following[: length - 1])
         assert following[length - 1, reber.SYMBOLS.index("E")] == 1
+    assert {"BPVVE", "BTXSE", "BTSXSE", "BPTVVE", "BPVPSE", "BTXXVVE"} < words
     assert x[:, 1, 1].mean() == pytest.approx(0.5, abs=0.1)
 
 
