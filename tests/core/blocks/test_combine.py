@@ -1,0 +1,138 @@
+import gc
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+
+from neuralzoo.core.blocks.activation import Identity, ReLU, Tanh
+from neuralzoo.core.blocks.combine import Parallel, Residual, Sequential
+from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.layer import Context, Gradients, Layer, no_pullback
+
+
+class Scale(Layer):
+    """y = factor x; notes what it was called with."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x, ctx):
+        return self.factor * x, lambda dy: self.factor * dy
+
+
+class Witness(Layer):
+    """Passes a copy on and puts a weak reference to it into a list."""
+
+    def __init__(self, seen):
+        self.seen = lambda array: seen.append(weakref.ref(array))
+
+    def __call__(self, x, ctx):
+        y = x.copy()
+        self.seen(y)
+        return y, lambda dy: dy + y
+
+
+X = np.float32([[1, -2], [3, 4]])
+
+
+def test_sequential_applies_layers_in_order_and_pulls_back_in_reverse():
+    y, pull = Sequential(Scale(2), ReLU(), Scale(-3))(X, Context(training=True))
+    np.testing.assert_array_equal(y, [[-6, 0], [-18, -24]])
+    np.testing.assert_array_equal(pull(np.ones_like(X)), [[-6, 0], [-6, -6]])
+
+
+@pytest.mark.parametrize("wrap", [Sequential, Residual, Parallel], ids=lambda kind: kind.__name__)
+def test_evaluation_keeps_nothing_for_a_pullback(wrap):
+    seen = []
+    y, pull = wrap(Sequential(Witness(seen), Scale(2)))(X, Context())
+    gc.collect()
+    assert [reference() for reference in seen] == [None]
+    assert pull is no_pullback
+    assert np.isfinite(y).all()
+
+
+def test_training_keeps_what_the_pullback_needs():
+    seen = []
+    _, pull = Sequential(Witness(seen), Scale(2))(X, Context(training=True))
+    assert seen[0]() is not None
+    np.testing.assert_array_equal(pull(np.zeros_like(X)), X)
+
+
+def test_evaluation_of_a_deep_stack_needs_no_more_memory_than_a_shallow_one():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 50)).astype(np.float32)
+
+    def peak(depth):
+        stack = Sequential(*[layer for _ in range(depth) for layer in (Dense(50, 50, rng), Tanh())])
+        stack.predict(x)
+        tracemalloc.start()
+        try:
+            stack.predict(x)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(20) < 1.1 * peak(2)
+
+
+def test_the_pullback_of_an_evaluation_is_refused():
+    _, pull = Sequential(Scale(2))(X, Context())
+    with pytest.raises(RuntimeError, match="pullback of an evaluation pass"):
+        pull(X)
+
+
+def test_evaluation_with_gradients_records():
+    dense = Dense(2, 2, np.random.default_rng(0))
+    stack = Sequential(dense)
+    grads = Gradients(stack)
+    _, pull = stack(X, Context(grads=grads))
+    pull(np.ones_like(X))
+    np.testing.assert_array_equal(grads[dense.bias], [2, 2])
+
+
+def test_residual_adds_input_and_change_and_both_gradients():
+    y, pull = Residual(Scale(2))(X, Context(training=True))
+    np.testing.assert_array_equal(y, 3 * X)
+    np.testing.assert_array_equal(pull(X), 3 * X)
+
+
+def test_residual_refuses_a_layer_that_changes_the_shape():
+    with pytest.raises(ValueError, match=r"Residual got an output of shape \(2, 1\); it needs the input's shape"):
+        Residual(Dense(2, 1, np.random.default_rng(0))).predict(X)
+
+
+def test_parallel_joins_outputs_and_sums_gradients():
+    y, pull = Parallel(Scale(2), Identity(), Scale(-1))(X, Context(training=True))
+    np.testing.assert_array_equal(y, np.concatenate([2 * X, X, -X], axis=1))
+    np.testing.assert_array_equal(pull(np.float32([[1, 0, 0, 1, 1, 1]] * 2)), [[1, 0], [1, 0]])
+
+
+def test_parallel_with_itself_does_not_edit_the_incoming_gradient():
+    _, pull = Parallel(Identity(), Identity())(X, Context(training=True))
+    dy = np.ones((2, 4), np.float32)
+    dy.flags.writeable = False
+    np.testing.assert_array_equal(pull(dy), np.full((2, 2), 2))
+
+
+def test_parallel_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="needs at least one"):
+        Parallel()
+
+
+@pytest.mark.parametrize("wrap", [Residual, Parallel])
+def test_the_data_gets_no_gradient_but_the_weights_inside_do(wrap):
+    dense = Dense(2, 2, np.random.default_rng(0))
+    layer = wrap(dense)
+    grads = Gradients(layer)
+    _, pull = layer(X, Context(training=True, grads=grads, data=X))
+    assert not pull(np.ones_like(X)).any()
+    np.testing.assert_array_equal(grads[dense.bias], [2, 2])
+
+
+def test_parts_are_named_by_their_place():
+    rng = np.random.default_rng(0)
+    names = Sequential(Dense(2, 2, rng), Residual(Dense(2, 2, rng)), Parallel(Dense(2, 1, rng))).named_parameters()
+    assert list(names) == [
+        f"layers.{place}.{kind}" for place in ("0", "1.layer", "2.layers.0") for kind in ("weight", "bias")
+    ]

@@ -1,0 +1,19 @@
+import numpy as np
+import pytest
+
+from neuralzoo.core.blocks.measures import accuracy, mean_absolute_error
+
+
+def test_accuracy_is_the_share_of_largest_logits_that_are_right():
+    logits = np.array([[[1, 2, 3], [3, 2, 1]], [[0, 5, 0], [0, 0, 9]]])
+    assert accuracy(logits, np.array([[2, 0], [1, 0]])) == 0.75
+
+
+def test_mean_absolute_error_is_the_mean_distance():
+    assert mean_absolute_error(np.array([[1.0, -2.0]]), np.array([[0.0, 3.0]])) == 3.0
+
+
+@pytest.mark.parametrize("measure", [accuracy, mean_absolute_error])
+def test_shapes_that_would_only_broadcast_are_refused(measure):
+    with pytest.raises(ValueError, match=rf"^{measure.__name__} got .*\(3, 2\).*\(3, 1\); it needs"):
+        measure(np.zeros((3, 2)), np.zeros((3, 1)))

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from neuralzoo.core.blocks.shape import Flatten, Reshape
+from neuralzoo.core.layer import Context
+
+X = np.arange(24).reshape(2, 3, 4)
+
+
+def test_flatten_keeps_the_examples_and_shares_their_memory():
+    y, pull = Flatten()(X, Context())
+    np.testing.assert_array_equal(y, [range(12), range(12, 24)])
+    assert np.shares_memory(y, X)
+    np.testing.assert_array_equal(pull(y), X)
+
+
+def test_flattened_data_is_still_known_as_the_data():
+    data = np.ones((2, 3, 4))
+    ctx = Context(training=True, data=data)
+    assert ctx.skips(Flatten()(data, ctx)[0])
+
+
+def test_reshape_gives_every_example_the_shape():
+    y, pull = Reshape(2, -1)(X, Context())
+    np.testing.assert_array_equal(y[1], np.arange(12, 24).reshape(2, 6))
+    np.testing.assert_array_equal(pull(y), X)
+
+
+def test_a_shape_that_does_not_fit_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"^Reshape got x of shape \(2, 3, 4\); it needs what fits \('N', 5\)$"):
+        Reshape(5).predict(X)

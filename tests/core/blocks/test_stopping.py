@@ -1,0 +1,64 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neuralzoo.core.batches import ArrayBatches
+from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.blocks.losses import MeanSquaredError
+from neuralzoo.core.blocks.optimizers import SGD
+from neuralzoo.core.blocks.stopping import EarlyStopping
+from neuralzoo.core.learner import Supervised
+from neuralzoo.core.trainer import Trainer
+
+
+def stops_after(values, **settings):
+    """Return after how many epochs with these losses it stops."""
+    stopping = EarlyStopping(**settings)
+    history = []
+    for value in values:
+        history.append({"val/loss": value})
+        if stopping.should_stop(SimpleNamespace(history=history)):
+            return len(history)
+    return None
+
+
+def test_training_stops_when_the_best_epoch_is_as_old_as_the_patience():
+    assert stops_after([5, 4, 3, 4, 5, 6], patience=2) == 5
+    assert stops_after([5, 4, 3, 3, 3, 3], patience=3) == 6
+
+
+def test_training_goes_on_while_the_metric_gets_better():
+    assert stops_after([5, 6, 4, 5, 3, 4, 2], patience=2) is None
+
+
+def test_larger_may_be_better():
+    assert stops_after([1, 2, 3], patience=1, mode="max") is None
+    assert stops_after([3, 2, 1], patience=1, mode="max") == 2
+
+
+def test_a_trainer_listens():
+    rng = np.random.default_rng(0)
+    module = Dense(2, 1, rng)
+    learner = Supervised(module, MeanSquaredError(), SGD(module, 1e-30))
+    x = rng.normal(size=(8, 2)).astype(np.float32)
+    data = ArrayBatches((x, x[:, :1]), 4)
+    trainer = Trainer(learner, epochs=50, hooks=[EarlyStopping("val/loss", patience=3)])
+    assert len(trainer.run(data, data)) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "least"}, "mode='least'; it needs 'min' or 'max'"),
+        ({"patience": 0}, "patience=0; it needs at least 1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        EarlyStopping(**settings)
+
+
+def test_a_metric_that_no_epoch_has_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="no metric 'val/accuracy'; the epoch has val/loss"):
+        EarlyStopping("val/accuracy").should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
