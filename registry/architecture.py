@@ -10,7 +10,7 @@ from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.registry.config import Config, parse
-from neuralzoo.registry.errors import ContractError
+from neuralzoo.registry.errors import BrokenPlugin
 from neuralzoo.registry.experiment import Experiment
 from neuralzoo.registry.task import InputKind, Task, TaskKind
 
@@ -68,7 +68,7 @@ class Architecture(BaseModel):
         contract = data.get("contract")
         if isinstance(contract, int) and contract != CONTRACT:  # no ValueError: other fields are of no interest then
             needed = "an update of the plugin" if contract < CONTRACT else "a newer neuralzoo"
-            raise ContractError(
+            raise BrokenPlugin(
                 f"it was written for contract {contract}, this neuralzoo has {CONTRACT}; it needs {needed}"
             )
         return data

@@ -20,11 +20,12 @@ from neuralzoo.core.module import Module
 from neuralzoo.registry import hookspecs
 from neuralzoo.registry.architecture import Architecture
 from neuralzoo.registry.config import parse
-from neuralzoo.registry.errors import BrokenPlugin, Clash, ContractError, SettingError, UnknownName, ZooError, nearest
+from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, UnknownName, ZooError, nearest
 from neuralzoo.registry.explain import explain
 from neuralzoo.registry.task import AXES, InputKind, Task, TaskKind
 
 GROUP = "neuralzoo.plugins"
+HOOK = "it needs a function architecture() marked with @hookimpl"
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def _find(name: str) -> Entry:
     if candidates:
         raise Clash(_clash(short, candidates))
     if offered:
-        raise UnknownName(f"no package {package!r} offers {short!r}; {_and(offered)} does")
+        raise UnknownName(f"no package {package!r} offers {short!r}; it comes from {_and(offered)}")
     if not _blocked().isdisjoint({name, short}):
         raise UnknownName(f"{name!r} is left out by NEURALZOO_BLOCK={os.environ['NEURALZOO_BLOCK']}")
     raise UnknownName(f"no architecture is named {name!r}{nearest(short, known)} (`neuralzoo list` shows all)")
@@ -225,12 +226,12 @@ def _load_point(point: EntryPoint) -> Architecture:
     manager.check_pending()
     results = manager.hook.architecture()
     if len(results) != 1:
-        raise TypeError(f"{point.value} has no hook; it needs a function architecture() marked with @hookimpl")
+        raise BrokenPlugin(f"{point.value} has no hook; {HOOK}")
     found = results[0]
     if not isinstance(found, Architecture):
-        raise TypeError(f"the hook of {point.value} returned {found!r:.80}; it needs to return an Architecture")
+        raise BrokenPlugin(f"the hook of {point.value} returned {found!r:.80}; it needs to return an Architecture")
     if found.name != point.name:
-        raise ValueError(f"its architecture is named {found.name!r}; it needs the entry point's name {point.name!r}")
+        raise BrokenPlugin(f"its architecture is named {found.name!r}; it needs the entry point's name {point.name!r}")
     return found
 
 
@@ -245,11 +246,13 @@ def _reason(error: BaseException) -> str:
     """Say in one line what a plugin did wrong."""
     if isinstance(error, SystemExit):
         return f"importing it ended the program (exit {error.code}); it needs to be importable"
-    if isinstance(error, ContractError):
+    if isinstance(error, BrokenPlugin):  # in our own words
         return str(error)
     if isinstance(error, ValidationError):
         return explain(error, f"its {error.title}", Architecture if error.title == "Architecture" else None)
     text = " ".join(str(error).split()) or "no message"
     if isinstance(error, ImportError) and (error.name or "").startswith("neuralzoo."):
         text += "; it may have been written for another version of neuralzoo"
+    if isinstance(error, pluggy.PluginValidationError):
+        text += f"; {HOOK}"
     return f"{type(error).__name__}: {text}"

@@ -20,10 +20,6 @@ class BrokenPlugin(ZooError, ImportError):
     """A plugin is installed but can't be used."""
 
 
-class ContractError(ZooError):
-    """A plugin was written for another version of the contracts."""
-
-
 class SettingError(ZooError, ValueError):
     """A setting does not exist or has a value that is not allowed."""
 
