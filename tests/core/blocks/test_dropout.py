@@ -64,5 +64,4 @@ def test_a_rate_out_of_range_is_refused(rate):
 
 def test_a_rate_just_below_one_leaves_something():
     y, _ = Dropout(0.999999)(np.ones((1000, 1000), np.float32), training())
-    assert np.isfinite(y).all()
-    assert y.mean() == pytest.approx(1, abs=5 * 256 / 1000)
+    assert set(np.unique(y)) == {0, 2**16}
