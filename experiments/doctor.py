@@ -46,7 +46,7 @@ def installed(package: str) -> str:
 
 def blas() -> str:
     """Return the name and version of the library that NumPy multiplies matrices with."""
-    build = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, index]
+    build = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return f"{build['name']} {build['version']}"
 
 

@@ -68,6 +68,18 @@ def explained(uri: str) -> Iterator[None]:
         raise TrackingError(f"the store {uri} can't be used: {first[0] if first else type(error).__name__}") from error
 
 
+@contextmanager
+def chosen(uri: str) -> Iterator[Any]:
+    """Make a store MLflow's current one for a moment, and hand out MLflow; its choice is global and inherited."""
+    mlflow = import_mlflow()
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield mlflow
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
 def client(uri: str) -> Any:
     """Return a client of a store.
 

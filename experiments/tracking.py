@@ -1,5 +1,6 @@
 """Logging a run to MLflow: a hook object that the trainer calls."""
 
+import getpass
 import os
 import subprocess
 import time
@@ -16,7 +17,7 @@ from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import store
 from neuralzoo.experiments.assembly import Assembly
 from neuralzoo.experiments.folder import RunFolder, now_ms, tracked_id, write_json
-from neuralzoo.experiments.store import default_uri, explained, import_mlflow, process_identity
+from neuralzoo.experiments.store import default_uri, explained, process_identity
 from neuralzoo.registry import entries
 
 __all__ = ["Tracking", "default_uri"]
@@ -79,10 +80,9 @@ class Tracking:
         """Log the summary, the pictures and the model."""
         with self._timed():
             headline = self.assembly.experiment.headline
-            final = trainer.history[-1] if trainer.history else {}
             ordered = {headline: metrics[headline]} if headline in metrics else {}
             ordered |= metrics | {"model/n_params": self.assembly.module.size}
-            ordered |= {"time/train_s": trainer.seconds} if final else {}
+            ordered |= {"time/train_s": trainer.seconds}
             self._log_metrics([(name, value, 0) for name, value in ordered.items()])
             self._log_files(trainer)
             self._log_model(trainer)
@@ -121,7 +121,8 @@ class Tracking:
         from mlflow.entities import DatasetInput, InputTag
 
         info = self.assembly.data.info
-        data = MetaDataset(HTTPDatasetSource(info.url), name=info.name)
+        source: Any = HTTPDatasetSource(info.url)  # type: ignore[no-untyped-call]
+        data: Any = MetaDataset(source, name=info.name)  # type: ignore[abstract]
         tags = [InputTag("mlflow.data.context", "training")]
         self.client.log_inputs(self.run_id, datasets=[DatasetInput(data._to_mlflow_entity(), tags)])
 
@@ -156,24 +157,18 @@ class Tracking:
                 self.client.log_artifact(self.run_id, str(path), "figures")
 
     def _log_model(self, trainer: Trainer) -> None:
-        mlflow = import_mlflow()
         inputs = self.assembly.data.test[0][:2]
         outputs = self.assembly.module.predict(inputs)  # type: ignore[attr-defined]
-        before = mlflow.get_tracking_uri()
-        mlflow.set_tracking_uri(self.uri)
-        try:
-            with explained(self.uri), mlflow.start_run(run_id=self.run_id):
-                mlflow.pyfunc.log_model(
-                    name="model",
-                    python_model=str(SERVED),
-                    artifacts={"model": str(self.folder.model)},
-                    pip_requirements=[f"neuralzoo=={__version__}", f"numpy=={np.__version__}"],
-                    signature=mlflow.models.infer_signature(inputs, outputs),
-                    input_example=inputs,
-                    step=trainer.epoch,
-                )
-        finally:
-            mlflow.set_tracking_uri(before)
+        with explained(self.uri), store.chosen(self.uri) as mlflow, mlflow.start_run(run_id=self.run_id):
+            mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(SERVED),
+                artifacts={"model": str(self.folder.model)},
+                pip_requirements=[f"neuralzoo=={__version__}", f"numpy=={np.__version__}"],
+                signature=mlflow.models.infer_signature(inputs, outputs),
+                input_example=inputs,
+                step=trainer.epoch,
+            )
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -208,6 +203,8 @@ def _tags(a: Assembly, folder: RunFolder) -> dict[str, str]:
         "mlflow.runColor": store.colour(a.architecture.name),
         "mlflow.note.content": f"**{a.architecture.name}** on {a.data.info.name}: {a.architecture.summary}.\n\n"
         f"{a.architecture.citation}, {a.architecture.url}",
+        "mlflow.source.name": "neuralzoo run",
+        "mlflow.user": getpass.getuser(),
         "neuralzoo.version": __version__,
         "neuralzoo.plugin": " or ".join(plugin),
         "neuralzoo.folder": str(folder.path.absolute()),

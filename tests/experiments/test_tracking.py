@@ -87,7 +87,7 @@ def test_the_data_set_is_an_input_of_the_run(tracked):
     _, run = tracked
     (data,) = run.inputs.dataset_inputs
     assert data.dataset.name == "two-spirals"
-    assert "researchgate" in data.dataset.source
+    assert datasets.info("two-spirals").url in data.dataset.source
 
 
 def test_pictures_and_settings_are_artifacts(uri, tracked):
@@ -101,14 +101,18 @@ def test_pictures_and_settings_are_artifacts(uri, tracked):
 
 def test_the_model_is_served_by_mlflow_without_pickle(uri, tracked):
     result, run = tracked
-    mlflow.set_tracking_uri(uri)
     (logged,) = store.client(uri).search_logged_models([run.info.experiment_id])
-    served = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
+    with store.chosen(uri):
+        served = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
+        files = [f for _, _, names in os.walk(mlflow.artifacts.download_artifacts(logged.model_uri)) for f in names]
     x, _ = datasets.load("two-spirals").test
     np.testing.assert_array_equal(served.predict(x[:50]), predict(load_model(result.folder.model), x[:50]))
     assert served.metadata.signature is not None
-    files = [f for _, _, names in os.walk(mlflow.artifacts.download_artifacts(logged.model_uri)) for f in names]
     assert not [name for name in files if name.endswith((".pkl", ".pickle"))]
+
+
+def test_a_run_leaves_no_trace_in_the_choice_of_the_store(tracked):
+    assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
 def test_what_tracking_costs_is_measured(tracked):
@@ -151,10 +155,11 @@ SLOW = ["--set", "dataset=two-spirals", "--set", "epochs=100000", "--set", "batc
 
 def start(tmp_path, uri):
     command = [sys.executable, "-m", "neuralzoo.experiments.cli", "run", "fnn", *SLOW, "--tracking-uri", uri]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with open(tmp_path / "errors", "w") as errors:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=errors)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("runs/*/checkpoint.safetensors")):
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, (tmp_path / "errors").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return process
@@ -194,7 +199,7 @@ def test_runs_clean_closes_what_kill_nine_left_open_and_nothing_else(uri, tmp_pa
 
 @pytest.mark.parametrize(
     ("address", "words"),
-    [("nowhere", "needs to be like"), ("sqlite:////nowhere/at/all/mlflow.db", "can't be used")],
+    [("nowhere", "needs to be like"), ("sqlite:////dev/null/mlflow.db", "can't be used")],
 )
 def test_a_store_that_can_not_be_used_is_one_sentence(tiny, tmp_path, address, words):
     with pytest.raises(store.TrackingError, match=words) as caught:

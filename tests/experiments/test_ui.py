@@ -35,6 +35,7 @@ def test_ui_serves_the_runs_and_stops_without_leaving_processes(tiny, tmp_path):
     finally:
         server.send_signal(signal.SIGINT)
         assert server.wait(30) == 0
+        server.stdout.close()
     deadline = time.monotonic() + 10
     while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
         assert time.monotonic() < deadline, processes
