@@ -96,10 +96,12 @@ def _mentions_none(annotation: Any) -> bool:
 
 def _value(text: str) -> Any:
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        document = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
-    return value if isinstance(value, bool | int | float | str | list | dict) else text  # a date is text here
+    value = document["value"]
+    plain = len(document) == 1 and isinstance(value, bool | int | float | str | list | dict)
+    return value if plain else text  # a date is text here, and so are several lines
 
 
 def _copied(settings: Mapping[str, Any]) -> dict[str, Any]:

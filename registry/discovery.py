@@ -134,16 +134,16 @@ def create(
     chosen = architecture.example if task is None else task
     if not isinstance(chosen, Task):
         raise SettingError(f"create got task={task!r}; it needs to be a Task, or inputs= and outputs=")
-    sizes: dict[str, Any] = {}
-    if inputs is not None:
-        sizes |= {"shape": inputs, "input": chosen.input}
-        if isinstance(inputs, tuple) and task is None and len(inputs) != len(AXES[chosen.input]):
-            fitting = [kind for kind in sorted(architecture.inputs) if len(AXES[kind]) == len(inputs)]
-            sizes |= {"input": fitting[0]} if fitting else {}
+    sizes: dict[str, Any] = chosen.model_dump()
     if outputs is not None:
-        sizes |= {"outputs": outputs}
-    chosen = parse(Task, chosen.model_dump() | sizes, f"the task of {name}")
-    return build(architecture, settings, chosen, seed)
+        sizes["outputs"] = outputs
+    if inputs is not None:
+        sizes["shape"] = inputs
+        axes = len(inputs) if isinstance(inputs, tuple | list) else 0
+        fitting = [kind for kind in sorted(architecture.inputs) if len(AXES[kind]) == axes]
+        if task is None and fitting and chosen.input not in fitting:
+            sizes["input"] = fitting[0]  # three axes are an image also where the example is a table
+    return build(architecture, settings, parse(Task, sizes, f"the task of {name}"), seed)
 
 
 def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed: int) -> Module:
@@ -184,7 +184,7 @@ def _installed() -> Iterator[Entry]:
 
 
 def _blocked() -> set[str]:
-    return {name.strip() for name in os.environ.get("NEURALZOO_BLOCK", "").split(",")}
+    return {name.strip() for name in os.environ.get("NEURALZOO_BLOCK", "").split(",")} - {""}
 
 
 def _normalized(package: str) -> str:

@@ -57,6 +57,9 @@ def explain(error: ValidationError, owner: str, model: type[BaseModel] | None = 
     """
     problems = [(problem, _place(model, problem["loc"])) for problem in error.errors()]
     first, place = min(problems, key=lambda pair: pair[0]["type"] != "extra_forbidden")
+    for problem, inner in problems:  # a member of a union that came further says more than one that did not start
+        if inner.key.startswith((f"{place.key}[", f"{place.key}.")):
+            first, place = problem, inner
     tags = [tag for kind in place.types if (tag := _tag(kind))]
     match first["type"]:
         case "extra_forbidden":
@@ -112,7 +115,7 @@ def _unknown(owner: str, place: Place, model: type[BaseModel] | None) -> str:
     last = place.key.rpartition(".")[2]
     names = list(dict.fromkeys(name for holder in place.holders for name in _fields(holder)))
     below = [path for path in dict.fromkeys(_paths(model)) if path.endswith(f".{last}") and path != place.key]
-    hint = nearest(last, names) or (f"; did you mean {' or '.join(below)}?" if below else "")
+    hint = f"; did you mean {' or '.join(below)}?" if below else nearest(last, names)
     holder = "".join(map(_tag, place.holders)) or "it"  # such as adam, where the key is one that sgd has
     known = f" ({holder} has {', '.join(names)})" if names else ""
     return f"{owner} has no setting {place.key!r}{hint}{known}"

@@ -1,0 +1,169 @@
+"""Building a network by its architecture's name: from good words, and from bad ones."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from neuralzoo.core.module import Module, Parameter
+from neuralzoo.registry import Architecture, Config, Experiment, SettingError, Task, UnknownName, create, matching
+from neuralzoo.registry.discovery import build
+
+TABLE = Task(kind="classification", input="tabular", shape=(4,), outputs=3)
+
+
+class Width(Config):
+    width: int = 4
+
+
+class Tiny(Module):
+    def __init__(self, task, config, rng):
+        self.task = task
+        self.weight = Parameter(rng.normal(size=(config.width, task.outputs)))
+
+
+def tiny(build=lambda config, task, rng: Tiny(task, config, rng), **changes):
+    declared = {
+        "contract": 1,
+        "name": "tiny",
+        "summary": "A tiny network for tests",
+        "citation": "Nobody (2020), Nothing",
+        "url": "https://example.org",
+        "tasks": frozenset({"classification"}),
+        "inputs": frozenset({"tabular", "image"}),
+        "config": Width,
+        "build": build,
+        "learner": lambda module, config, task, make_optimizer: None,
+        "example": TABLE,
+        "experiments": {"quick": Experiment(architecture="tiny", dataset="none", epochs=1, batch_size=2)},
+    }
+    return Architecture(**(declared | changes))
+
+
+@pytest.fixture
+def created(monkeypatch):
+    """Return `create` for a zoo in which every name is the tiny architecture."""
+    monkeypatch.setattr("neuralzoo.registry.discovery.get", lambda name: tiny())
+    return create
+
+
+def told(make, *arguments, **keywords):
+    with pytest.raises(SettingError) as caught:
+        make(*arguments, **keywords)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("fn", "no architecture is named 'fn'; did you mean fnn? (`neuralzoo list` shows all)"),
+        ("FNN", "no architecture is named 'FNN'; did you mean fnn?"),
+        ("neuralzoo:fn", "no architecture is named 'neuralzoo:fn'; did you mean fnn?"),
+        ("nobody:fnn", "no package 'nobody' offers 'fnn'; it comes from neuralzoo "),
+        ("", "no architecture is named ''"),
+        ("zzzzzzzz", "no architecture is named 'zzzzzzzz' (`neuralzoo list` shows all)"),
+    ],
+)
+def test_an_unknown_name_suggests_the_nearest(name, words):
+    with pytest.raises(UnknownName) as caught:
+        create(name)
+    assert str(caught.value).startswith(words)
+
+
+def test_the_built_in_network_is_created_through_the_same_door():
+    network = create("fnn", inputs=(5,), outputs=2, hidden=(3,), seed=1)
+    assert network.size == 5 * 3 + 3 + 3 * 2 + 2
+    assert [a.name for a in matching("f*", task="regression")] == ["fnn"]
+
+
+def test_a_task_that_it_can_not_do_is_refused():
+    task = Task(kind="regression", input="tabular", shape=(4,), outputs=1)
+    assert told(build, tiny(), {}, task, 0) == "tiny got the task 'regression'; it can do classification"
+
+
+def test_an_input_that_it_can_not_read_is_refused():
+    task = Task(kind="classification", input="tokens", shape=(4,), outputs=2, vocabulary=9)
+    assert told(build, tiny(), {}, task, 0) == "tiny got tokens inputs; it can read image, tabular"
+
+
+@pytest.mark.parametrize("fault", [ValueError("4 is no square"), MemoryError("4 is no square")])
+def test_what_can_not_be_built_is_told_with_the_reason(fault):
+    def refuse(config, task, rng):
+        raise fault
+
+    assert told(build, tiny(refuse), {}, TABLE, 0) == "tiny can't be built: 4 is no square"
+
+
+def test_a_network_too_large_for_the_memory_is_told_in_one_sentence():
+    message = told(build, tiny(), {"width": 10**14}, TABLE, 0)
+    assert message.startswith("tiny can't be built: Unable to allocate")
+
+
+def test_a_fault_of_the_plugin_is_not_blamed_on_the_settings():
+    def fail(config, task, rng):
+        raise TypeError("a mistake in the plugin")
+
+    with pytest.raises(TypeError, match="a mistake in the plugin"):
+        build(tiny(fail), {}, TABLE, 0)
+
+
+def test_sizes_come_from_the_example_unless_they_are_given(created):
+    assert created("tiny").task == TABLE
+    assert created("tiny", inputs=(9,)).task == TABLE.model_copy(update={"shape": (9,)})
+    assert created("tiny", outputs=7).task == TABLE.model_copy(update={"outputs": 7})
+    task = Task(kind="classification", input="image", shape=(8, 8, 1), outputs=2)
+    assert created("tiny", task=task).task == task
+    assert created("tiny", task=task, inputs=(4, 4, 1), outputs=5).task.shape == (4, 4, 1)
+
+
+def test_the_number_of_axes_says_what_an_example_is(created):
+    assert created("tiny", inputs=(8, 8, 1)).task.input == "image"
+    assert created("tiny", inputs=[8, 8, 1]).task.shape == (8, 8, 1)
+    assert created("tiny", inputs=(8,)).task.input == "tabular"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"inputs": 5}, "the task of tiny got shape=5; it needs to be a list"),
+        ({"inputs": (0,)}, "the task of tiny got shape[0]=0; it needs to be greater than or equal to 1"),
+        ({"inputs": (2.5,)}, "the task of tiny got shape[0]=2.5; it needs to be a whole number"),
+        ({"outputs": 0}, "the task of tiny got outputs=0; it needs to be greater than or equal to 1"),
+        (
+            {"inputs": (3, 2)},
+            "the task of tiny: the shape of one example is (3, 2); tabular needs to be of shape (D)",
+        ),
+        ({"inputs": ()}, "the task of tiny: the shape of one example is (); tabular needs to be of shape (D)"),
+        ({"task": "regression"}, "create got task='regression'; it needs to be a Task, or inputs= and outputs="),
+        ({"widht": 3}, "tiny has no setting 'widht'; did you mean width? (it has width)"),
+        ({"width": "x"}, "tiny got width='x'; it needs to be a whole number"),
+    ],
+    ids=str,
+)
+def test_wrong_words_are_told_in_one_sentence(created, arguments, sentence):
+    assert told(created, "tiny", **arguments) == sentence
+
+
+def test_the_same_seed_gives_the_same_weights(created):
+    one, same, other = (created("tiny", seed=seed).weight.value for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_building_leaves_the_global_random_numbers_alone(created):
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    created("tiny")
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    ("input", "shape", "vocabulary"),
+    [("image", (4, 4), None), ("sequence", (4,), None), ("tokens", (4, 2), 9), ("tabular", (1, 4), None)],
+)
+def test_a_task_knows_the_axes_of_its_input(input, shape, vocabulary):
+    with pytest.raises(ValidationError, match=f"{input} needs to be of shape"):
+        Task(kind="classification", input=input, shape=shape, outputs=2, vocabulary=vocabulary)
+
+
+def test_tokens_need_a_vocabulary():
+    with pytest.raises(ValidationError, match="tokens need the number of different ones"):
+        Task(kind="classification", input="tokens", shape=(4,), outputs=2)

@@ -1,0 +1,252 @@
+"""An experiment as data: changed by assignments, written as TOML and read back the same."""
+
+import itertools
+import random
+import tomllib
+
+import pytest
+
+from neuralzoo.registry import (
+    SGD,
+    Adam,
+    AdamW,
+    Config,
+    Constant,
+    Cosine,
+    Experiment,
+    RMSprop,
+    SettingError,
+    StepDecay,
+)
+from neuralzoo.registry.config import parse
+
+SCHEDULES = [Constant(), StepDecay(every=3, factor=0.5), Cosine(warmup=7, floor=0.1)]
+OPTIMIZERS = [
+    SGD(lr=0.3, momentum=0.9, nesterov=True, weight_decay=1e-4),
+    RMSprop(decay=0.8),
+    Adam(beta1=0.5, epsilon=1e-3),
+    AdamW(beta2=0.9, weight_decay=0.5),
+]
+
+
+def experiment(**settings):
+    return Experiment(**{"architecture": "fnn", "dataset": "mnist", "epochs": 2, "batch_size": 8, **settings})
+
+
+def random_value(random_, depth=0):
+    kinds = ["int", "float", "text", "bool", "none"] + (["list", "table", "tables"] if depth < 3 else [])
+    match random_.choice(kinds):
+        case "int":
+            return random_.randint(-(10**9), 10**9)
+        case "float":
+            return random_.choice([0.1, -1e-300, 1e300, 3.0, random_.random()])
+        case "text":
+            return random_.choice(
+                ["", "relu", "none", 'a "quoted" text', "back\\slash", "two\nlines", "# no", "[x]", "é"]
+            )
+        case "bool":
+            return random_.random() < 0.5
+        case "list":
+            return [random_value(random_, depth + 1) for _ in range(random_.randint(0, 4))]
+        case "tables":
+            return [{"width": random_.randint(1, 9), "clip": None} for _ in range(random_.randint(1, 3))]
+        case "table":
+            names = random_.sample(["a", "b c", "d.e", "epochs", "optimizer", "ü", "x=y"], random_.randint(0, 4))
+            return {name: random_value(random_, depth + 1) for name in names}
+    return None
+
+
+@pytest.mark.parametrize("clip", [None, 1.5])
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"), list(itertools.product(OPTIMIZERS, SCHEDULES)), ids=lambda settings: settings.name
+)
+def test_every_optimizer_and_schedule_comes_back_from_toml(optimizer, schedule, clip):
+    one = experiment(optimizer=optimizer.model_copy(update={"schedule": schedule, "clip": clip}))
+    again = Experiment.from_toml(one.to_toml())
+    assert again == one
+    assert type(again.optimizer) is type(optimizer)
+    assert type(again.optimizer.schedule) is type(schedule)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_any_settings_of_a_model_come_back_from_toml(seed):
+    random_ = random.Random(seed)
+    model = {f"key{i}": random_value(random_) for i in range(5)}
+    one = experiment(model=model, seed=seed)
+    assert Experiment.from_toml(one.to_toml()) == one
+    assert Experiment.model_validate(one.settings()) == one
+
+
+def test_none_in_the_settings_of_a_model_is_still_none_after_toml():
+    class Clipped(Config):
+        clip: float | None = 1.0
+        hidden: tuple[int, ...] = (3,)
+
+    one = experiment(model={"clip": None, "hidden": (4, 5)})
+    again = Experiment.from_toml(one.to_toml())
+    for settings in (one.model, again.model):
+        assert parse(Clipped, settings, "net") == Clipped(clip=None, hidden=(4, 5))
+
+
+def test_what_toml_can_not_hold_is_refused_at_once():
+    with pytest.raises(ValueError, match="can't be written as TOML; it needs numbers"):
+        experiment(model={"x": object()})
+
+
+def test_an_experiment_does_not_change_with_the_dictionary_it_was_made_from():
+    model = {"hidden": [3]}
+    one = experiment(model=model)
+    model["hidden"].append(4)
+    assert one.model == {"hidden": [3]}
+
+
+def test_toml_explains_each_setting_of_its_own():
+    text = experiment(optimizer=SGD(), model={"epochs": 3}).to_toml()
+    lines = text.splitlines()
+    assert "epochs = 2  # times that every training example is used" in lines
+    assert "lr = 0.1  # learning rate" in lines
+    assert 'clip = "none"  # largest norm of the gradient; a longer one is scaled down' in lines
+    assert "[model]  # settings of the architecture" in lines
+    assert lines[-1] == "epochs = 3"  # the model's, of which an experiment knows nothing
+    assert tomllib.loads(text)["optimizer"]["name"] == "sgd"
+
+
+@pytest.mark.parametrize(
+    ("assignments", "expected"),
+    [
+        (["epochs=7"], {"epochs": 7}),
+        (["dataset=mnist-5k"], {"dataset": "mnist-5k"}),
+        (["dataset='mnist-5k'"], {"dataset": "mnist-5k"}),
+        (["model.hidden=[64, 32]"], {"model": {"hidden": [64, 32]}}),
+        (["model.activation=tanh", "model.clip=none"], {"model": {"activation": "tanh", "clip": None}}),
+        (["optimizer.lr=1e-2"], {"optimizer": Adam(lr=1e-2)}),
+        (["optimizer.lr=.5"], {"optimizer": Adam(lr=0.5)}),
+        (["optimizer.clip=1"], {"optimizer": Adam(clip=1.0)}),
+        (["optimizer={name = 'sgd', lr = 0.5}"], {"optimizer": SGD(lr=0.5)}),
+        (
+            ["optimizer.schedule.name=cosine", "optimizer.schedule.warmup=5"],
+            {"optimizer": Adam(schedule=Cosine(warmup=5))},
+        ),
+        (
+            ["optimizer.schedule.warmup=5", "optimizer.schedule.name=cosine"],
+            {"optimizer": Adam(schedule=Cosine(warmup=5))},
+        ),
+        ([], {}),
+    ],
+    ids=str,
+)
+def test_assignments_change_what_they_name(assignments, expected):
+    assert experiment().set(iter(assignments)) == experiment(**expected)
+
+
+def test_none_takes_a_setting_away():
+    assert experiment(optimizer=Adam(clip=1.0)).set(["optimizer.clip=none"]) == experiment()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), list(itertools.permutations(OPTIMIZERS, 2)), ids=lambda settings: settings.name
+)
+def test_another_optimizer_keeps_what_it_knows_and_drops_the_rest(old, new):
+    changed = experiment(optimizer=old).set([f"optimizer.name={new.name}"]).optimizer
+    assert type(changed) is type(new)
+    for key in type(changed).model_fields.keys() - {"name"}:
+        kept = key in type(old).model_fields
+        assert getattr(changed, key) == (getattr(old, key) if kept else type(new)().model_dump()[key])
+
+
+@pytest.mark.parametrize(("old", "new"), list(itertools.permutations(SCHEDULES, 2)), ids=lambda settings: settings.name)
+def test_another_schedule_drops_what_it_does_not_know(old, new):
+    changed = experiment(optimizer=SGD(lr=0.3, schedule=old)).set([f"optimizer.schedule.name={new.name}"])
+    assert changed.optimizer == SGD(lr=0.3, schedule=type(new)())
+
+
+def test_optimizer_and_schedule_change_together():
+    old = experiment(optimizer=SGD(momentum=0.9, schedule=StepDecay(every=3)))
+    new = old.set(["optimizer.schedule.floor=0.5", "optimizer.name=rmsprop", "optimizer.schedule.name=cosine"])
+    assert new.optimizer == RMSprop(lr=0.1, schedule=Cosine(floor=0.5))
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("epohcs=3", "the experiment has no setting 'epohcs'; did you mean epochs? (it has architecture, dataset, "),
+        ("lr=3", "the experiment has no setting 'lr'; did you mean optimizer.lr? (it has architecture, "),
+        ("warmup=3", "the experiment has no setting 'warmup'; did you mean optimizer.schedule.warmup? (it has "),
+        ("optimizer.lrr=3", "the experiment has no setting 'optimizer.lrr'; did you mean lr? (adam has lr, schedule, "),
+        ("optimizer.momentum=0.9", "the experiment has no setting 'optimizer.momentum' (adam has lr, schedule, clip, "),
+        (
+            "optimizer.schedule.warmup=3",
+            "the experiment has no setting 'optimizer.schedule.warmup' (constant has name)",
+        ),
+        (
+            "optimizer.name=admw",
+            "the experiment got optimizer.name='admw'; it needs to be one of sgd, rmsprop, adam, adamw; "
+            "did you mean adamw or adam?",
+        ),
+        (
+            "optimizer.schedule.name=cosin",
+            "the experiment got optimizer.schedule.name='cosin'; it needs to be one of constant, step, cosine; "
+            "did you mean cosine?",
+        ),
+        (
+            "optimizer=sgd",
+            "the experiment got optimizer='sgd'; it needs to be a group of settings, such as optimizer.name=sgd",
+        ),
+        ("optimizer.lr=0", "the experiment got optimizer.lr=0; it needs to be greater than 0"),
+        ("optimizer.lr=inf", "the experiment got optimizer.lr=inf; it needs to be a finite number"),
+        ("optimizer.clip=None", "the experiment got optimizer.clip='None'; it needs to be a number or none"),
+        ("validation=0,1", "the experiment got validation='0,1'; it needs to be a number"),
+        ("epochs=", "the experiment got epochs=''; it needs to be a whole number"),
+        ("epochs=0", "the experiment got epochs=0; it needs to be greater than or equal to 1"),
+        (
+            "headline=acc",
+            "the experiment got headline='acc'; it needs to be a split and a metric, such as test/accuracy",
+        ),
+        ("model=3", "the experiment got model=3; it needs to be a group of settings"),
+        ("dataset=3", "the experiment got dataset=3; it needs to be text"),
+    ],
+)
+def test_a_wrong_assignment_is_told_in_one_sentence(assignment, sentence):
+    with pytest.raises(SettingError) as caught:
+        experiment().set([assignment])
+    assert str(caught.value).startswith(sentence)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_that_the_chosen_optimizer_does_not_know_is_no_silent_loss():
+    with pytest.raises(SettingError, match=r"no setting 'optimizer.beta1' \(sgd has lr, "):
+        experiment().set(["optimizer.beta1=0.5", "optimizer.name=sgd"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"epochs = ", "is not TOML: Invalid value (at end of document)"),
+        (b"\xff\xfe\x00\x01", "is not text; it needs to be a TOML file"),
+        (b"", "got no value for 'architecture'; it needs one"),
+        (b"architecture = 'fnn'\ndatset = 'x'", "has no setting 'datset'; did you mean dataset?"),
+    ],
+)
+def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, content, words):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(SettingError) as caught:
+        Experiment.from_file(path)
+    assert str(caught.value).startswith(f"{path} {words}")
+
+
+def test_a_file_that_can_not_be_read_is_named(tmp_path):
+    with pytest.raises(
+        SettingError, match=r"none\.toml can't be read \(No such file or directory\); it needs to be a TOML"
+    ):
+        Experiment.from_file(tmp_path / "none.toml")
+    with pytest.raises(SettingError, match=r"can't be read \(Is a directory\); it needs to be a TOML file"):
+        Experiment.from_file(tmp_path)
+
+
+def test_a_file_comes_back_also_from_an_editor_that_marks_its_encoding(tmp_path):
+    path = tmp_path / "mine.toml"
+    for encoding in ("utf-8", "utf-8-sig"):
+        path.write_text(experiment(model={"label": "é"}).to_toml(), encoding=encoding)
+        assert Experiment.from_file(path) == experiment(model={"label": "é"})
+        assert Experiment.from_file(str(path)) == experiment(model={"label": "é"})
