@@ -39,6 +39,7 @@ class Saved:
 def write(path: Path, arrays: State, notes: Mapping[str, Any]) -> None:
     """Write arrays and notes to a file that is either complete or not there."""
     header = {"neuralzoo": json.dumps({"format": FORMAT, **notes})}
+    arrays = {name: a if a.flags.c_contiguous else a.copy() for name, a in arrays.items()}  # memory is saved as it lies
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -60,9 +61,8 @@ def read(path: Path) -> Saved:
         raise CheckpointError(f"{path} is not there; resuming needs a checkpoint file")
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+            notes = json.loads((file.metadata() or {}).get("neuralzoo", "{}"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}
-        notes = json.loads(metadata.get("neuralzoo", "{}"))
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); it needs to be whole") from None
     if "format" not in notes:
@@ -87,7 +87,7 @@ def load_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> N
     if "trainer" not in saved.notes:
         raise CheckpointError(f"{path} holds a model, not a run; resuming needs a checkpoint")
     needed = _flat(json.loads(json.dumps(about)))
-    got = _flat({key: saved.notes["about"].get(key) for key in about})
+    got = _flat({key: saved.notes.get("about", {}).get(key) for key in about})
     for key in sorted(got.keys() | needed.keys()):
         if got.get(key) != needed.get(key):
             raise CheckpointError(f"{path} was written with {key} {got.get(key)!r}; it needs {needed.get(key)!r}")
@@ -95,10 +95,10 @@ def load_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> N
     try:
         trainer.learner.load_state(saved.arrays)
         trainer.load_state(saved.notes["trainer"])
-    except (ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # whatever numbers of another run lead to
         trainer.learner.load_state(before)
         trainer.load_state(state)
-        raise CheckpointError(f"{path} does not fit: {error}") from None
+        raise CheckpointError(f"{path} does not fit: {error}") from error
 
 
 class Checkpoints:
