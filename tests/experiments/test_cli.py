@@ -48,7 +48,7 @@ def test_show_toml_can_be_edited_and_run(neuralzoo, tmp_path):
     text = neuralzoo("show", "fnn", "--toml").stdout
     settings = tomllib.loads(text)
     assert settings["architecture"] == "fnn"
-    changed = text.replace("fashion-mnist-5k", "two-spirals").replace("epochs = 25", "epochs = 2")
+    changed = text.replace("fashion-mnist-5k", "two-spirals").replace("epochs = 40", "epochs = 2")
     assert changed != text
     (tmp_path / "mine.toml").write_text(changed)
     assert "test/accuracy" in neuralzoo("run", "mine.toml", "--no-track").stdout
