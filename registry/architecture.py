@@ -10,7 +10,6 @@ from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.registry.config import Config, parse
-from neuralzoo.registry.errors import BrokenPlugin
 from neuralzoo.registry.experiment import Experiment
 from neuralzoo.registry.task import InputKind, Task, TaskKind
 
@@ -64,11 +63,11 @@ class Architecture(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _same_contract(cls, data: dict[str, Any]) -> dict[str, Any]:
-        contract = data.get("contract")
-        if isinstance(contract, int) and contract != CONTRACT:  # no ValueError: other fields are of no interest then
+    def _same_contract(cls, data: Any) -> Any:
+        contract = data.get("contract") if isinstance(data, dict) else None
+        if isinstance(contract, int) and contract != CONTRACT:
             needed = "an update of the plugin" if contract < CONTRACT else "a newer neuralzoo"
-            raise BrokenPlugin(
+            raise ValueError(
                 f"it was written for contract {contract}, this neuralzoo has {CONTRACT}; it needs {needed}"
             )
         return data

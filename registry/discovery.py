@@ -249,7 +249,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, BrokenPlugin):  # in our own words
         return str(error)
     if isinstance(error, ValidationError):
-        return explain(error, f"its {error.title}", Architecture if error.title == "Architecture" else None)
+        owner = f"its {error.title}"
+        model = Architecture if error.title == "Architecture" else None
+        return explain(error, owner, model).removeprefix(f"{owner}: ")
     text = " ".join(str(error).split()) or "no message"
     if isinstance(error, ImportError) and (error.name or "").startswith("neuralzoo."):
         text += "; it may have been written for another version of neuralzoo"

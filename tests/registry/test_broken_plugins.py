@@ -22,7 +22,7 @@ DECLARATIONS = {
         "name='other', experiments={'quick': Experiment(architecture='other', dataset='d', epochs=1, batch_size=1)}",
         ["its architecture is named 'other'; it needs the entry point's name 'misnamed'"],
     ),
-    "newer": ("contract=2, summary=3, colour='red'", ["written for contract 2", "has 1", "a newer neuralzoo"]),
+    "newer": ("contract=2, summary=3, colour='red'", ["written for contract 2", "has 1; it needs a newer neuralzoo"]),
     "older": ("contract=0, url=None", ["written for contract 0", "has 1", "an update of the plugin"]),
     "textual": ("contract='1'", ["Architecture got contract='1'; it needs to be a whole number"]),
     "extra": ("sumary='a summary of it'", ["no setting 'sumary'; did you mean summary?"]),
@@ -31,7 +31,7 @@ DECLARATIONS = {
     "unprofiled": ("experiments={}", ["it needs one for the profile quick"]),
     "foreign": (
         "experiments={'quick': Experiment(architecture='fnn', dataset='d', epochs=1, batch_size=1)}",
-        ["the quick experiment is of 'fnn'; it needs to be of 'foreign'"],
+        ["can't be used: the quick experiment is of 'fnn'; it needs to be of 'foreign'"],
     ),
     "misset": (
         "experiments={'quick': Experiment(architecture='misset', dataset='d', epochs=1, batch_size=1, "
@@ -45,6 +45,11 @@ DECLARATIONS = {
     "required": (
         "config=type('C', (Config,), {'__annotations__': {'width': int}})",
         ["required got no value for 'width'"],
+    ),
+    "undefaulted": (
+        "config=type('C', (Config,), {'__annotations__': {'width': int}}), experiments={'quick': Experiment("
+        "architecture='undefaulted', dataset='d', epochs=1, batch_size=1, model={'width': 3})}",
+        ["undefaulted got no value for 'width'"],
     ),
     "classless": ("config=dict", ["Architecture got config=", "a class that is a Config"]),
     "buildless": ("build=3", ["Architecture got build=3; it needs to be a function"]),
