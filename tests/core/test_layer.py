@@ -69,6 +69,19 @@ def test_what_was_added_before_zero_is_forgotten(pair, grads):
     assert not grads.vector.any()
 
 
+def test_a_gradient_that_is_read_after_zero_is_zero(pair, grads):
+    grads.add(pair.matrix, B)
+    grads.zero()
+    assert not grads[pair.matrix].any()
+
+
+def test_the_vector_is_one_and_the_same_memory(pair, grads):
+    first = grads.vector
+    grads.zero()
+    grads.add(pair.vector, np.ones(3, np.float32))
+    assert grads.vector is first
+
+
 def test_the_added_array_is_not_kept(pair, grads):
     value = np.ones(3, np.float32)
     grads.add(pair.vector, value)
@@ -161,6 +174,7 @@ def test_the_gradient_of_the_data_and_its_views_is_left_out_and_no_other():
     assert ctx.skips(data.reshape(4, 2, 3)[:, 0])
     assert not ctx.skips(data.copy())
     assert not ctx.skips(np.tanh(data))
+    assert not ctx.skips(np.tanh(data).reshape(24)[:3])
     assert not Context().skips(data)
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.dense import Dense
-from neuralzoo.core.blocks.losses import MeanSquaredError
+from neuralzoo.core.blocks.losses import CrossEntropy, MeanSquaredError
 from neuralzoo.core.blocks.optimizers import SGD
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import Learner, Mean, Supervised
@@ -62,6 +62,21 @@ def test_evaluation_changes_nothing(learner):
     assert learner.evaluate(batch()) == learner.evaluate(batch())
     for name, array in learner.state().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_evaluation_is_not_training(small_run):
+    learner = small_run.trainer().learner  # half of its hidden units are silenced in training
+    x, y = small_run.data
+    assert learner.evaluate((x, y))["loss"] == CrossEntropy()(learner.layer.predict(x), y)[0]
+
+
+def test_every_step_works_in_the_same_memory(small_run):
+    learner = small_run.trainer().learner
+    for _ in range(3):
+        learner.learn(small_run.data, training())
+        lent = len(learner.workspace._arrays)
+    learner.learn(small_run.data, training())
+    assert len(learner.workspace._arrays) == lent
 
 
 def test_evaluating_in_batches_is_evaluating_at_once(learner):

@@ -100,6 +100,15 @@ def test_packing_what_holds_a_packed_part_moves_the_part():
     assert not (part == -5).any()
 
 
+def test_packing_a_part_of_what_is_packed_takes_the_part_out():
+    tree = Tree()
+    whole = tree.pack()
+    part = tree.first.pack()
+    assert part.size == tree.first.size
+    part[:] = -5
+    assert not (whole == -5).any()
+
+
 def test_a_parameter_that_was_replaced_is_packed_anew():
     leaf = Leaf()
     old = leaf.pack()

@@ -60,6 +60,25 @@ def test_the_history_has_means_over_examples_for_each_epoch():
     assert trainer.test_metrics == {"test/loss": 100.0}
 
 
+def test_the_means_of_an_epoch_are_over_that_epoch_alone():
+    class Growing(Diary):
+        def learn(self, batch, ctx):
+            self.module.counter.value += 1
+            return {"loss": float(self.module.counter.value[0])}
+
+    history = Trainer(Growing(), epochs=2).run(data(0, 0, 0, 0))
+    assert [epoch["train/loss"] for epoch in history] == [1.5, 3.5]
+
+
+def test_a_run_that_goes_on_is_not_prepared_again():
+    first = Trainer(Diary(), epochs=1)
+    first.run(data(1))
+    resumed = Trainer(Diary(), epochs=2)
+    resumed.load_state(first.state())
+    resumed.run(data(1))
+    assert resumed.learner.pages == [("learn", [1])]
+
+
 def test_without_validation_and_test_there_are_no_such_metrics():
     learner = Diary()
     trainer = Trainer(learner, epochs=1)
