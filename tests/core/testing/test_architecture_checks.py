@@ -354,3 +354,19 @@ def test_tiny_text_is_to_be_continued_by_one_token():
 
 def test_tiny_labels_cover_all_classes():
     assert set(tiny_data(TASK)[1]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("kind", ["language-modelling", "sequence-labelling"])
+@pytest.mark.parametrize("vocabulary", [2, 5, 30])
+def test_whoever_knows_the_tokens_so_far_can_know_all_answers(kind, vocabulary):
+    task = Task(kind=kind, input="tokens", shape=(6,), outputs=vocabulary, vocabulary=vocabulary)
+    answers = {}
+    for tokens, targets in zip(*tiny_data(task), strict=True):
+        for t, answer in enumerate(targets):
+            answers.setdefault(tuple(tokens[: t + 1]), set()).add(int(answer))
+    assert all(len(known) == 1 for known in answers.values())
+
+
+def test_a_task_of_an_unknown_kind_has_no_tiny_data():
+    with pytest.raises(ValueError, match="tiny_data got a task of kind 'painting'"):
+        tiny_data(TASK.model_copy(update={"kind": "painting"}))
