@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,6 +95,16 @@ def find(run: str, root: Path) -> RunFolder:
     if run in tracked:
         return RunFolder(tracked[run])
     raise SettingError(f"no run is named {run!r} in {root}{nearest(run, names)} (it has {len(names)} runs)")
+
+
+def remove(path: Path) -> None:
+    """Remove a run's folder.
+
+    Raises: SettingError when it holds no run: what is not ours is not removed.
+    """
+    if not (path / "experiment.toml").is_file():
+        raise SettingError(f"{path} holds no run; it is not removed, but another folder is needed")
+    shutil.rmtree(path)
 
 
 def tracked_id(folder: RunFolder) -> str | None:

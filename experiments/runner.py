@@ -4,12 +4,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 from neuralzoo.core.checkpoint import Checkpoints, load_checkpoint
@@ -82,7 +82,7 @@ def run(
         experiment = reference(experiment, profile)
     uri = _tracking_uri(track, tracking_uri)
     assembly = assemble(experiment)
-    return _train(assembly, folders.create(experiment, root), uri, hooks)
+    return train(assembly, folders.create(experiment, root), uri, hooks)
 
 
 def resume(run: str, *, root: Path = RUNS, hooks: Sequence[Any] = ()) -> Result:
@@ -95,10 +95,17 @@ def resume(run: str, *, root: Path = RUNS, hooks: Sequence[Any] = ()) -> Result:
     if folder.result.exists():
         raise SettingError(f"{folder.name} is finished; resuming needs a run that was cut off")
     assembly = assemble(Experiment.from_file(folder.experiment))
-    return _train(assembly, folder, folders.read_json(folder.tracking).get("uri"), hooks)
+    return train(assembly, folder, folders.read_json(folder.tracking).get("uri"), hooks)
 
 
-def _train(assembly: Assembly, folder: RunFolder, uri: str | None, hooks: Sequence[Any]) -> Result:
+def train(
+    assembly: Assembly,
+    folder: RunFolder,
+    uri: str | None,
+    hooks: Sequence[Any] = (),
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> Result:
+    """Train what is assembled in a run folder, from its checkpoint if it has one; `tags` are for the record."""
     observers: list[Any] = [
         *hooks,
         Products(assembly, folder),
@@ -112,7 +119,7 @@ def _train(assembly: Assembly, folder: RunFolder, uri: str | None, hooks: Sequen
     if uri is not None:
         from neuralzoo.experiments.tracking import Tracking
 
-        observers.append(tracking := Tracking(assembly, folder, uri))
+        observers.append(tracking := Tracking(assembly, folder, uri, tags))
     experiment = assembly.experiment
     trainer = Trainer(assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=observers)
     if folder.checkpoint.exists():
@@ -122,7 +129,9 @@ def _train(assembly: Assembly, folder: RunFolder, uri: str | None, hooks: Sequen
         trainer.run(assembly.train, assembly.validation, assembly.test)
     seconds = time.perf_counter() - since
     metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
-    folders.write_json(folder.result, {"metrics": metrics, "seconds": seconds, "history": trainer.history})
+    metrics |= {"model/n_params": assembly.module.size}
+    outcome = {"metrics": metrics, "steps": trainer.step, "seconds": seconds, "history": trainer.history}
+    folders.write_json(folder.result, outcome)
     tracked = tracking.summary() if tracking is not None else {}
     return Result(experiment, folder, assembly.module, trainer.history, metrics, seconds, tracked)
 

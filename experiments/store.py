@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.registry import Task, ZooError
+from neuralzoo.experiments.datasets import Info
+from neuralzoo.registry import ZooError
 
 SHARED_VIEW = "neuralzoo"
 COLOURS = (
@@ -94,24 +95,23 @@ def client(uri: str) -> Any:
         return mlflow.MlflowClient(tracking_uri=uri)
 
 
-def experiment_name(task: Task, dataset: str) -> str:
-    """Return the name under which all architectures of a task and data set are compared."""
-    return f"{task.kind}/{dataset}"
+def dataset_experiment(client: Any, uri: str, info: Info, headline: str) -> str:
+    """Return the id of the experiment of a task and data set, in which all architectures are compared.
 
+    It is made, with a note and a leaderboard, if it is not there.
 
-def experiment_id(client: Any, uri: str, name: str, note: str, headline: str) -> str:
-    """Return the id of an experiment, which is made, with its leaderboard, if it is not there."""
+    Raises: TrackingError when the store can't be used.
+    """
     from mlflow.exceptions import MlflowException
 
+    name = f"{info.task.kind}/{info.name}"
     with explained(uri):
         if (found := client.get_experiment_by_name(name)) is not None:
             return str(found.experiment_id)
         file = sqlite_file(uri)
         artifacts = (file.parent / "mlartifacts").as_uri() if file else None
-        tags = {
-            "mlflow.note.content": note,
-            f"mlflow.sharedViewState.{SHARED_VIEW}": json.dumps(leaderboard(headline)),
-        }
+        note = f"**{info.name}** ({info.task.kind}): {info.summary}\n\nLicence: {info.licence}. Source: {info.citation}"
+        tags = {"mlflow.note.content": note, f"mlflow.sharedViewState.{SHARED_VIEW}": json.dumps(leaderboard(headline))}
         try:
             return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
         except MlflowException:  # another process was faster

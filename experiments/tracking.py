@@ -4,7 +4,7 @@ import getpass
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,11 @@ class Tracking:
     Metrics are written once an epoch; what all of it costs is measured and logged as `time/tracking_s`.
     """
 
-    def __init__(self, assembly: Assembly, folder: RunFolder, uri: str) -> None:
+    def __init__(self, assembly: Assembly, folder: RunFolder, uri: str, tags: Mapping[str, str]) -> None:
         self.assembly = assembly
         self.folder = folder
         self.uri = uri
+        self.tags = dict(tags)
         self.start_s = 0.0
         self.overhead_s = 0.0
         self.experiment_id = ""
@@ -91,8 +92,7 @@ class Tracking:
     def _open(self, trainer: Trainer) -> None:
         a = self.assembly
         self.client = store.client(self.uri)
-        name = store.experiment_name(a.data.task, a.data.name)
-        self.experiment_id = store.experiment_id(self.client, self.uri, name, _note(a), a.experiment.headline)
+        self.experiment_id = store.dataset_experiment(self.client, self.uri, a.data.info, a.experiment.headline)
         with explained(self.uri):
             if run_id := tracked_id(self.folder):
                 self.run_id = run_id
@@ -103,7 +103,7 @@ class Tracking:
                 self._log_epochs(trainer, [e for e in range(1, len(trainer.history) + 1) if e not in logged])
                 return
             run_name = f"{a.architecture.name}-s{a.experiment.seed}"
-            run = self.client.create_run(self.experiment_id, tags=_tags(a, self.folder), run_name=run_name)
+            run = self.client.create_run(self.experiment_id, tags=_tags(a, self.folder) | self.tags, run_name=run_name)
             self.run_id = run.info.run_id
             write_json(self.folder.tracking, {"uri": self.uri, "run_id": self.run_id})
             self._log_params()
@@ -213,11 +213,6 @@ def _tags(a: Assembly, folder: RunFolder) -> dict[str, str]:
     if commit := git_commit():
         tags["mlflow.source.git.commit"] = commit
     return tags | process_identity()
-
-
-def _note(a: Assembly) -> str:
-    info = a.data.info
-    return f"**{info.name}** ({a.data.task.kind}): {info.summary}\n\nLicence: {info.licence}. Source: {info.citation}"
 
 
 def git_commit() -> str | None:

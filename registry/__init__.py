@@ -1,6 +1,7 @@
 """What plugins hand over, and how they are found, created and refused."""
 
 from neuralzoo.registry.architecture import CONTRACT, Architecture, Figure, MakeOptimizer
+from neuralzoo.registry.claim import Claim, Condition, Contestant, Published
 from neuralzoo.registry.config import Config, Settings
 from neuralzoo.registry.discovery import Entry, Status, build, create, entries, get, matching, names, statuses
 from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, UnknownName, ZooError
@@ -15,15 +16,19 @@ __all__ = [
     "AdamW",
     "Architecture",
     "BrokenPlugin",
+    "Claim",
     "Clash",
+    "Condition",
     "Config",
     "Constant",
+    "Contestant",
     "Cosine",
     "Entry",
     "Experiment",
     "Figure",
     "InputKind",
     "MakeOptimizer",
+    "Published",
     "RMSprop",
     "SettingError",
     "Settings",

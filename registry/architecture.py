@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
+from neuralzoo.registry.claim import Claim
 from neuralzoo.registry.config import Config, parse
 from neuralzoo.registry.experiment import Experiment
 from neuralzoo.registry.task import InputKind, Task, TaskKind
@@ -57,6 +58,10 @@ class Architecture(BaseModel):
     )
     experiments: dict[str, Experiment] = Field(description="reference experiments by profile: quick, full")
     figures: tuple[Figure, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    resize: Callable[[Any, float], Any] | None = Field(
+        default=None, description="config with its widths times a factor, to compare at equal numbers of parameters"
+    )
     not_applicable: dict[str, str] = Field(
         default_factory=dict, description="conformance checks that do not apply, each with the reason"
     )
@@ -82,6 +87,9 @@ class Architecture(BaseModel):
                     f"the {profile} experiment is of {experiment.architecture!r}; it needs to be of {self.name!r}"
                 )
             self.configure(experiment.model)
+        claimed = [claim.name for claim in self.claims]
+        if len(set(claimed)) != len(claimed):
+            raise ValueError(f"claims are named {', '.join(claimed)}; each needs a name of its own")
         self.configure({})  # the defaults alone need to be enough
         return self
 

@@ -40,7 +40,7 @@ _PUBLIC = {
     "load_model": "neuralzoo.experiments.model",
     "run": "neuralzoo.experiments.runner",
 }
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
     from neuralzoo.core.hooks import hookimpl as hookimpl

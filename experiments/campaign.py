@@ -1,0 +1,149 @@
+"""Campaigns: many runs under one parent, each found again by its key, so that none is trained twice."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neuralzoo.core.learner import Metrics
+from neuralzoo.experiments import folder as folders
+from neuralzoo.experiments.assembly import Assembly, assemble
+from neuralzoo.experiments.folder import RunFolder
+from neuralzoo.experiments.runner import Result, train
+from neuralzoo.registry import Experiment, SettingError, entries
+
+Probe = Callable[[Any, Any], float]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a campaign: an experiment under a label; the label and the seed name it."""
+
+    label: str
+    experiment: Experiment
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.label}-s{self.experiment.seed}"
+
+    @property
+    def key(self) -> str:
+        """What the outcome depends on: the settings and the plugin's code."""
+        return fingerprint(self.experiment.settings(), code_of(self.experiment.architecture))
+
+
+@dataclass(frozen=True)
+class Record:
+    """What came out of one run of a campaign."""
+
+    label: str
+    seed: int
+    experiment: Experiment
+    folder: RunFolder
+    metrics: Metrics
+    history: list[Metrics]
+    steps: int
+    tracked: dict[str, Any]
+
+
+@dataclass
+class Campaign:
+    """Runs under one parent: a folder with a run folder for each member, and a parent run in the store.
+
+    A member whose folder has a result with its key is not trained again; one that was cut off goes on; one with
+    another key (settings or code have changed since) is trained anew. `uri=None` keeps no record in the store.
+    """
+
+    name: str
+    folder: Path
+    uri: str | None = None
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    hooks: Sequence[Any] = ()
+    tell: Callable[[str], None] = lambda text: None
+
+    def run(self, members: Sequence[Member]) -> list[Record]:
+        """Run what is missing and return a record for each member.
+
+        Raises: the errors of `assemble`, before anything is trained where they concern the first seed.
+        """
+        parent = self._parent(members) if self.uri is not None else None
+        try:
+            records = [self._run(member, parent) for member in members]
+        except BaseException as error:
+            if parent is not None:
+                parent.close("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
+            raise
+        self.parent = parent
+        return records
+
+    def finish(self, metrics: Metrics, tags: Mapping[str, str], files: Sequence[Path]) -> dict[str, Any]:
+        """Write the outcome to the parent run, close it, and return where it can be seen."""
+        if self.uri is None or self.parent is None:
+            return {}
+        seen: dict[str, Any] = self.parent.finish(metrics, tags, files)
+        return seen
+
+    def _parent(self, members: Sequence[Member]) -> Any:
+        from neuralzoo.experiments.parent import ParentRun
+
+        return ParentRun(self.name, self.folder / "tracking.json", self.uri or "", members[0].experiment)
+
+    def _run(self, member: Member, parent: Any) -> Record:
+        folder = RunFolder(self.folder / member.name)
+        key = folder.path / "key"
+        if key.is_file() and key.read_text() != member.key:
+            folders.remove(folder.path)
+        if not folder.result.exists():
+            self.tell(f"{member.label} · seed {member.experiment.seed}")
+            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.experiment.write_text(member.experiment.to_toml(), encoding="utf-8")
+            key.write_text(member.key)
+            assembly = assemble(member.experiment)
+            tags = {"neuralzoo.label": member.label} | (parent.child_tags if parent is not None else {})
+            result = train(assembly, folder, self.uri, self.hooks, tags)
+            self._probe(assembly, result)
+        outcome = folders.read_json(folder.result)
+        if missing := self.probes.keys() - outcome["metrics"].keys():
+            raise SettingError(f"{folder.path} has no {', '.join(missing)}; remove the folder to measure it again")
+        return Record(
+            label=member.label,
+            seed=member.experiment.seed,
+            experiment=member.experiment,
+            folder=folder,
+            metrics=outcome["metrics"],
+            history=outcome["history"],
+            steps=outcome["steps"],
+            tracked=folders.read_json(folder.tracking),
+        )
+
+    def _probe(self, assembly: Assembly, result: Result) -> None:
+        if self.probes:
+            measured = {name: float(probe(assembly.module, assembly.data)) for name, probe in self.probes.items()}
+            outcome = folders.read_json(result.folder.result)
+            outcome["metrics"] |= measured
+            folders.write_json(result.folder.result, outcome)
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return a short hash of values that JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def code_of(architecture: str) -> str:
+    """Return a hash of the Python files of an architecture's plugin."""
+    from importlib.util import find_spec
+
+    found = entries().get(architecture.rpartition(":")[2], [])
+    digest = hashlib.sha256()
+    for entry in found:
+        spec = find_spec(entry.point.module)
+        origin = Path(spec.origin) if spec is not None and spec.origin else None
+        if origin is None:
+            continue
+        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        for file in files:
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,57 @@
+"""The parent run of a campaign in the MLflow store."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neuralzoo.core.learner import Metrics
+from neuralzoo.experiments import datasets, store
+from neuralzoo.experiments.folder import now_ms, read_json, write_json
+from neuralzoo.experiments.store import explained, process_identity
+from neuralzoo.registry import Experiment
+
+
+class ParentRun:
+    """A run that others are children of; opened anew, or again where the campaign was cut off."""
+
+    def __init__(self, name: str, note: Path, uri: str, experiment: Experiment) -> None:
+        self.uri = uri
+        self.client = store.client(uri)
+        self.experiment_id = store.dataset_experiment(
+            self.client, uri, datasets.info(experiment.dataset), experiment.headline
+        )
+        known = read_json(note)
+        with explained(uri):
+            if known.get("uri") == uri:
+                self.run_id = str(known["run_id"])
+                self.client.update_run(self.run_id, status="RUNNING")
+                for key, value in process_identity().items():
+                    self.client.set_tag(self.run_id, key, value)
+            else:
+                run = self.client.create_run(self.experiment_id, run_name=name, tags=process_identity())
+                self.run_id = str(run.info.run_id)
+                note.parent.mkdir(parents=True, exist_ok=True)
+                write_json(note, {"uri": uri, "run_id": self.run_id})
+
+    @property
+    def child_tags(self) -> dict[str, str]:
+        """The tags that make a run a child of this one."""
+        return {"mlflow.parentRunId": self.run_id}
+
+    def close(self, status: str) -> None:
+        """End the run."""
+        with explained(self.uri):
+            self.client.set_terminated(self.run_id, status)
+
+    def finish(self, metrics: Metrics, tags: Mapping[str, str], files: Sequence[Path]) -> dict[str, Any]:
+        """Log the outcome, end the run, and return where it can be seen."""
+        from mlflow.entities import Metric, RunTag
+
+        now = now_ms()
+        values = [Metric(name, float(value), now, 0) for name, value in metrics.items()]
+        with explained(self.uri):
+            self.client.log_batch(self.run_id, metrics=values, tags=[RunTag(k, v[:5000]) for k, v in tags.items()])
+            for path in files:
+                self.client.log_artifact(self.run_id, str(path))
+        self.close("FINISHED")
+        return {"uri": self.uri, "experiment_id": self.experiment_id, "run_id": self.run_id}
