@@ -36,6 +36,27 @@ def examine(here: Path) -> dict[str, dict[str, str]]:
     }
 
 
+def machine() -> dict[str, str]:
+    """Return what a measurement depends on: processor, cores, Python, NumPy and its BLAS."""
+    return {
+        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "BLAS": blas(),
+        "threads": threads(),
+    }
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 def installed(package: str) -> str:
     """Return the version of a package, or that it is not installed."""
     try:

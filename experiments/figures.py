@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from neuralzoo.core.learner import Metrics
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.assembly import Assembly
 from neuralzoo.experiments.model import predict
+
+if TYPE_CHECKING:
+    from neuralzoo.experiments.verdict import Verdict
 
 TRAIN, VALIDATION = "#7a8ba3", "#c2410c"
 
@@ -91,3 +94,29 @@ def confusion_matrix(
         for row, column in np.argwhere(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=7)
+
+
+def verdict_chart(figure: Any, verdict: "Verdict") -> None:
+    """Draw each contestant's seeds as dots, their mean with its interval, and the bounds as lines."""
+    from neuralzoo.experiments.verdict import interval
+
+    conditions = [finding.condition for finding in verdict.findings]
+    measures = list(dict.fromkeys(condition.measure for condition in conditions))
+    for axes, measure in zip(np.atleast_1d(figure.subplots(len(measures), 1)), measures, strict=True):
+        rows = [(label, by[measure]) for label, by in verdict.values.items() if measure in by]
+        for row, (_, values) in enumerate(rows):
+            mean, low, high = interval(values)
+            axes.plot(values, [row] * len(values), "o", color=TRAIN, alpha=0.5, markersize=4)
+            if np.isfinite([low, high]).all():
+                axes.plot([low, high], [row, row], color=VALIDATION, linewidth=2)
+            axes.plot([mean], [row], "d", color=VALIDATION, markersize=6)
+        for c in conditions:
+            if c.measure == measure and c.over is None:
+                bound = c.at_least if c.at_least is not None else c.at_most
+                row = [label for label, _ in rows].index(c.of)
+                axes.plot([bound, bound], [row - 0.4, row + 0.4], color="black", linewidth=1, linestyle="--")
+        axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set(xlabel=measure)
+        axes.grid(axis="x", alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)

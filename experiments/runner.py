@@ -80,7 +80,7 @@ def run(
     """
     if isinstance(experiment, str):
         experiment = reference(experiment, profile)
-    uri = _tracking_uri(track, tracking_uri)
+    uri = store_for(track, tracking_uri)
     assembly = assemble(experiment)
     return train(assembly, folders.create(experiment, root), uri, hooks)
 
@@ -136,7 +136,11 @@ def train(
     return Result(experiment, folder, assembly.module, trainer.history, metrics, seconds, tracked)
 
 
-def _tracking_uri(track: bool | None, uri: str | None) -> str | None:
+def store_for(track: bool | None, uri: str | None) -> str | None:
+    """Return the store to log to, None for no tracking.
+
+    Raises: SettingError when tracking is asked for and MLflow is not installed.
+    """
     if track is False:
         return None
     if find_spec("mlflow") is None:

@@ -26,6 +26,7 @@ class Contestant(Settings):
 
     label: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="name within the claim")
     experiment: Experiment
+    control: bool = Field(default=False, description="a control: not matched with the others")
 
 
 class Condition(Settings):

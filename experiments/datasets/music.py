@@ -42,7 +42,7 @@ def load_jsb(info: Info, seed: int) -> DataSet:
     Raises: DataError when scipy is not installed, too.
     """
     try:
-        from scipy.io import loadmat  # type: ignore[import-untyped]
+        from scipy.io import loadmat
     except ImportError:
         raise sources.DataError(
             f"{info.name} needs scipy to be read; install it with: pip install 'neuralzoo[experiments]'"

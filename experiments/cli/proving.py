@@ -1,0 +1,97 @@
+"""Commands that decide claims: prove, results."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neuralzoo.experiments.cli.running import Profile
+from neuralzoo.experiments.cli.shared import say
+
+if TYPE_CHECKING:
+    from neuralzoo.experiments.proofs import Proof
+    from neuralzoo.experiments.verdict import Verdict
+
+COLOURS = {"yes": "bold green", "partly": "bold yellow", "no": "bold red"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(prove)
+    app.command()(results)
+
+
+def prove(
+    name: Annotated[str | None, typer.Argument(help="An architecture [default: all].")] = None,
+    profile: Annotated[Profile, typer.Option(help="The claims of which profile.")] = Profile.quick,
+    claim: Annotated[str | None, typer.Option(help="Only the claim of this name, whatever its profile.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 0 to N-1 instead of the claim's own.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Save the verdicts and write the results pages.")] = False,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow store [default: mlflow.db in this folder].")] = None,
+    track: Annotated[bool, typer.Option(help="Log the proof to MLflow.")] = True,
+    runs: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
+) -> None:
+    """Run the claims of an architecture and decide them; runs that are finished are not repeated."""
+    from neuralzoo.experiments import results as saved
+    from neuralzoo.experiments import runner
+    from neuralzoo.experiments.proofs import Prover, claims_of
+    from neuralzoo.registry import SettingError, get, names
+
+    wanted = [
+        (n, c) for n in ([name] if name else names()) for c in claims_of(n, profile.value, claim if name else None)
+    ]
+    if not wanted:
+        raise SettingError(f"{name or 'the zoo'} has no claims in the profile {profile.value}")
+    uri = runner.store_for(None if track and tracking_uri is None else track, tracking_uri)
+    prover = Prover(root=runs, uri=uri, seeds=seeds, tell=lambda text: say.line(f"  {text}", style="dim"))
+    for owner, declared in wanted:
+        say.line(f"{owner}: {declared.sentence}", style="bold")
+        proof = prover.prove(get(owner), declared)
+        _tell(proof)
+        if write:
+            say.line(f"saved     {saved.save(proof.verdict, declared.seeds)}")
+    if write:
+        for path in saved.write(saved.load()):
+            say.line(f"written   {path}")
+
+
+def results(
+    write: Annotated[bool, typer.Option("--write", help="Write RESULTS.md and the README's table anew.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the saved verdicts, and which of them are stale."""
+    from neuralzoo.experiments import results as saved
+
+    verdicts = saved.load()
+    if as_json:
+        say.json([v.model_dump(mode="json") | {"stale": saved.stale(v)} for v in verdicts])
+        return
+    for verdict in verdicts:
+        _show(verdict, saved.stale(verdict))
+    if write:
+        for path in saved.write(verdicts):
+            say.line(f"written   {path}")
+
+
+def _tell(proof: "Proof") -> None:
+    _show(proof.verdict, "")
+    say.line(f"verdict   {proof.folder / 'verdict.md'}")
+    if proof.tracked:
+        from neuralzoo.experiments.store import run_page
+
+        page = run_page(proof.tracked["experiment_id"], proof.tracked["run_id"])
+        say.line(f"run       http://127.0.0.1:5000/{page}   (neuralzoo ui)")
+
+
+def _show(verdict: "Verdict", stale: str) -> None:
+    from neuralzoo.experiments.verdict import table
+
+    say.line(f"{verdict.architecture} {verdict.claim}: {verdict.answer}", style=COLOURS[verdict.answer])
+    rows = say.table("holds", "ours, 95 % interval", "d", "condition")
+    for row in table(verdict):
+        rows.add_row(row["holds"], row["ours"], row["effect"], row["condition"])
+    say.show(rows)
+    for p in verdict.published:
+        say.line(f"published {p.value} ({p.source}; {p.mark})")
+    if stale:
+        say.line(f"stale: {stale}", style="red")
