@@ -18,10 +18,10 @@ BEGIN, END = "<!-- results: written by `neuralzoo results --write` -->", "<!-- e
 ANSWERS = ("yes", "partly", "no")
 HEAD = """# Results
 
-Written by `neuralzoo prove --write` and `neuralzoo results --write` from the saved verdicts in `verdicts/`. Every claim,
-its bounds, seeds and settings were fixed in the plugin's `experiment.py` before the first run. An interval is a 95 % t
-interval over the seeds, of paired differences where two contestants are compared. A verdict is *yes* if every condition
-holds with its whole interval, *no* if the first condition fails, else *partly*.
+Written by `neuralzoo prove --write` and `neuralzoo results --write` from the saved verdicts in `verdicts/`. Every
+claim, its bounds, seeds and settings were fixed in the plugin's `experiment.py` before the first run. An interval is a
+95 % t interval over the seeds, of paired differences where two contestants are compared. A verdict is *yes* if every
+condition holds with its whole interval, *no* if the first condition fails, else *partly*.
 """
 
 

@@ -2,7 +2,7 @@
 
 from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.plugins.fnn.config import FNNConfig
-from neuralzoo.plugins.fnn.experiment import FULL, QUICK, draw_first_layer_weights
+from neuralzoo.plugins.fnn.experiment import ARENA, CLAIMS, FULL, QUICK, draw_first_layer_weights, resize
 from neuralzoo.plugins.fnn.network import build
 from neuralzoo.registry import Architecture, Figure, Task, hookimpl
 
@@ -22,7 +22,9 @@ def architecture() -> Architecture:
         build=build,
         learner=supervised,
         example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
-        experiments={"quick": QUICK, "full": FULL},
+        experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
+        claims=CLAIMS,
+        resize=resize,
         figures=(
             Figure(
                 name="first_layer_weights",
