@@ -14,18 +14,21 @@ from neuralzoo.experiments.datasets import Info
 from neuralzoo.registry import ZooError
 
 SHARED_VIEW = "neuralzoo"
-COLOURS = (
-    "#1f77b4",
-    "#d62728",
-    "#2ca02c",
-    "#9467bd",
-    "#ff7f0e",
-    "#17becf",
-    "#8c564b",
-    "#e377c2",
-    "#7f7f7f",
-    "#bcbd22",
+COLOURS = (  # readable on white and on black
+    "#17a8bd",
+    "#9b59d0",
+    "#e668b3",
+    "#2e9e4f",
+    "#5b5bd6",
+    "#f0801a",
+    "#8a9a1f",
+    "#9c6644",
+    "#e23b3b",
+    "#0f8f7c",
+    "#2f7ed8",
+    "#d4a017",
 )
+COLOUR_SALT = 1441  # the first with which no two of the eleven built-in architectures have one colour
 
 
 class TrackingError(ZooError):
@@ -128,7 +131,7 @@ def leaderboard(headline: str) -> dict[str, Any]:
     columns = [f"metrics.`{m}`" for m in (headline, "test/loss", "model/n_params", "time/train_s")]
     return {
         "orderByKey": f"metrics.`{headline}`",
-        "orderByAsc": headline.endswith("loss"),
+        "orderByAsc": lower_is_better(headline),
         "searchFilter": "",
         "lifecycleFilter": "Active",
         "startTime": "ALL",
@@ -136,6 +139,11 @@ def leaderboard(headline: str) -> dict[str, Any]:
         "datasetsFilter": [],
         "selectedColumns": ["attributes.`Duration`", *columns, "params.`arch`", "params.`seed`"],
     }
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value of a metric is the better one."""
+    return metric.endswith(("loss", "error", "mse", "nll", "perplexity"))
 
 
 def run_page(experiment: str, run: str) -> str:
@@ -150,7 +158,7 @@ def leaderboard_page(experiment: str) -> str:
 
 def colour(architecture: str) -> str:
     """Return the colour of an architecture: the same in every chart."""
-    return COLOURS[hashlib.sha256(architecture.encode()).digest()[0] % len(COLOURS)]
+    return COLOURS[hashlib.sha256(f"{COLOUR_SALT}:{architecture}".encode()).digest()[0] % len(COLOURS)]
 
 
 def process_identity() -> dict[str, str]:
