@@ -36,14 +36,17 @@ def small(tiny):
 
 
 class Cut:
-    """Ends the program after so many epochs."""
+    """Ends the program in the first batch after so many epochs, whose checkpoints are written by then."""
 
     def __init__(self, epochs):
         self.left = epochs
 
-    @hookimpl(trylast=True)
+    @hookimpl
     def epoch_ended(self):
         self.left -= 1
+
+    @hookimpl(tryfirst=True)
+    def batch_ended(self):
         if self.left == 0:
             raise KeyboardInterrupt
 
@@ -108,6 +111,7 @@ def test_contestants_that_are_not_matched_are_refused_before_training(small):
         check_sizes(uneven.model_copy(update={"contestants": rivals}))
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow's own
 def test_a_proof_is_a_parent_run_with_a_child_for_each_contestant_and_seed(small, tmp_path):
     pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
     from neuralzoo.experiments import store
