@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from neuralzoo.experiments.cli import catalogue, proving, running, tracking
+from neuralzoo.experiments.cli import catalogue, comparing, proving, running, tracking
 from neuralzoo.experiments.cli.shared import mistakes, say
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ def options(
 
 catalogue.add_to(app)
 running.add_to(app)
+comparing.add_to(app)
 proving.add_to(app)
 tracking.add_to(app)
 

@@ -18,6 +18,7 @@ class Profile(StrEnum):
 
     quick = "quick"
     full = "full"
+    arena = "arena"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,0 +1,100 @@
+"""The command that compares architectures."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neuralzoo.experiments.cli.running import Profile
+from neuralzoo.experiments.cli.shared import say
+
+if TYPE_CHECKING:
+    from neuralzoo.experiments.comparison import Comparison, Contest
+
+
+class Matched(StrEnum):
+    """What contestants have in equal amount."""
+
+    params = "params"
+    steps = "steps"
+    time = "time"
+    none = "none"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(compare)
+
+
+def compare(
+    contestants: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME|FILE.toml...",
+            help="Architectures or experiments; one with settings or a label of its own is quoted: "
+            "'linear: fnn model.hidden=[]'.",
+        ),
+    ] = None,
+    task: Annotated[str | None, typer.Option(metavar="DATASET", help="The data set for all of them.")] = None,
+    match: Annotated[Matched, typer.Option(help="Equal parameters, optimizer steps, or training time.")] = Matched.none,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each, with seeds 0 to N-1.")] = 3,
+    profile: Annotated[Profile, typer.Option(help="Which reference experiments.")] = Profile.quick,
+    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a setting of all.")] = None,
+    arena: Annotated[
+        bool, typer.Option("--arena", help="All classifiers on MNIST-1D and its shuffled control.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the page and the runs [default: within runs/].")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow store [default: mlflow.db in this folder].")] = None,
+    track: Annotated[bool, typer.Option(help="Log the runs to MLflow.")] = True,
+) -> None:
+    """Train contestants on one data set and write a page that compares them; finished runs are not repeated."""
+    from neuralzoo.experiments import arena as known
+    from neuralzoo.experiments import page, runner
+    from neuralzoo.experiments.comparison import Contest
+    from neuralzoo.experiments.contestants import contestants_of
+    from neuralzoo.experiments.folder import RUNS
+    from neuralzoo.registry import SettingError
+
+    if arena and (contestants or task or set):
+        raise SettingError("--arena got contestants, a task or settings too; it needs none: they are its own")
+    if not arena and not contestants:
+        raise SettingError("compare got no contestant; it needs at least one, such as `neuralzoo compare fnn`")
+    uri = runner.store_for(None if track and tracking_uri is None else track, tracking_uri)
+    matched: Any = "parameters" if match is Matched.params else match.value
+    more: dict[str, Any] = {"match": matched, "seeds": tuple(range(seeds)), "uri": uri, "tell": _progress}
+    if arena:
+        place = out or RUNS / "arena"
+        contests = [Contest(known.contestants(name, say.line), folder=place / name, **more) for name in known.PUBLISHED]
+        title, lead = known.TITLE, known.LEAD
+    else:
+        contests = [Contest(contestants_of(contestants or [], profile.value, task, set or []), folder=out, **more)]
+        title, lead = page.headings(contests[0])
+    outcome = page.hold(contests, title, lead, out, known.PUBLISHED if arena else {}, known.SOURCE if arena else "")
+    for contest, comparison, tracked in zip(contests, outcome.comparisons, outcome.tracked, strict=True):
+        _show(contest, comparison, tracked)
+    say.line(f"page      {outcome.path}")
+
+
+def _progress(text: str) -> None:
+    say.line(f"  {text}", style="dim")
+
+
+def _show(contest: "Contest", comparison: "Comparison", tracked: dict[str, Any]) -> None:
+    from neuralzoo.experiments.comparison import between, mean
+
+    c = comparison
+    say.line(f"{c.info.name}: {c.equal}", style="bold")
+    table = say.table("contestant", c.headline, "95 % interval", "parameters", "steps", "training")
+    for s in c.standings:
+        size, seconds = f"{s.records[0].metrics['model/n_params']:,.0f}", f"{mean(s.records, 'time/train_s'):.1f} s"
+        table.add_row(s.label, f"{s.mean:.4f}", between(s), size, f"{s.records[0].steps:,}", seconds)
+    say.show(table)
+    if tracked:
+        from neuralzoo.experiments.store import SHARED_VIEW, default_uri
+
+        if not tracked["uri"].startswith("http"):
+            uri = "" if tracked["uri"] == default_uri() else f" --tracking-uri {tracked['uri']}"
+            say.line(f"see it    neuralzoo ui{uri}")
+        say.line(f"run       {contest.base}/{tracked['run_id']}")
+        say.line(f"compare   {contest.base}?viewStateShareKey={SHARED_VIEW}")
