@@ -1,13 +1,18 @@
 """Examples in batches: the data and its order."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from neuralzoo.core.module import Array
 
 Batch = tuple[Array, ...]
+
+
+def inputs_of(batch: Batch) -> Any:
+    """Return what a network reads: all arrays but the last, the targets; an array that is alone without its tuple."""
+    return batch[0] if len(batch) == 2 else batch[:-1]
 
 
 class Batches(Protocol):
@@ -18,11 +23,9 @@ class Batches(Protocol):
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        ...
 
     def epoch(self, rng: np.random.Generator, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of one epoch from number `start` on."""
-        ...
 
 
 class ArrayBatches:

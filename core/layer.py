@@ -172,10 +172,7 @@ def no_gradient(x: Array) -> Array:
 
 
 def no_pullback(dy: Array) -> Array:
-    """Stand in for the pullback of a pass that recorded nothing.
-
-    Raises: RuntimeError always.
-    """
+    """Raise a RuntimeError: stands in for the pullback of a pass that recorded nothing."""
     raise RuntimeError(
         "the pullback of an evaluation pass was called; it needs Context(training=True) or Context(grads=...)"
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from neuralzoo.core.batches import Batch, Batches
+from neuralzoo.core.batches import Batch, Batches, inputs_of
 from neuralzoo.core.layer import Context, Gradients, Layer, Workspace
 from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array, Module, State
@@ -63,7 +63,7 @@ class Learner(ABC):
 
 
 class Supervised(Learner):
-    """Learns to predict targets: batches are (x, target), the loss compares, one optimizer follows its gradient.
+    """Learns to predict targets: the last array of a batch, the loss compares, one optimizer follows its gradient.
 
     `measures` are further metrics by name, functions of (prediction, target) that return a mean over the batch.
     """
@@ -83,10 +83,10 @@ class Supervised(Learner):
 
         Raises: Diverged when the loss or the gradient is not finite; the parameters are as they were then.
         """
-        x, target = batch
+        x, target = inputs_of(batch), batch[-1]
         self.grads.zero()
         self.workspace.reset()
-        ctx = Context(training=True, rng=ctx.rng, grads=self.grads, data=x, workspace=self.workspace)
+        ctx = Context(training=True, rng=ctx.rng, grads=self.grads, data=batch[0], workspace=self.workspace)
         prediction, pull = self.layer(x, ctx)
         loss, gradient = self.loss(prediction, target)
         optimizer = self.optimizers["main"]
@@ -97,8 +97,7 @@ class Supervised(Learner):
 
     def evaluate(self, batch: Batch) -> Metrics:
         """Return the loss and the measures in evaluation mode."""
-        x, target = batch
-        prediction = self.layer.predict(x)
+        prediction, target = self.layer.predict(inputs_of(batch)), batch[-1]
         return {"loss": self.loss(prediction, target)[0]} | self._measure(prediction, target)
 
     def _measure(self, prediction: Array, target: Array) -> Metrics:

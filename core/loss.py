@@ -14,4 +14,3 @@ class Loss(Protocol):
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean loss and d loss / d prediction, of the prediction's shape and dtype."""
-        ...

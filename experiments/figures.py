@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuralzoo.core.batches import inputs_of
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.learner import Metrics
 from neuralzoo.core.trainer import Trainer
@@ -35,7 +36,7 @@ class Pictures:
             learning_curve(figure, trainer.history)
         if data.task.kind == "classification":
             with self._page("confusion_matrix", (6.4, 5.6)) as figure:
-                predicted = predict(self.assembly.module, data.test[0]).argmax(axis=-1)
+                predicted = predict(self.assembly.module, inputs_of(data.test)).argmax(axis=-1)
                 confusion_matrix(figure, predicted, data.test[-1], data.classes, data.task.outputs)
         examples = tuple(array[:64] for array in data.test)
         for declared in architecture.figures:

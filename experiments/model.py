@@ -1,6 +1,7 @@
 """Trained networks as files: what to build, and the weights to put in."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,11 @@ def load_model(path: str | Path) -> Module:
     return module
 
 
-def predict(module: Module, inputs: np.ndarray, batch: int = 500) -> np.ndarray:
-    """Return the module's predictions for many inputs, a batch at a time."""
-    parts = [module.predict(inputs[i : i + batch]) for i in range(0, len(inputs), batch)]  # type: ignore[attr-defined]
+def predict(module: Module, inputs: Any, batch: int = 500) -> np.ndarray:
+    """Return the module's predictions for many inputs, a batch at a time; inputs are an array, or several."""
+    rows = len(inputs[0]) if isinstance(inputs, tuple) else len(inputs)
+    parts = []
+    for i in range(0, rows, batch):
+        part = tuple(a[i : i + batch] for a in inputs) if isinstance(inputs, tuple) else inputs[i : i + batch]
+        parts.append(module.predict(part))  # type: ignore[attr-defined]
     return np.concatenate(parts)
