@@ -73,7 +73,12 @@ CLAIMS = (
         contestants=(
             Contestant(label="fnn", experiment=ARENA),
             Contestant(label="identity", experiment=ARENA.set(["model.activation=identity"])),
-            Contestant(label="logistic", experiment=ARENA.set(["model.hidden=[]"]), control=True),
+            # The decay that so many weights need would hold a linear model back (0.291 in a first run that had it).
+            Contestant(
+                label="logistic",
+                experiment=ARENA.set(["model.hidden=[]", "optimizer.weight_decay=0.01"]),
+                control=True,
+            ),
         ),
         match="parameters",
         conditions=(
