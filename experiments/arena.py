@@ -3,10 +3,13 @@
 Source: Greydanus and Kobak (2020), Scaling down deep learning with MNIST-1D, https://arxiv.org/abs/2011.14439
 """
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.contestants import check, contestants_of
+from neuralzoo.experiments.page import Frame
 from neuralzoo.registry import Contestant, SettingError, matching, names
 
 LINEAR = "linear: fnn model.hidden=[]"
@@ -17,15 +20,16 @@ PUBLISHED = {
     "mnist1d": {"linear": 0.32, "fnn": 0.68, "cnn": 0.94, "gru": 0.91, "human": 0.96},
     "mnist1d-shuffled": {"linear": 0.32, "fnn": 0.68, "cnn": 0.56, "gru": 0.57, "human": 0.30},
 }
-SOURCE = (
-    "logistic regression (linear), MLP (fnn), CNN, GRU and a human expert, of Greydanus and Kobak (2020), "
-    "arXiv 2011.14439, trained with their settings, not ours"
+FRAME = Frame(
+    title="The arena: every classifier on MNIST-1D",
+    lead="One small data set for all: ten shapes in forty numbers, shifted, scaled and noisy. Its control has the same "
+    "numbers in another order, the same for all examples: who relies on neighbourhood falls, who does not stays.",
+    published=PUBLISHED,
+    source="Greydanus and Kobak (2020), arXiv 2011.14439, with their settings and training, not ours; theirs are "
+    "logistic regression (linear), a multilayer perceptron (fnn), a convolutional network (cnn), a gru, and a human",
+    without=("learning_curve",),  # the page has them all in one chart
 )
-TITLE = "The arena: every classifier on MNIST-1D"
-LEAD = (
-    "One small data set for all: ten shapes in forty numbers, shifted, scaled and noisy. Its control has the same "
-    "numbers in another order, the same for all examples: who relies on neighbourhood falls, who does not stays."
-)
+PAGE = Path(os.path.realpath(__file__)).with_name("arena.html")
 
 
 def contestants(dataset: str, tell: Callable[[str], None]) -> list[Contestant]:

@@ -1,5 +1,6 @@
 """The command that compares architectures."""
 
+import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,6 +45,7 @@ def compare(
     arena: Annotated[
         bool, typer.Option("--arena", help="All classifiers on MNIST-1D and its shuffled control.")
     ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Save the page of the arena with the library.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the page and the runs [default: within runs/].")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store [default: mlflow.db in this folder].")] = None,
     track: Annotated[bool, typer.Option(help="Log the runs to MLflow.")] = True,
@@ -58,22 +60,26 @@ def compare(
 
     if arena and (contestants or task or set):
         raise SettingError("--arena got contestants, a task or settings too; it needs none: they are its own")
+    if write and not arena:
+        raise SettingError("--write got contestants; it saves the page of the arena, it needs --arena")
     if not arena and not contestants:
         raise SettingError("compare got no contestant; it needs at least one, such as `neuralzoo compare fnn`")
     uri = runner.store_for(None if track and tracking_uri is None else track, tracking_uri)
     matched: Any = "parameters" if match is Matched.params else match.value
     more: dict[str, Any] = {"match": matched, "seeds": tuple(range(seeds)), "uri": uri, "tell": _progress}
     if arena:
-        place = out or RUNS / "arena"
-        contests = [Contest(known.contestants(name, say.line), folder=place / name, **more) for name in known.PUBLISHED]
-        title, lead = known.TITLE, known.LEAD
+        out = out or RUNS / "arena"
+        contests = [Contest(known.contestants(n, say.line), folder=out / n, **more) for n in known.PUBLISHED]
+        frame = known.FRAME
     else:
         contests = [Contest(contestants_of(contestants or [], profile.value, task, set or []), folder=out, **more)]
-        title, lead = page.headings(contests[0])
-    outcome = page.hold(contests, title, lead, out, known.PUBLISHED if arena else {}, known.SOURCE if arena else "")
+        frame = page.frame_of(contests[0])
+    outcome = page.hold(contests, frame, out)
     for contest, comparison, tracked in zip(contests, outcome.comparisons, outcome.tracked, strict=True):
         _show(contest, comparison, tracked)
     say.line(f"page      {outcome.path}")
+    if write:
+        say.line(f"saved     {shutil.copy(outcome.path, known.PAGE)}")
 
 
 def _progress(text: str) -> None:
@@ -85,11 +91,13 @@ def _show(contest: "Contest", comparison: "Comparison", tracked: dict[str, Any])
 
     c = comparison
     say.line(f"{c.info.name}: {c.equal}", style="bold")
-    table = say.table("contestant", c.headline, "95 % interval", "parameters", "steps", "training")
+    rows = [("contestant", c.headline, "95 % interval", "parameters", "steps", "training")]
     for s in c.standings:
         size, seconds = f"{s.records[0].metrics['model/n_params']:,.0f}", f"{mean(s.records, 'time/train_s'):.1f} s"
-        table.add_row(s.label, f"{s.mean:.4f}", between(s), size, f"{s.records[0].steps:,}", seconds)
-    say.show(table)
+        rows.append((s.label, f"{s.mean:.4f}", between(s), size, f"{s.records[0].steps:,}", seconds))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:  # not a table of rich's, which cuts what is wider than the window
+        say.line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
     if tracked:
         from neuralzoo.experiments.store import SHARED_VIEW, default_uri
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from neuralzoo import __version__
@@ -18,18 +17,20 @@ from neuralzoo.experiments.page import charts
 from neuralzoo.registry import get
 
 TEMPLATE = Path(__file__).with_name("comparison.html")
-PICTURE_WIDTH, PICTURE_COLOURS = 560, 48
+PICTURE_COLOURS = 32
 
 
 @dataclass(frozen=True)
-class Section:
-    """One comparison on the page, and the published numbers that stand beside it."""
+class Frame:
+    """What a page says around its comparisons: title and opening, published numbers by data set and label."""
 
-    comparison: Comparison
-    published: Mapping[str, float] = field(default_factory=dict)
+    title: str
+    lead: str
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: str = ""
-    base: str = ""
-    """What the address of a run begins with; nothing if it is not tracked."""
+    """Where the published numbers are from."""
+    without: tuple[str, ...] = ()
+    """Pictures that are left out."""
 
 
 @dataclass(frozen=True)
@@ -41,28 +42,17 @@ class Outcome:
     tracked: list[dict[str, Any]]
 
 
-def hold(
-    contests: Sequence[Contest],
-    title: str,
-    lead: str,
-    out: Path | None = None,
-    published: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
-    source: str = "",
-) -> Outcome:
+def hold(contests: Sequence[Contest], frame: Frame, out: Path | None = None) -> Outcome:
     """Run contests, write one page of them all, and hand it to the parent run of each.
 
-    `published` has numbers by data set and label. Raises: the errors of `Contest.run`.
+    Raises: the errors of `Contest.run`.
     """
     held: list[Comparison] = []
     try:
         for contest in contests:
             held.append(contest.run())
-        sections = [
-            Section(c, published.get(c.info.name, {}), source, contest.base)
-            for contest, c in zip(contests, held, strict=True)
-        ]
         path = (out or _common(contests)) / "comparison.html"
-        write(path, title, lead, sections)
+        write(path, frame, held, [contest.base for contest in contests])
         tracked = [contest.finish(c, [path]) for contest, c in zip(contests, held, strict=True)]
     except BaseException as error:
         for contest in contests[: len(held)]:
@@ -71,17 +61,15 @@ def hold(
     return Outcome(path, held, tracked)
 
 
-def headings(contest: Contest) -> tuple[str, str]:
+def frame_of(contest: Contest) -> Frame:
     """Return title and opening sentence of the page of one contest."""
     labels = [c.label for c in contest.contestants]
     experiment = contest.contestants[0].experiment
     seeds = f"{len(contest.seeds)} seeds" if len(contest.seeds) > 1 else "one seed"
-    who = f"{', '.join(labels[:-1])} and {labels[-1]}" if len(labels) > 1 else labels[0]
     matched = "" if contest.match == "none" else f" at equal {contest.match}"
-    verb = "Compared" if len(labels) > 1 else "Measured"
-    return (
+    return Frame(
         f"{', '.join(labels)} on {experiment.dataset}",
-        f"{verb} by {experiment.headline} over {seeds}: {who}{matched}.",
+        f"{'Compared' if len(labels) > 1 else 'Measured'} by {experiment.headline} over {seeds}{matched}.",
     )
 
 
@@ -90,8 +78,8 @@ def _common(contests: Sequence[Contest]) -> Path:
     return folders[0] if len(folders) == 1 else folders[0].parent
 
 
-def write(path: Path, title: str, lead: str, sections: Sequence[Section]) -> Path:
-    """Write the page."""
+def write(path: Path, frame: Frame, comparisons: Sequence[Comparison], bases: Sequence[str]) -> Path:
+    """Write the page; the addresses of runs begin with the bases, nothing for those that are not tracked."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -103,9 +91,8 @@ def write(path: Path, title: str, lead: str, sections: Sequence[Section]) -> Pat
     )
     environment.filters["number"] = number
     text = environment.get_template(TEMPLATE.name).render(
-        title=title,
-        lead=lead,
-        sections=[_section(section) for section in sections],
+        frame=frame,
+        sections=[_section(c, frame, base) for c, base in zip(comparisons, bases, strict=True)],
         about={"neuralzoo": __version__, **machine()},
         date=date.today().isoformat(),
         command=command(),
@@ -115,28 +102,23 @@ def write(path: Path, title: str, lead: str, sections: Sequence[Section]) -> Pat
     return path
 
 
-def _section(section: Section) -> dict[str, Any]:
-    c = section.comparison
-    style = charts.looks(c.standings)
+def _section(c: Comparison, frame: Frame, base: str) -> dict[str, Any]:
+    style, published = charts.looks(c.standings), frame.published.get(c.info.name, {})
     return {
-        "name": c.info.name,
-        "summary": c.info.summary,
+        "info": c.info,
         "facts": f"{c.info.task.kind} of {c.info.task.input} inputs of {' x '.join(map(str, c.info.task.shape))}",
-        "citation": c.info.citation,
-        "url": c.info.url,
         "headline": c.headline,
         "equal": c.equal,
         "seeds": len(c.seeds),
-        "rows": [_row(s, style[s.label].colour, section.published) for s in c.standings],
-        "others": {k: v for k, v in section.published.items() if k not in style},
-        "published": bool(section.published),
-        "source": section.source,
-        "results": charts.results(c, dict(section.published)),
+        "rows": [_row(s, style[s.label].colour, published) for s in c.standings],
+        "others": {label: value for label, value in published.items() if label not in style},
+        "published": bool(published),
+        "results": charts.results(c, published),
         "curves": [charts.curves(c, m, against) for m in charts.curve_metrics(c) for against in ("steps", "seconds")],
         "settings": settings(c.standings),
-        "pictures": pictures(c.standings),
+        "pictures": {key: shown for key, shown in pictures(c.standings).items() if key not in frame.without},
         "metrics": sorted({name for s in c.standings for r in s.records for name in r.metrics}),
-        "runs": [_run(s, i, section.base) for s in c.standings for i in range(len(s.records))],
+        "runs": [_run(s, i, base) for s in c.standings for i in range(len(s.records))],
     }
 
 
@@ -187,19 +169,20 @@ def _flat(experiment: Any) -> dict[str, str]:
 def pictures(standings: Sequence[Standing]) -> dict[str, list[dict[str, str]]]:
     """Return the pictures of each contestant's first seed by their key: those that more share come first."""
     found: dict[str, list[dict[str, str]]] = {}
+    width = 640 if len(standings) <= 4 else 480  # a page should stay light
     for s in standings:
         for path in sorted(s.records[0].folder.figures.glob("*.png")):
-            found.setdefault(path.stem, []).append({"label": s.label, "data": embedded(path)})
+            found.setdefault(path.stem, []).append({"label": s.label, "data": embedded(path, width)})
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
-def embedded(path: Path) -> str:
+def embedded(path: Path, width: int) -> str:
     """Return a picture as text that can stand in a page, smaller than the file."""
     from PIL import Image
 
     with Image.open(path) as image:
         small = image.convert("RGB")
-        small.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH), Image.Resampling.LANCZOS)
+        small.thumbnail((width, width), Image.Resampling.LANCZOS)
         file = io.BytesIO()
         small.quantize(PICTURE_COLOURS).save(file, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,8 @@ from neuralzoo.experiments.store import colour
 INK = "#010203"  # drawn in this, shown in the page's own colour of text
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)))
 WIDTH = 6.4
+LEGEND_COLUMNS = 4
+POINTS = 80  # of a curve: more are not seen and make the page heavy
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def looks(standings: Sequence[Standing]) -> dict[str, Look]:
     return found
 
 
-def results(comparison: Comparison, published: dict[str, float]) -> str:
+def results(comparison: Comparison, published: Mapping[str, float]) -> str:
     """Draw each contestant's seeds, their mean with its interval, and the published numbers."""
     style = looks(comparison.standings)
     rows = [s.label for s in comparison.standings] + [name for name in published if name not in style]
@@ -70,25 +72,27 @@ def results(comparison: Comparison, published: dict[str, float]) -> str:
 def curves(comparison: Comparison, metric: str, against: str) -> str:
     """Draw a metric of all contestants against steps or seconds: the mean of the seeds, and a band over them."""
     style = looks(comparison.standings)
-    with svg(f"{metric}-{against}", (WIDTH, 4.0)) as (figure, page):
+    with svg(f"{metric}-{against}", (WIDTH, 3.9 + 0.22 * (len(style) / LEGEND_COLUMNS))) as (figure, page):
         axes = figure.subplots()
         for s in comparison.standings:
             y = over_seeds(s.records, metric)
             if not y.size:
                 continue
             x = over_seeds(s.records, "time/train_s").mean(axis=0) if against == "seconds" else steps(s.records[0])
-            look, x = style[s.label], x[: y.shape[1]]
+            shown = np.unique(np.linspace(0, y.shape[1] - 1, POINTS).round().astype(int))
+            look, x, y = style[s.label], x[shown], y[:, shown]
             marker = "o" if y.shape[1] == 1 else ""
             axes.plot(
                 x, y.mean(axis=0), color=look.colour, linestyle=look.dash, marker=marker, linewidth=1.8, label=s.label
             )
             axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=look.colour, alpha=0.16, linewidth=0)
-        if metric.endswith("loss") and all((line.get_ydata() > 0).all() for line in axes.lines):
+        values = np.concatenate([line.get_ydata() for line in axes.lines] or [np.ones(1)])
+        if metric.endswith("loss") and 0 < 10 * values.min() < values.max():  # else the ticks say little
             axes.set_yscale("log")
         axes.set(xlabel="optimizer steps" if against == "steps" else "training seconds", title=metric)
         axes.grid(color=INK, alpha=0.12, which="both")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, labelcolor=INK, ncols=1 + len(comparison.standings) // 6)
+        figure.legend(loc="outside lower center", frameon=False, labelcolor=INK, ncols=LEGEND_COLUMNS)
     return page[0]
 
 
@@ -148,4 +152,6 @@ def _inline(text: str, name: str) -> str:
     text = re.sub(r'(<g) id="[a-zA-Z]+_\d+"', r"\1", text)
     text = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{name}">', text)
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
+    # A tenth of a point is enough for a path.
+    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\d\.\d)\d+", r"\1", path.group()), text)
     return text.replace(INK, "currentColor").strip()
