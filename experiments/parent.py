@@ -21,17 +21,14 @@ class ParentRun:
             self.client, uri, datasets.info(experiment.dataset), experiment.headline
         )
         known = read_json(note)
-        with explained(uri):
-            if known.get("uri") == uri:
-                self.run_id = str(known["run_id"])
-                self.client.update_run(self.run_id, status="RUNNING")
-                for key, value in process_identity().items():
-                    self.client.set_tag(self.run_id, key, value)
-            else:
-                run = self.client.create_run(self.experiment_id, run_name=name, tags=process_identity())
-                self.run_id = str(run.info.run_id)
-                note.parent.mkdir(parents=True, exist_ok=True)
-                write_json(note, {"uri": uri, "run_id": self.run_id})
+        again = known["run_id"] if known.get("uri") == uri else None
+        self.run: Any = store.reopen(self.client, uri, again) if again else None
+        if self.run is None:
+            tags = process_identity()
+            self.run = store.attempt(uri, self.client.create_run, self.experiment_id, run_name=name, tags=tags)
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_json(note, {"uri": uri, "run_id": self.run.info.run_id})
+        self.run_id = str(self.run.info.run_id)
 
     @property
     def child_tags(self) -> dict[str, str]:
@@ -39,18 +36,21 @@ class ParentRun:
         return {"mlflow.parentRunId": self.run_id}
 
     def close(self, status: str) -> None:
-        """End the run."""
-        with explained(self.uri):
-            self.client.set_terminated(self.run_id, status)
+        """End the run; what made it fail is not hidden by a store that is gone."""
+        if status == "FINISHED":
+            store.attempt(self.uri, self.client.set_terminated, self.run_id, status)
+        else:
+            store.abandon(self.client, self.uri, self.run_id, status)
 
     def finish(self, metrics: Metrics, tags: Mapping[str, str], files: Sequence[Path]) -> dict[str, Any]:
-        """Log the outcome, end the run, and return where it can be seen."""
+        """Log the outcome where it is new, end the run, and return where it can be seen."""
         from mlflow.entities import Metric, RunTag
 
-        now = now_ms()
-        values = [Metric(name, float(value), now, 0) for name, value in metrics.items()]
+        now, before = now_ms(), self.run.data.metrics
+        values = [Metric(name, float(value), now, 0) for name, value in metrics.items() if before.get(name) != value]
+        texts = [RunTag(key, text[:5000]) for key, text in tags.items()]
+        store.attempt(self.uri, self.client.log_batch, self.run_id, metrics=values, tags=texts)
         with explained(self.uri):
-            self.client.log_batch(self.run_id, metrics=values, tags=[RunTag(k, v[:5000]) for k, v in tags.items()])
             for path in files:
                 self.client.log_artifact(self.run_id, str(path))
         self.close("FINISHED")

@@ -2,16 +2,47 @@
 
 import hashlib
 import json
-import logging
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
+from neuralzoo.experiments.connection import (
+    TrackingError,
+    attempt,
+    chosen,
+    client,
+    default_uri,
+    explained,
+    import_mlflow,
+    one_at_a_time,
+    sqlite_file,
+)
 from neuralzoo.experiments.datasets import Info
-from neuralzoo.registry import ZooError
+
+__all__ = [
+    "SHARED_VIEW",
+    "TrackingError",
+    "abandon",
+    "attempt",
+    "chosen",
+    "clean",
+    "client",
+    "colour",
+    "dataset_experiment",
+    "default_uri",
+    "explained",
+    "import_mlflow",
+    "leaderboard",
+    "leaderboard_page",
+    "lower_is_better",
+    "pages",
+    "process_identity",
+    "process_started",
+    "reopen",
+    "run_page",
+    "sqlite_file",
+]
 
 SHARED_VIEW = "neuralzoo"
 COLOURS = (  # readable on white and on black
@@ -31,73 +62,6 @@ COLOURS = (  # readable on white and on black
 COLOUR_SALT = 1441  # the first with which no two of the eleven built-in architectures have one colour
 
 
-class TrackingError(ZooError):
-    """The store can't be used; the message says which and why."""
-
-
-def default_uri() -> str:
-    """Return MLFLOW_TRACKING_URI, or the address of `mlflow.db` in this folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """Return the file of a SQLite store, nothing for another kind of store."""
-    return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
-
-
-def import_mlflow() -> Any:
-    """Import MLflow without its telemetry and its chatter."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    import mlflow
-
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return mlflow
-
-
-@contextmanager
-def explained(uri: str) -> Iterator[None]:
-    """Turn the store's errors into one sentence.
-
-    Raises: TrackingError when the store can't be reached or refuses.
-    """
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        first = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise TrackingError(f"the store {uri} can't be used: {first[0] if first else type(error).__name__}") from error
-
-
-@contextmanager
-def chosen(uri: str) -> Iterator[Any]:
-    """Make a store MLflow's current one for a moment, and hand out MLflow; its choice is global and inherited."""
-    mlflow = import_mlflow()
-    before = os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(uri)
-    try:
-        yield mlflow
-    finally:
-        mlflow.set_tracking_uri(before)
-
-
-def client(uri: str) -> Any:
-    """Return a client of a store.
-
-    Raises: TrackingError when it can't be reached.
-    """
-    if ":" not in uri or uri.startswith("file:"):
-        raise TrackingError(
-            f"the tracking URI is {uri!r}; it needs to be like sqlite:///mlflow.db or http://127.0.0.1:5000"
-        )
-    mlflow = import_mlflow()
-    with explained(uri):
-        return mlflow.MlflowClient(tracking_uri=uri)
-
-
 def dataset_experiment(client: Any, uri: str, info: Info, headline: str) -> str:
     """Return the id of the experiment of a task and data set, in which all architectures are compared.
 
@@ -115,12 +79,51 @@ def dataset_experiment(client: Any, uri: str, info: Info, headline: str) -> str:
         artifacts = (file.parent / "mlartifacts").as_uri() if file else None
         note = f"**{info.name}** ({info.task.kind}): {info.summary}\n\nLicence: {info.licence}. Source: {info.citation}"
         tags = {"mlflow.note.content": note, f"mlflow.sharedViewState.{SHARED_VIEW}": json.dumps(leaderboard(headline))}
+        with one_at_a_time(uri):
+            try:
+                return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
+            except MlflowException:  # another process was faster
+                if (found := client.get_experiment_by_name(name)) is None:
+                    raise
+                return str(found.experiment_id)
+
+
+def reopen(client: Any, uri: str, run_id: str) -> Any:
+    """Return a run that is RUNNING again, in this process; nothing if it was deleted or the store is a new one.
+
+    Raises: TrackingError when the store can't be used.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with explained(uri):
         try:
-            return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
-        except MlflowException:  # another process was faster
-            if (found := client.get_experiment_by_name(name)) is None:
+            run = client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return str(found.experiment_id)
+            return None
+        if run.info.lifecycle_stage != "active":
+            return None
+        for key, value in process_identity().items():
+            client.set_tag(run_id, key, value)
+        client.update_run(run_id, status="RUNNING")
+        return run
+
+
+def abandon(client: Any, uri: str, run_id: str, status: str) -> None:
+    """Write how a run ended that can't go on, if the store still takes it: one try, and no error of its own.
+
+    A run whose status could not be written stays RUNNING until it is resumed or `clean` closes it.
+    """
+    before = os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    try:
+        with explained(uri):
+            client.set_terminated(run_id, status)
+    except TrackingError:
+        pass
+    finally:
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = before
 
 
 def leaderboard(headline: str) -> dict[str, Any]:
@@ -180,18 +183,36 @@ def process_started(pid: int) -> str | None:
 def clean(uri: str) -> list[str]:
     """Mark the runs KILLED whose process on this host is gone, and return their names.
 
-    Raises: TrackingError when the store can't be reached.
+    Raises: TrackingError when there is no such store or it can't be reached.
     """
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise TrackingError(f"{file} is not there; there are no runs to close")
     store = client(uri)
     closed: list[str] = []
     with explained(uri):
-        experiments = [e.experiment_id for e in store.search_experiments()]
-        open_runs = store.search_runs(experiments, filter_string="attributes.status = 'RUNNING'", max_results=1000)
-        for run in open_runs:
-            tags = run.data.tags
-            if tags.get("host") != socket.gethostname() or not tags.get("pid", "").isdigit():
-                continue
-            if process_started(int(tags["pid"])) != tags.get("pid_started"):
+        experiments = [e.experiment_id for e in pages(store.search_experiments)]
+        still_open = "attributes.status = 'RUNNING'"
+        for run in pages(store.search_runs, experiment_ids=experiments, filter_string=still_open, max_results=1000):
+            if is_left(run) and is_left(store.get_run(run.info.run_id)):  # it may have ended since
                 store.set_terminated(run.info.run_id, "KILLED")
                 closed.append(run.info.run_name)
     return closed
+
+
+def is_left(run: Any) -> bool:
+    """Tell whether a run is RUNNING by a process of this host that is gone."""
+    tags = run.data.tags
+    if run.info.status != "RUNNING" or tags.get("host") != socket.gethostname() or not tags.get("pid", "").isdigit():
+        return False
+    return bool(process_started(int(tags["pid"])) != tags.get("pid_started"))
+
+
+def pages(search: Callable[..., Any], **query: Any) -> list[Any]:
+    """Return all that a search finds: a store answers with a page at a time."""
+    found = search(**query)
+    everything = list(found)
+    while found.token:
+        found = search(**query, page_token=found.token)
+        everything += found
+    return everything

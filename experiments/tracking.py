@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import store
 from neuralzoo.experiments.assembly import Assembly
-from neuralzoo.experiments.folder import RunFolder, now_ms, tracked_id, write_json
-from neuralzoo.experiments.store import default_uri, explained, process_identity
+from neuralzoo.experiments.folder import RUNS, RunFolder, now_ms, tracked_id, write_json
+from neuralzoo.experiments.store import TrackingError, default_uri, explained, process_identity
 from neuralzoo.registry import entries
 
 __all__ = ["Tracking", "default_uri"]
@@ -29,7 +29,10 @@ SERVED = Path(__file__).with_name("served_model.py")
 class Tracking:
     """Logs one run: parameters, data set, metrics by epoch, summary, pictures, model, and how it ended.
 
-    Metrics are written once an epoch; what all of it costs is measured and logged as `time/tracking_s`.
+    An epoch is logged after its checkpoint, so that the store never knows more than a run that goes on. Epochs
+    wait for each other where writing them one by one would take more than a hundredth of the time. When the
+    store is gone, training ends with what is kept and how to go on; a run that goes on logs all that is missing
+    and nothing twice. What it costs is measured: opening, epochs, and the pictures and the model at the end.
     """
 
     def __init__(self, assembly: Assembly, folder: RunFolder, uri: str, tags: Mapping[str, str]) -> None:
@@ -37,49 +40,52 @@ class Tracking:
         self.folder = folder
         self.uri = uri
         self.tags = dict(tags)
-        self.start_s = 0.0
-        self.overhead_s = 0.0
+        self.seconds = {"start_s": 0.0, "overhead_s": 0.0, "end_s": 0.0}
         self.experiment_id = ""
         self.run_id = ""
+        self.known: set[tuple[str, int]] = set()  # metrics and steps that the store has from an earlier sitting
+        self.epochs = 0  # that were logged in this sitting
+        self.finished = self.logged = 0
+        self.next_write = 0.0
 
     def summary(self) -> dict[str, Any]:
-        """Return where the run can be seen and what tracking cost."""
-        return {
-            "uri": self.uri,
-            "experiment_id": self.experiment_id,
-            "run_id": self.run_id,
-            "start_s": self.start_s,
-            "overhead_s": self.overhead_s,
-        }
+        """Return where the run can be seen and the seconds that tracking took: to open, for `epochs`, at the end."""
+        where = {"uri": self.uri, "experiment_id": self.experiment_id, "run_id": self.run_id}
+        return where | self.seconds | {"epochs": self.epochs}
 
     @hookimpl(wrapper=True)
     def fit(self, trainer: Trainer) -> Iterator[None]:
         """Open the run, and close it with the status that fits how training ended."""
-        since = time.perf_counter()
-        self._open(trainer)
-        self.start_s = time.perf_counter() - since
-        status = "FAILED"
+        with self._timed("start_s"):
+            self._open(trainer)
         try:
             result = yield
-            status = "FINISHED"
+            self._log_pending(trainer)
+            store.attempt(self.uri, self.client.set_terminated, self.run_id, "FINISHED")
             return result
-        except (KeyboardInterrupt, SystemExit):
-            status = "KILLED"
+        except TrackingError as error:
+            store.abandon(self.client, self.uri, self.run_id, "FAILED")
+            raise TrackingError(f"{error}; {self._how_to_go_on(trainer)}") from error
+        except BaseException as error:
+            self._log_last(trainer)
+            status = "KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED"
+            store.abandon(self.client, self.uri, self.run_id, status)
             raise
-        finally:
-            with explained(self.uri):
-                self.client.set_terminated(self.run_id, status)
 
-    @hookimpl
-    def epoch_ended(self, trainer: Trainer) -> None:
-        """Log the epoch's metrics in one call."""
-        with self._timed():
-            self._log_epochs(trainer, [trainer.epoch])
+    @hookimpl(wrapper=True)
+    def epoch_ended(self, trainer: Trainer) -> Iterator[None]:
+        """Log the epoch's metrics in one call, when the checkpoint is written and it is time."""
+        result = yield
+        self.finished = trainer.epoch
+        if time.perf_counter() >= self.next_write:
+            self._log_pending(trainer)
+        return result
 
     @hookimpl(trylast=True)
     def tested(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         """Log the summary, the pictures and the model."""
-        with self._timed():
+        self._log_pending(trainer)
+        with self._timed("end_s"):
             headline = self.assembly.experiment.headline
             ordered = {headline: metrics[headline]} if headline in metrics else {}
             ordered |= metrics | {"model/n_params": self.assembly.module.size}
@@ -87,33 +93,43 @@ class Tracking:
             self._log_metrics([(name, value, 0) for name, value in ordered.items()])
             self._log_files(trainer)
             self._log_model(trainer)
-        self._log_metrics([("time/tracking_s", self.start_s + self.overhead_s, 0)])
+        costs = {
+            "time/tracking_s": self.seconds["overhead_s"],
+            "time/tracking_start_s": self.seconds["start_s"],
+            "time/tracking_end_s": self.seconds["end_s"],
+        }
+        self._log_metrics([(name, value, 0) for name, value in costs.items()])
 
     def _open(self, trainer: Trainer) -> None:
         a = self.assembly
+        if not self.folder.tracking.exists():  # a run that goes on asks this store, even if it does not open now
+            write_json(self.folder.tracking, {"uri": self.uri})
         self.client = store.client(self.uri)
         self.experiment_id = store.dataset_experiment(self.client, self.uri, a.data.info, a.experiment.headline)
-        with explained(self.uri):
-            if run_id := tracked_id(self.folder):
-                self.run_id = run_id
-                self.client.update_run(run_id, status="RUNNING")
-                for key, value in process_identity().items():
-                    self.client.set_tag(run_id, key, value)
-                logged = {m.step for m in self.client.get_metric_history(run_id, "train/loss")}
-                self._log_epochs(trainer, [e for e in range(1, len(trainer.history) + 1) if e not in logged])
-                return
+        params = {key: str(value)[:PARAM_LIMIT] for key, value in flat_params(a).items()}
+        run_id = tracked_id(self.folder)
+        run: Any = store.reopen(self.client, self.uri, run_id) if run_id else None
+        if run is None or any(run.data.params.get(key, value) != value for key, value in params.items()):
             run_name = f"{a.architecture.name}-s{a.experiment.seed}"
-            run = self.client.create_run(self.experiment_id, tags=_tags(a, self.folder) | self.tags, run_name=run_name)
-            self.run_id = run.info.run_id
-            write_json(self.folder.tracking, {"uri": self.uri, "run_id": self.run_id})
-            self._log_params()
+            tags = _tags(a, self.folder) | self.tags
+            run = store.attempt(self.uri, self.client.create_run, self.experiment_id, tags=tags, run_name=run_name)
+            write_json(self.folder.tracking, {"uri": self.uri, "run_id": run.info.run_id})
+        self.run_id = run.info.run_id
+        self._log_params({key: value for key, value in params.items() if key not in run.data.params})
+        if not run.inputs.dataset_inputs:
             self._log_data()
+        with explained(self.uri):
+            for name in run.data.metrics:
+                self.known |= {(name, m.step) for m in self.client.get_metric_history(self.run_id, name)}
+        self._log_metrics(_by_epoch(trainer, 0, trainer.epoch))
+        self.finished = self.logged = trainer.epoch
 
-    def _log_params(self) -> None:
+    def _log_params(self, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        params = {key: str(value)[:PARAM_LIMIT] for key, value in flat_params(self.assembly).items()}
-        self.client.log_batch(self.run_id, params=[Param(key, value) for key, value in params.items()])
+        if params:
+            listed = [Param(key, value) for key, value in params.items()]
+            store.attempt(self.uri, self.client.log_batch, self.run_id, params=listed)
 
     def _log_data(self) -> None:
         from mlflow.data.http_dataset_source import HTTPDatasetSource
@@ -123,60 +139,89 @@ class Tracking:
         info = self.assembly.data.info
         source: Any = HTTPDatasetSource(info.url)  # type: ignore[no-untyped-call]
         data: Any = MetaDataset(source, name=info.name)  # type: ignore[abstract]
-        tags = [InputTag("mlflow.data.context", "training")]
-        self.client.log_inputs(self.run_id, datasets=[DatasetInput(data._to_mlflow_entity(), tags)])
+        inputs = [DatasetInput(data._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])]
+        store.attempt(self.uri, self.client.log_inputs, self.run_id, datasets=inputs)
 
-    def _log_epochs(self, trainer: Trainer, epochs: list[int]) -> None:
-        self._log_metrics(
-            [
-                (name, value, epoch)
-                for epoch in epochs
-                for name, value in trainer.history[epoch - 1].items()
-                if not name.startswith("time/")  # a summary, logged at step 0
-            ]
-        )
+    def _log_pending(self, trainer: Trainer) -> None:
+        since = time.perf_counter()
+        with self._timed("overhead_s"):
+            self._log_metrics(_by_epoch(trainer, self.logged, self.finished))
+        self.epochs += self.finished - self.logged
+        self.logged = self.finished
+        now = time.perf_counter()
+        self.next_write = now + 100 * (now - since)
+
+    def _log_last(self, trainer: Trainer) -> None:
+        """Log what is pending of a run that ends early: one that goes on logs it anyway."""
+        with suppress(TrackingError):
+            self._log_pending(trainer)
 
     def _log_metrics(self, values: list[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric
 
         now = now_ms()
-        metrics = [Metric(name, float(value), now, step) for name, value, step in values]
-        with explained(self.uri):
-            for start in range(0, len(metrics), 1000):
-                self.client.log_batch(self.run_id, metrics=metrics[start : start + 1000])
+        new = [Metric(name, float(value), now, step) for name, value, step in values if (name, step) not in self.known]
+        for start in range(0, len(new), 1000):
+            store.attempt(self.uri, self.client.log_batch, self.run_id, metrics=new[start : start + 1000])
 
     def _log_files(self, trainer: Trainer) -> None:
         from PIL import Image
 
         with explained(self.uri):
             self.client.log_artifact(self.run_id, str(self.folder.experiment))
+            there = [Path(item.path).name for item in self.client.list_artifacts(self.run_id, "images")]
             for path in sorted(self.folder.figures.glob("*.png")):
+                self.client.log_artifact(self.run_id, str(path), "figures")
+                if any(name.startswith((f"{path.stem}+step+", f"{path.stem}%step%")) for name in there):
+                    continue  # its file has a name of its own each time
                 with Image.open(path) as image:
                     pixels = np.asarray(image.convert("RGB"))
                 self.client.log_image(self.run_id, pixels, key=path.stem, step=trainer.epoch, synchronous=True)
-                self.client.log_artifact(self.run_id, str(path), "figures")
 
     def _log_model(self, trainer: Trainer) -> None:
         inputs = self.assembly.data.test[0][:2]
         outputs = self.assembly.module.predict(inputs)  # type: ignore[attr-defined]
-        with explained(self.uri), store.chosen(self.uri) as mlflow, mlflow.start_run(run_id=self.run_id):
-            mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(SERVED),
-                artifacts={"model": str(self.folder.model)},
-                pip_requirements=[f"neuralzoo=={__version__}", f"numpy=={np.__version__}"],
-                signature=mlflow.models.infer_signature(inputs, outputs),
-                input_example=inputs,
-                step=trainer.epoch,
-            )
+        with explained(self.uri), store.chosen(self.uri) as mlflow:
+            earlier = self.client.search_logged_models([self.experiment_id], f"source_run_id = '{self.run_id}'")
+            if any(str(model.status) == "READY" for model in earlier):
+                return
+            for half in earlier:
+                self.client.delete_logged_model(half.model_id)
+            with mlflow.start_run(run_id=self.run_id):
+                mlflow.pyfunc.log_model(
+                    name="model",
+                    python_model=str(SERVED),
+                    artifacts={"model": str(self.folder.model)},
+                    pip_requirements=[f"neuralzoo=={__version__}", f"numpy=={np.__version__}"],
+                    signature=mlflow.models.infer_signature(inputs, outputs),
+                    input_example=inputs,
+                    step=trainer.epoch,
+                )
+
+    def _how_to_go_on(self, trainer: Trainer) -> str:
+        kept = f"{trainer.epoch} of {trainer.epochs} epochs are kept in {self.folder.path}"
+        if "mlflow.parentRunId" in self.tags:
+            return f"{kept}; the same command goes on with them"
+        name = self.folder.name if self.folder.path.parent == RUNS else self.folder.path
+        return f"{kept}; `neuralzoo run --resume {name}` goes on and logs what is missing"
 
     @contextmanager
-    def _timed(self) -> Iterator[None]:
+    def _timed(self, part: str) -> Iterator[None]:
         since = time.perf_counter()
         try:
             yield
         finally:
-            self.overhead_s += time.perf_counter() - since
+            self.seconds[part] += time.perf_counter() - since
+
+
+def _by_epoch(trainer: Trainer, first: int, last: int) -> list[tuple[str, float, int]]:
+    """Return the metrics of epochs after the first and up to the last; times are a summary, logged at step 0."""
+    return [
+        (name, value, epoch + 1)
+        for epoch in range(first, last)
+        for name, value in trainer.history[epoch].items()
+        if not name.startswith("time/")
+    ]
 
 
 def flat_params(a: Assembly) -> dict[str, Any]:

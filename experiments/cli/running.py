@@ -1,5 +1,8 @@
 """The command that runs an experiment."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +14,8 @@ from neuralzoo.experiments.cli.shared import say
 if TYPE_CHECKING:
     from neuralzoo.experiments.runner import Result
     from neuralzoo.registry import Experiment
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class Profile(StrEnum):
@@ -54,7 +59,9 @@ def run(
         if what or set or seed is not None:
             raise SettingError("--resume got settings too; a resumed run keeps its own, it needs only the run")
         say.line(f"resuming {resume}")
-        _tell(runner.resume(resume, root=runs, hooks=hooks))
+        with _what_is_kept(resume, runs):
+            result = runner.resume(resume, root=runs, hooks=hooks)
+        _tell(result)
         return
     if what is None:
         raise SettingError("run got neither a name nor a file; it needs one, such as `neuralzoo run fnn`")
@@ -64,7 +71,9 @@ def run(
         f"{e.architecture} on {e.dataset} · {e.epochs} epochs · {e.optimizer.name} lr {e.optimizer.lr} · seed {e.seed}"
     )
     wanted = None if track and tracking_uri is None else track
-    _tell(runner.run(experiment, track=wanted, tracking_uri=tracking_uri, root=runs, hooks=hooks))
+    with _what_is_kept("last", runs):
+        result = runner.run(experiment, track=wanted, tracking_uri=tracking_uri, root=runs, hooks=hooks)
+    _tell(result)
 
 
 def _experiment(what: str, profile: str) -> "Experiment":
@@ -74,6 +83,25 @@ def _experiment(what: str, profile: str) -> "Experiment":
     if what.endswith(".toml"):
         return Experiment.from_file(Path(what))
     return reference(what, profile)
+
+
+@contextmanager
+def _what_is_kept(run: str, root: Path) -> Iterator[None]:
+    """Say of a disk that is full or gone that the last checkpoint is kept, and how to go on.
+
+    Raises: SettingError.
+    """
+    from neuralzoo.experiments.folder import find
+    from neuralzoo.registry import SettingError
+
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        name = find(run, root).name if root == Path("runs") else str(find(run, root).path)
+        kept = f"its last checkpoint is kept, `neuralzoo run --resume {name}` goes on from it"
+        raise SettingError(f"{name} can't write its files ({error.strerror}); {kept}") from error
 
 
 def _tell(result: "Result") -> None:
@@ -96,8 +124,10 @@ def _tell(result: "Result") -> None:
 
     tracked = result.tracked
     share = tracked["overhead_s"] / max(result.seconds, 1e-9)
-    cost = f"{tracked['overhead_s']:.2f} s ({share:.1%} of the run) after {tracked['start_s']:.1f} s to open the store"
-    say.line(f"tracking  {cost}")
+    say.line(
+        f"tracking  {tracked['overhead_s']:.2f} s in {tracked['epochs']} epochs ({share:.1%}), "
+        f"{tracked['start_s']:.1f} s to open the store, {tracked['end_s']:.1f} s for pictures and model"
+    )
     uri = "" if tracked["uri"] == default_uri() else f" --tracking-uri {tracked['uri']}"
     base = tracked["uri"] if tracked["uri"].startswith("http") else "http://127.0.0.1:5000"
     if not tracked["uri"].startswith("http"):

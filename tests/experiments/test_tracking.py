@@ -115,10 +115,13 @@ def test_a_run_leaves_no_trace_in_the_choice_of_the_store(tracked):
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
-def test_what_tracking_costs_is_measured(tracked):
+def test_what_tracking_costs_is_measured_apart_from_opening_and_from_the_end(tracked):
     result, run = tracked
-    cost = run.data.metrics["time/tracking_s"]
-    assert 0 < result.tracked["overhead_s"] < cost < 60
+    metrics, cost = run.data.metrics, result.tracked
+    assert 0 < metrics["time/tracking_s"] <= cost["overhead_s"] < 60
+    assert 0 < metrics["time/tracking_start_s"] == cost["start_s"] < 60
+    assert 0 < metrics["time/tracking_end_s"] == cost["end_s"] < 60
+    assert cost["epochs"] == 4
 
 
 class Raise:
