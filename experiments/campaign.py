@@ -9,21 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from neuralzoo.core.learner import Metrics
+from neuralzoo.experiments import datasets
 from neuralzoo.experiments import folder as folders
-from neuralzoo.experiments.assembly import Assembly, assemble
+from neuralzoo.experiments.assembly import assemble
 from neuralzoo.experiments.folder import RunFolder
-from neuralzoo.experiments.runner import Result, train
-from neuralzoo.registry import Experiment, SettingError, entries
+from neuralzoo.experiments.matching import Budget
+from neuralzoo.experiments.model import load_model
+from neuralzoo.experiments.runner import train
+from neuralzoo.registry import Experiment, entries
 
 Probe = Callable[[Any, Any], float]
 
 
 @dataclass(frozen=True)
 class Member:
-    """One run of a campaign: an experiment under a label; the label and the seed name it."""
+    """One run of a campaign: an experiment under a label; the label and the seed name it.
+
+    `as_long_as` is the label of an earlier member: of its run with the same seed this one gets the training seconds.
+    """
 
     label: str
     experiment: Experiment
+    as_long_as: str | None = None
 
     @property
     def name(self) -> str:
@@ -72,7 +79,9 @@ class Campaign:
         """
         parent = self._parent(members) if self.uri is not None else None
         try:
-            records = [self._run(member, parent) for member in members]
+            records: list[Record] = []
+            for member in members:
+                records.append(self._run(member, parent, records))
         except BaseException as error:
             if parent is not None:
                 parent.close("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
@@ -92,7 +101,7 @@ class Campaign:
 
         return ParentRun(self.name, self.folder / "tracking.json", self.uri or "", members[0].experiment)
 
-    def _run(self, member: Member, parent: Any) -> Record:
+    def _run(self, member: Member, parent: Any, earlier: Sequence[Record]) -> Record:
         folder = RunFolder(self.folder / member.name)
         key = folder.path / "key"
         if key.is_file() and key.read_text() != member.key:
@@ -102,13 +111,16 @@ class Campaign:
             folder.path.mkdir(parents=True, exist_ok=True)
             folder.experiment.write_text(member.experiment.to_toml(), encoding="utf-8")
             key.write_text(member.key)
-            assembly = assemble(member.experiment)
             tags = {"neuralzoo.label": member.label} | (parent.child_tags if parent is not None else {})
-            result = train(assembly, folder, self.uri, self.hooks, tags)
-            self._probe(assembly, result)
+            train(assemble(member.experiment), folder, self.uri, (*self.hooks, *_budget(member, earlier)), tags)
         outcome = folders.read_json(folder.result)
         if missing := self.probes.keys() - outcome["metrics"].keys():
-            raise SettingError(f"{folder.path} has no {', '.join(missing)}; remove the folder to measure it again")
+            module, data = (
+                load_model(folder.model),
+                datasets.load(member.experiment.dataset, seed=member.experiment.seed),
+            )
+            outcome["metrics"] |= {name: float(self.probes[name](module, data)) for name in sorted(missing)}
+            folders.write_json(folder.result, outcome)
         return Record(
             label=member.label,
             seed=member.experiment.seed,
@@ -120,12 +132,11 @@ class Campaign:
             tracked=folders.read_json(folder.tracking),
         )
 
-    def _probe(self, assembly: Assembly, result: Result) -> None:
-        if self.probes:
-            measured = {name: float(probe(assembly.module, assembly.data)) for name, probe in self.probes.items()}
-            outcome = folders.read_json(result.folder.result)
-            outcome["metrics"] |= measured
-            folders.write_json(result.folder.result, outcome)
+
+def _budget(member: Member, earlier: Sequence[Record]) -> list[Budget]:
+    """Return the hook that ends a member's training when it has had as long as its model."""
+    same = [r for r in earlier if r.label == member.as_long_as and r.seed == member.experiment.seed]
+    return [Budget(same[0].metrics["time/train_s"])] if same else []
 
 
 def fingerprint(*parts: Any) -> str:

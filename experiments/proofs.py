@@ -48,8 +48,13 @@ class Prover:
         seeds = claim.seeds if self.seeds is None else tuple(range(self.seeds))
         name = f"{architecture.name}-{claim.name}"
         folder = self.root / "proofs" / name
+        pace = claim.contestants[0].label if claim.match == "time" else None
         members = [
-            Member(c.label, c.experiment.model_copy(update={"seed": seed})) for seed in seeds for c in claim.contestants
+            Member(
+                c.label, c.experiment.model_copy(update={"seed": seed}), None if c.label == pace or c.control else pace
+            )
+            for seed in seeds
+            for c in claim.contestants
         ]
         check_sizes(claim)
         since = time.perf_counter()

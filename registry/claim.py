@@ -75,7 +75,10 @@ class Claim(Settings):
     sentence: str = Field(min_length=20, description="what is claimed, in words")
     profile: Literal["quick", "full"] = "quick"
     contestants: tuple[Contestant, ...] = Field(min_length=1)
-    match: Match = Field(default="none", description="what the contestants have in equal amount")
+    match: Match = Field(
+        default="none",
+        description="what the contestants have in equal amount; time: as many training seconds as the first one takes",
+    )
     conditions: tuple[Condition, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4), min_length=2)
     published: tuple[Published, ...] = ()

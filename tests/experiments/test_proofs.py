@@ -111,6 +111,26 @@ def test_contestants_that_are_not_matched_are_refused_before_training(small):
         check_sizes(uneven.model_copy(update={"contestants": rivals}))
 
 
+def test_at_equal_time_a_rival_trains_as_long_as_the_first_contestant(small, tiny, tmp_path):
+    endless = Contestant(label="endless", experiment=tiny.set(["epochs=100000"]))
+    longer = Contestant(label="deep", experiment=tiny.set(["epochs=60"]))
+    timed = small.model_copy(
+        update={"contestants": (longer, endless), "match": "time", "conditions": small.conditions[1:]}
+    )
+    verdict = Prover(root=tmp_path).prove(get("fnn"), timed).verdict
+    assert verdict.match == "time"
+
+
+def test_probes_that_were_not_measured_are_measured_on_the_saved_models(small, tmp_path):
+    Prover(root=tmp_path).prove(get("fnn"), small.model_copy(update={"probes": {"twice": small.probes["twice"]}}))
+    asked = small.model_copy(update={"probes": {**small.probes, "once": lambda module, data: float(module.size)}})
+    count = Count()
+    Prover(root=tmp_path, hooks=[count]).prove(get("fnn"), asked)
+    result = json.loads((tmp_path / "proofs" / "fnn-has-more" / "deep-s0" / "result.json").read_text())
+    assert result["metrics"]["once"] == 42.0
+    assert count.batches == 0
+
+
 @pytest.mark.filterwarnings("ignore")  # MLflow's own
 def test_a_proof_is_a_parent_run_with_a_child_for_each_contestant_and_seed(small, tmp_path):
     pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
