@@ -17,6 +17,8 @@ from neuralzoo.experiments.verdict import interval
 from neuralzoo.registry import Contestant, SettingError
 from neuralzoo.registry.claim import Match
 
+PARENT_COLOUR = "#808894"
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -93,12 +95,13 @@ class Contest:
 
     def finish(self, comparison: Comparison, files: Sequence[Path]) -> dict[str, Any]:
         """Write the summary to the parent run, close it, and return where it can be seen."""
-        metrics: dict[str, float] = {}
+        metrics: dict[str, float] = {}  # under one heading, or they would scatter the charts of all other runs
         for s in comparison.standings:
-            metrics[f"{comparison.headline}/{s.label}"] = s.mean
-            metrics[f"model/n_params/{s.label}"] = s.records[0].metrics["model/n_params"]
-            metrics[f"time/train_s/{s.label}"] = mean(s.records, "time/train_s")
-        return self.campaign.finish(metrics, {"mlflow.note.content": note(comparison)}, files)
+            metrics[f"compare/{s.label}.{comparison.headline.rpartition('/')[2]}"] = s.mean
+            metrics[f"compare/{s.label}.n_params"] = s.records[0].metrics["model/n_params"]
+            metrics[f"compare/{s.label}.train_s"] = mean(s.records, "time/train_s")
+        tags = {"mlflow.note.content": note(comparison), "mlflow.runColor": PARENT_COLOUR}
+        return self.campaign.finish(metrics, tags | {"mlflow.source.name": "neuralzoo compare"}, files)
 
     @property
     def base(self) -> str:

@@ -131,7 +131,8 @@ def leaderboard(headline: str) -> dict[str, Any]:
 
     The tag that holds it is not a documented part of MLflow: where it is ignored, the plain runs page opens.
     """
-    columns = [f"metrics.`{m}`" for m in (headline, "test/loss", "model/n_params", "time/train_s")]
+    # MLflow orders the columns of metrics by their names: only those behind the headline metric leave it the first.
+    columns = [f"metrics.`{m}`" for m in sorted({headline, "test/loss", "time/train_s"}) if m >= headline]
     return {
         "orderByKey": f"metrics.`{headline}`",
         "orderByAsc": lower_is_better(headline),

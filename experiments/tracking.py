@@ -110,7 +110,7 @@ class Tracking:
         run_id = tracked_id(self.folder)
         run: Any = store.reopen(self.client, self.uri, run_id) if run_id else None
         if run is None or any(run.data.params.get(key, value) != value for key, value in params.items()):
-            run_name = f"{a.architecture.name}-s{a.experiment.seed}"
+            run_name = f"{self.tags.get('neuralzoo.label', a.architecture.name)}-s{a.experiment.seed}"
             tags = _tags(a, self.folder) | self.tags
             run = store.attempt(self.uri, self.client.create_run, self.experiment_id, tags=tags, run_name=run_name)
             write_json(self.folder.tracking, {"uri": self.uri, "run_id": run.info.run_id})

@@ -106,7 +106,7 @@ def _section(c: Comparison, frame: Frame, base: str) -> dict[str, Any]:
     style, published = charts.looks(c.standings), frame.published.get(c.info.name, {})
     return {
         "info": c.info,
-        "facts": f"{c.info.task.kind} of {c.info.task.input} inputs of {' x '.join(map(str, c.info.task.shape))}",
+        "facts": f"{c.info.task.kind} of {c.info.task.input} inputs of {' × '.join(map(str, c.info.task.shape))}",
         "headline": c.headline,
         "equal": c.equal,
         "seeds": len(c.seeds),

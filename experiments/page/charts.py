@@ -65,7 +65,7 @@ def results(comparison: Comparison, published: Mapping[str, float]) -> str:
         axes.tick_params(axis="y", length=0)
         axes.spines[["top", "right", "left"]].set_visible(False)
         if published:
-            axes.legend(frameon=False, loc="best", labelcolor=INK)
+            figure.legend(loc="outside lower right", frameon=False, labelcolor=INK)
     return page[0]
 
 
@@ -89,8 +89,11 @@ def curves(comparison: Comparison, metric: str, against: str) -> str:
         values = np.concatenate([line.get_ydata() for line in axes.lines] or [np.ones(1)])
         if metric.endswith("loss") and 0 < 10 * values.min() < values.max():  # else the ticks say little
             axes.set_yscale("log")
+        ends = [line.get_xdata()[-1] for line in axes.lines]
+        if against == "seconds" and 0 < 10 * min(ends, default=0) < max(ends):
+            axes.set_xscale("log")  # or the fast ones would be a stroke at the edge
         axes.set(xlabel="optimizer steps" if against == "steps" else "training seconds", title=metric)
-        axes.grid(color=INK, alpha=0.12, which="both")
+        axes.grid(color=INK, alpha=0.12)
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside lower center", frameon=False, labelcolor=INK, ncols=LEGEND_COLUMNS)
     return page[0]
