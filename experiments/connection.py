@@ -143,15 +143,23 @@ def client(uri: str) -> Any:
 
 
 def make_store(file: Path) -> None:
-    """Make a SQLite store that is either complete or not there: its tables take seconds to make."""
+    """Make a SQLite store that is either complete or not there: its tables take seconds to make.
+
+    One process at a time may do so; what an earlier one left that was killed is removed.
+    """
     mlflow = import_mlflow()
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    unfinished = file.with_name(f".{file.name}.new")
+    _remove_all(unfinished)
     try:
-        mlflow.MlflowClient(tracking_uri=f"sqlite:///{temporary}").search_experiments(max_results=1)
-        os.replace(temporary, file)
+        mlflow.MlflowClient(tracking_uri=f"sqlite:///{unfinished}").search_experiments(max_results=1)
+        os.replace(unfinished, file)
     finally:
-        for left in file.parent.glob(f"{temporary.name}*"):
-            left.unlink(missing_ok=True)
+        _remove_all(unfinished)
+
+
+def _remove_all(file: Path) -> None:
+    for path in file.parent.glob(f"{file.name}*"):  # SQLite keeps a journal beside it
+        path.unlink()
 
 
 _opened: dict[Path, tuple[int, int]] = {}
