@@ -44,7 +44,7 @@ def results(comparison: Comparison, published: Mapping[str, float]) -> str:
     """Draw each contestant's seeds, their mean with its interval, and the published numbers."""
     style = looks(comparison.standings)
     rows = [s.label for s in comparison.standings] + [name for name in published if name not in style]
-    with svg("results", (WIDTH * 1.6, 0.75 + 0.42 * len(rows))) as (figure, page):
+    with svg(f"{comparison.info.name}-results", (WIDTH * 1.6, 0.75 + 0.42 * len(rows))) as (figure, page):
         axes = figure.subplots()
         for row, s in enumerate(comparison.standings):
             values = [record.metrics[comparison.headline] for record in s.records]
@@ -72,7 +72,7 @@ def results(comparison: Comparison, published: Mapping[str, float]) -> str:
 def curves(comparison: Comparison, metric: str, against: str) -> str:
     """Draw a metric of all contestants against steps or seconds: the mean of the seeds, and a band over them."""
     style = looks(comparison.standings)
-    with svg(f"{metric}-{against}", (WIDTH, 3.9 + 0.22 * (len(style) / LEGEND_COLUMNS))) as (figure, page):
+    with svg(f"{comparison.info.name}-{metric}-{against}", (WIDTH, 3.9 + 0.22 * (len(style) / LEGEND_COLUMNS))) as (figure, page):
         axes = figure.subplots()
         for s in comparison.standings:
             y = over_seeds(s.records, metric)
