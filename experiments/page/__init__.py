@@ -197,4 +197,4 @@ def number(value: float) -> str:
 
 def command() -> str:
     """Return the command line that makes this page."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join(["neuralzoo", *sys.argv[1:]])

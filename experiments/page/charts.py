@@ -72,7 +72,8 @@ def results(comparison: Comparison, published: Mapping[str, float]) -> str:
 def curves(comparison: Comparison, metric: str, against: str) -> str:
     """Draw a metric of all contestants against steps or seconds: the mean of the seeds, and a band over them."""
     style = looks(comparison.standings)
-    with svg(f"{comparison.info.name}-{metric}-{against}", (WIDTH, 3.9 + 0.22 * (len(style) / LEGEND_COLUMNS))) as (figure, page):
+    size = WIDTH, 3.9 + 0.22 * len(style) / LEGEND_COLUMNS
+    with svg(f"{comparison.info.name}-{metric}-{against}", size) as (figure, page):
         axes = figure.subplots()
         for s in comparison.standings:
             y = over_seeds(s.records, metric)
