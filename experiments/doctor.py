@@ -11,7 +11,7 @@ import numpy as np
 from neuralzoo import __version__
 from neuralzoo.registry import statuses
 
-EXTRA = ("mlflow", "matplotlib", "scikit-learn", "scipy", "pooch", "psutil", "pillow", "jinja2")
+EXTRA = ("mlflow", "matplotlib", "scikit-learn", "scipy", "pooch", "psutil", "filelock", "pillow", "jinja2")
 
 
 def examine(here: Path) -> dict[str, dict[str, str]]:

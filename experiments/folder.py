@@ -1,9 +1,12 @@
 """Run folders: one folder for each run, with all that it needs to go on and all that it made."""
 
+import errno
 import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +18,38 @@ from neuralzoo.registry.errors import nearest
 RUNS = Path("runs")
 
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The places in a run's folder."""
 
     path: Path
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What brings a run that was cut off to its end, in words."""
+        if self.path.parent.name != RUNS.name:  # a run of many, under a campaign's folder
+            return "the same command goes on with it"
+        name = self.name if self.path.parent == RUNS else self.path
+        return f"`neuralzoo run --resume {name}` goes on with it"
+
+    @contextmanager
+    def disk_failures_told(self) -> Iterator[None]:
+        """Say of a disk that is full or gone that the last checkpoint is kept, and how to go on.
+
+        Raises: SettingError instead of the system's error.
+        """
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in DISK:
+                raise
+            told = (
+                f"{self.path} can't be written to ({error.strerror}); its last checkpoint is kept, {self.how_to_go_on}"
+            )
+            raise SettingError(told) from error
 
     @property
     def name(self) -> str:
@@ -124,8 +154,11 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file that is either complete or as it was."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def now_ms() -> int:

@@ -125,13 +125,13 @@ def train(
     if folder.checkpoint.exists():
         load_checkpoint(folder.checkpoint, trainer, assembly.about)
     since = time.perf_counter()
-    with terminated_by_exception():
+    with terminated_by_exception(), folder.disk_failures_told():
         trainer.run(assembly.train, assembly.validation, assembly.test)
-    seconds = time.perf_counter() - since
-    metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
-    metrics |= {"model/n_params": assembly.module.size}
-    outcome = {"metrics": metrics, "steps": trainer.step, "seconds": seconds, "history": trainer.history}
-    folders.write_json(folder.result, outcome)
+        seconds = time.perf_counter() - since
+        metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
+        metrics |= {"model/n_params": assembly.module.size}
+        outcome = {"metrics": metrics, "steps": trainer.step, "seconds": seconds, "history": trainer.history}
+        folders.write_json(folder.result, outcome)
     tracked = tracking.summary() if tracking is not None else {}
     return Result(experiment, folder, assembly.module, trainer.history, metrics, seconds, tracked)
 

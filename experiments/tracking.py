@@ -16,7 +16,7 @@ from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import store
 from neuralzoo.experiments.assembly import Assembly
-from neuralzoo.experiments.folder import RUNS, RunFolder, now_ms, tracked_id, write_json
+from neuralzoo.experiments.folder import RunFolder, now_ms, tracked_id, write_json
 from neuralzoo.experiments.store import TrackingError, default_uri, explained, process_identity
 from neuralzoo.registry import entries
 
@@ -199,11 +199,7 @@ class Tracking:
                 )
 
     def _how_to_go_on(self, trainer: Trainer) -> str:
-        kept = f"{trainer.epoch} of {trainer.epochs} epochs are kept in {self.folder.path}"
-        if "mlflow.parentRunId" in self.tags:
-            return f"{kept}; the same command goes on with them"
-        name = self.folder.name if self.folder.path.parent == RUNS else self.folder.path
-        return f"{kept}; `neuralzoo run --resume {name}` goes on and logs what is missing"
+        return f"{trainer.epoch} of {trainer.epochs} epochs are kept in {self.folder.path}; {self.folder.how_to_go_on}"
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:

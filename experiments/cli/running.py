@@ -1,8 +1,5 @@
 """The command that runs an experiment."""
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +11,6 @@ from neuralzoo.experiments.cli.shared import say
 if TYPE_CHECKING:
     from neuralzoo.experiments.runner import Result
     from neuralzoo.registry import Experiment
-
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class Profile(StrEnum):
@@ -59,9 +54,7 @@ def run(
         if what or set or seed is not None:
             raise SettingError("--resume got settings too; a resumed run keeps its own, it needs only the run")
         say.line(f"resuming {resume}")
-        with _what_is_kept(resume, runs):
-            result = runner.resume(resume, root=runs, hooks=hooks)
-        _tell(result)
+        _tell(runner.resume(resume, root=runs, hooks=hooks))
         return
     if what is None:
         raise SettingError("run got neither a name nor a file; it needs one, such as `neuralzoo run fnn`")
@@ -71,9 +64,7 @@ def run(
         f"{e.architecture} on {e.dataset} · {e.epochs} epochs · {e.optimizer.name} lr {e.optimizer.lr} · seed {e.seed}"
     )
     wanted = None if track and tracking_uri is None else track
-    with _what_is_kept("last", runs):
-        result = runner.run(experiment, track=wanted, tracking_uri=tracking_uri, root=runs, hooks=hooks)
-    _tell(result)
+    _tell(runner.run(experiment, track=wanted, tracking_uri=tracking_uri, root=runs, hooks=hooks))
 
 
 def _experiment(what: str, profile: str) -> "Experiment":
@@ -83,25 +74,6 @@ def _experiment(what: str, profile: str) -> "Experiment":
     if what.endswith(".toml"):
         return Experiment.from_file(Path(what))
     return reference(what, profile)
-
-
-@contextmanager
-def _what_is_kept(run: str, root: Path) -> Iterator[None]:
-    """Say of a disk that is full or gone that the last checkpoint is kept, and how to go on.
-
-    Raises: SettingError.
-    """
-    from neuralzoo.experiments.folder import find
-    from neuralzoo.registry import SettingError
-
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in DISK:
-            raise
-        name = find(run, root).name if root == Path("runs") else str(find(run, root).path)
-        kept = f"its last checkpoint is kept, `neuralzoo run --resume {name}` goes on from it"
-        raise SettingError(f"{name} can't write its files ({error.strerror}); {kept}") from error
 
 
 def _tell(result: "Result") -> None:

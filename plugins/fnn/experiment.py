@@ -28,15 +28,16 @@ FULL = Experiment(
 )
 
 
-# MNIST-1D: widths, dropout, decay and epochs were chosen on 600 held-out training examples (seeds 0 to 2).
+# MNIST-1D: widths, activation, dropout, rate, decay and epochs were chosen on 600 held-out training examples (seeds 0
+# to 2). A first choice of two layers of 800 rectifiers had reached 0.687 [0.680, 0.695] on the test split.
 ARENA = Experiment(
     architecture="fnn",
     dataset="mnist1d",
-    epochs=100,
+    epochs=150,
     batch_size=100,
     validation=0.0,
-    optimizer=AdamW(lr=1e-3, weight_decay=1.0, schedule=Cosine(warmup=50)),
-    model={"hidden": [800, 800], "dropout": 0.5},
+    optimizer=AdamW(lr=6e-3, weight_decay=0.1, schedule=Cosine(warmup=50)),
+    model={"hidden": [200, 200], "activation": "silu", "dropout": 0.3},
 )
 
 SPIRALS = Experiment(
@@ -73,7 +74,7 @@ CLAIMS = (
         contestants=(
             Contestant(label="fnn", experiment=ARENA),
             Contestant(label="identity", experiment=ARENA.set(["model.activation=identity"])),
-            # The decay that so many weights need would hold a linear model back (0.291 in a first run that had it).
+            # The decay of the deep network would hold a linear model back (to 0.291 in a first run with a decay of 1).
             Contestant(
                 label="logistic",
                 experiment=ARENA.set(["model.hidden=[]", "optimizer.weight_decay=0.01"]),

@@ -13,6 +13,7 @@ import pytest
 from neuralzoo.experiments import runner
 
 pytest.importorskip("mlflow", reason="the page needs the extra 'experiments'")
+pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
 
 
 def test_ui_serves_the_runs_and_stops_without_leaving_processes(tiny, tmp_path):
