@@ -46,7 +46,7 @@ def commands():
         yield row.replace("[--", "--").replace("[f", "f").replace("[m", "m").replace("[512]", "<512>").replace("]", "")
 
 
-SHOWS = ("list", "show", "datasets", "doctor", "results", "runs")
+SHOWS = ("list", "show", "datasets", "doctor", "results")
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c.split()[1] in SHOWS])
