@@ -39,8 +39,9 @@ class Member:
 
     @property
     def key(self) -> str:
-        """What the outcome depends on: the settings and the plugin's code."""
-        return fingerprint(self.experiment.settings(), code_of(self.experiment.architecture))
+        """What the outcome depends on: the settings that are not the defaults, and the plugin's code."""
+        settings = self.experiment.model_dump(mode="json", exclude_defaults=True)
+        return fingerprint(settings, code_of(self.experiment.architecture))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ FULL = Experiment(
 
 
 # MNIST-1D: widths, activation, dropout, rate, decay and epochs were chosen on 600 held-out training examples (seeds 0
-# to 2). A first choice of two layers of 800 rectifiers had reached 0.687 [0.680, 0.695] on the test split.
+# to 2).
 ARENA = Experiment(
     architecture="fnn",
     dataset="mnist1d",
@@ -74,7 +74,7 @@ CLAIMS = (
         contestants=(
             Contestant(label="fnn", experiment=ARENA),
             Contestant(label="identity", experiment=ARENA.set(["model.activation=identity"])),
-            # The decay of the deep network would hold a linear model back (to 0.291 in a first run with a decay of 1).
+            # The decay of the deep network would hold a linear model back.
             Contestant(
                 label="logistic",
                 experiment=ARENA.set(["model.hidden=[]", "optimizer.weight_decay=0.01"]),
@@ -98,6 +98,9 @@ CLAIMS = (
                 mark="read",
             ),
         ),
+        counter_evidence="Two layers of 800 rectifiers with a decay of 1, chosen first, gave 0.687 [0.680, 0.695] on the "
+        "test split, a verdict of partly, and the logistic control, held back by that decay, 0.291. The settings were "
+        "then chosen anew, on held-out training examples, and the control freed of the decay.",
     ),
     Claim(
         name="two-spirals",
