@@ -99,8 +99,8 @@ CLAIMS = (
             ),
         ),
         counter_evidence="Two layers of 800 rectifiers with a decay of 1, chosen first, gave 0.687 [0.680, 0.695] on "
-        "the test split, a verdict of partly, and the logistic control, held back by that decay, 0.291. The settings were "
-        "then chosen anew, on held-out training examples, and the control freed of the decay.",
+        "the test split, a verdict of partly, and the logistic control, held back by that decay, 0.291. The settings "
+        "were then chosen anew, on held-out training examples, and the control freed of the decay.",
     ),
     Claim(
         name="two-spirals",
