@@ -19,9 +19,10 @@ ANSWERS = ("yes", "partly", "no")
 HEAD = """# Results
 
 Written by `neuralzoo prove --write` and `neuralzoo results --write` from the saved verdicts in `verdicts/`. Every
-claim, its bounds, seeds and settings were fixed in the plugin's `experiment.py` before the first run. An interval is a
-95 % t interval over the seeds, of paired differences where two contestants are compared. A verdict is *yes* if every
-condition holds with its whole interval, *no* if the first condition fails, else *partly*.
+claim, its bounds, seeds and settings stood in the plugin's `experiment.py` before the run that is shown; where an
+earlier run had other settings, its outcome is told too. An interval is a 95 % t interval over the seeds, of paired
+differences where two contestants are compared. A verdict is *yes* if every condition holds with its whole interval,
+*no* if the first condition fails, else *partly*.
 """
 
 
@@ -94,7 +95,7 @@ def _section(v: Verdict) -> list[str]:
         source = f"[{p.source}]({p.url})" if p.url else p.source
         lines.append(f"- Published: {p.value} ({source}; {p.mark}).")
     if v.counter_evidence:
-        lines.append(f"- Known against it: {v.counter_evidence}")
+        lines.append(f"- To know as well: {v.counter_evidence}")
     about = v.about
     lines += [
         f"- Matched by: {v.match}. Profile: {v.profile}. {v.minutes:g} minutes on {about['machine']}; "
