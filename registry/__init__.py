@@ -7,13 +7,14 @@ from neuralzoo.registry.discovery import Entry, Status, build, create, entries, 
 from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, UnknownName, ZooError
 from neuralzoo.registry.experiment import SGD, Adam, AdamW, Constant, Cosine, Experiment, RMSprop, StepDecay
 from neuralzoo.registry.hookspecs import hookimpl
-from neuralzoo.registry.task import InputKind, Task, TaskKind
+from neuralzoo.registry.task import Answer, InputKind, Task, TaskKind
 
 __all__ = [
     "CONTRACT",
     "SGD",
     "Adam",
     "AdamW",
+    "Answer",
     "Architecture",
     "BrokenPlugin",
     "Claim",

@@ -12,7 +12,7 @@ from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.registry.claim import Claim
 from neuralzoo.registry.config import Config, parse
 from neuralzoo.registry.experiment import Experiment
-from neuralzoo.registry.task import InputKind, Task, TaskKind
+from neuralzoo.registry.task import Answer, InputKind, Task, TaskKind
 
 CONTRACT = 1
 
@@ -50,6 +50,8 @@ class Architecture(BaseModel):
     url: str = Field(pattern=r"^https?://", description="where the paper is")
     tasks: frozenset[TaskKind] = Field(min_length=1)
     inputs: frozenset[InputKind] = Field(min_length=1)
+    lengths: bool = Field(default=False, description="whether it reads (padded examples, lengths)")
+    answers: frozenset[Answer] = Field(default=frozenset({"class", "numbers"}), description="answers it can learn")
     config: type[Config]
     build: Callable[[Any, Task, np.random.Generator], Module]
     learner: Callable[[Any, Any, Task, MakeOptimizer], Learner]

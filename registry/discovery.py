@@ -157,6 +157,11 @@ def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed
     if task.input not in architecture.inputs:
         able = ", ".join(sorted(architecture.inputs))
         raise SettingError(f"{architecture.name} got {task.input} inputs; it can read {able}")
+    if task.lengths and not architecture.lengths:
+        raise SettingError(f"{architecture.name} got examples of different lengths; it can only read those of one")
+    if task.answer not in architecture.answers:
+        able = ", ".join(sorted(architecture.answers))
+        raise SettingError(f"{architecture.name} got answers made of {task.answer!r}; it can learn {able}")
     config = architecture.configure(settings)
     try:
         return architecture.build(config, task, np.random.default_rng([seed, 0]))

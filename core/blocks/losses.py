@@ -7,17 +7,24 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import sigmoid, softplus
 from neuralzoo.core.blocks.rows import row_max, row_sum
+from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array
+
+PADDING = -1
+"""The target where there is nothing to answer, as beyond the end of a sequence."""
 
 
 class CrossEntropy:
     """Compare rows of logits with classes, softmax included.
 
         p = softmax(x)          q_k = (1 - s) [k = target] + s / K          s is the label smoothing
-        loss = -sum_k q_k log(p_k)          d loss / dx = p - q              (means over all targets)
+        loss = -sum_k q_k log(p_k)          d loss / dx = p - q              (means over the targets that count)
 
-    Shapes: prediction is (N, ..., K), target is (N, ...) integers from 0 to K - 1.
-    Raises: ValueError when the smoothing is not in [0, 1), the shapes do not fit, or a target is no class.
+    A target of -1 is padding: it does not count, and its logits have no gradient.
+
+    Shapes: prediction is (N, ..., K), target is (N, ...) integers from 0 to K - 1, or -1.
+    Raises: ValueError when the smoothing is not in [0, 1), the shapes do not fit, a target is no class, or all are
+    padding.
     Source: label smoothing: Szegedy et al. (2015), Rethinking the Inception Architecture for Computer Vision,
     https://arxiv.org/abs/1512.00567
     """
@@ -30,6 +37,8 @@ class CrossEntropy:
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean cross-entropy in nats and its derivative."""
         _check_classes(prediction, target)
+        if target.min() == PADDING:
+            return _where_it_counts(self, prediction, target)
         classes, smoothing = prediction.shape[-1], self.label_smoothing
         x = prediction.reshape(-1, classes)
         hit = (np.arange(len(x)), target.reshape(-1))
@@ -49,18 +58,23 @@ class CrossEntropy:
 class BinaryCrossEntropy:
     """Compare logits with yes-or-no targets, the logistic function included.
 
-        loss = log(1 + exp(x)) - t x          d loss / dx = 1 / (1 + exp(-x)) - t          (means over all numbers)
+        loss = log(1 + exp(x)) - t x          d loss / dx = 1 / (1 + exp(-x)) - t          (means over all that count)
 
-    Shapes: prediction and target have one shape; targets are in [0, 1].
-    Raises: ValueError when the shapes differ or a target is out of range.
+    A target of -1 is padding: it does not count, and its logit has no gradient.
+
+    Shapes: prediction and target have one shape; targets are in [0, 1], or -1.
+    Raises: ValueError when the shapes differ, a target is out of range, or all are padding.
     """
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean cross-entropy in nats and its derivative."""
         _check_shape(self, prediction, target)
+        if target.min() == PADDING:
+            return _where_it_counts(self, prediction, target)
         if target.min() < 0 or target.max() > 1:
             raise ValueError(
-                f"BinaryCrossEntropy got targets from {target.min()} to {target.max()}; it needs numbers in [0, 1]"
+                f"BinaryCrossEntropy got targets from {target.min()} to {target.max()}; it needs numbers in [0, 1], "
+                "or -1 for padding"
             )
         x, t = prediction, target.astype(prediction.dtype, copy=False)
         loss = float(np.mean(softplus(x))) - float(np.vdot(t, x)) / x.size
@@ -114,6 +128,16 @@ class Huber:
         return loss, gradient
 
 
+def _where_it_counts(loss: Loss, prediction: Array, target: Array) -> tuple[float, Array]:
+    """Return the loss of what is not padding, and its derivative, zero where there is padding."""
+    counts = target != PADDING
+    if not counts.any():
+        raise ValueError(f"{type(loss).__name__} got only targets of -1, padding; it needs one that counts")
+    gradient = np.zeros_like(prediction)
+    value, gradient[counts] = loss(prediction[counts], target[counts])
+    return value, gradient
+
+
 def _check_classes(prediction: Array, target: Array) -> None:
     if prediction.ndim == 0 or prediction.shape[:-1] != target.shape or target.size == 0:
         raise ValueError(
@@ -122,10 +146,10 @@ def _check_classes(prediction: Array, target: Array) -> None:
         )
     if target.dtype.kind not in "iu":
         raise ValueError(f"CrossEntropy got targets of dtype {target.dtype}; it needs integers")
-    if target.min() < 0 or target.max() >= prediction.shape[-1]:
+    if target.min() < PADDING or target.max() >= prediction.shape[-1]:
         raise ValueError(
             f"CrossEntropy got targets from {target.min()} to {target.max()}; "
-            f"it needs classes from 0 to {prediction.shape[-1] - 1}"
+            f"it needs classes from 0 to {prediction.shape[-1] - 1}, or -1 for padding"
         )
 
 

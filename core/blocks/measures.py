@@ -6,17 +6,37 @@ from neuralzoo.core.module import Array
 
 
 def accuracy(prediction: Array, target: Array) -> float:
-    """Return the share of targets that have the largest logit of their row.
+    """Return the share of targets that have the largest logit of their row; targets of -1, padding, do not count.
 
     Shapes: prediction is (N, ..., K), target is (N, ...).
-    Raises: ValueError when the shapes do not fit.
+    Raises: ValueError when the shapes do not fit, or all targets are padding.
     """
     if prediction.shape[:-1] != target.shape:
         raise ValueError(
             f"accuracy got logits of shape {prediction.shape} and targets of shape {target.shape}; "
             "it needs (N, ..., K) and (N, ...)"
         )
-    return float(np.mean(prediction.argmax(axis=-1) == target))
+    right = (prediction.argmax(axis=-1) == target)[target != -1]
+    if right.size == 0:
+        raise ValueError("accuracy got no target that counts; it needs one that is not -1, padding")
+    return float(np.mean(right))
+
+
+def mark_accuracy(prediction: Array, target: Array) -> float:
+    """Return the share of 0-or-1 targets whose logit has the right sign; targets of -1, padding, do not count.
+
+    Shapes: prediction and target have one shape.
+    Raises: ValueError when the shapes differ, or all targets are padding.
+    """
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"mark_accuracy got logits of shape {prediction.shape} and targets of shape {target.shape}; "
+            "it needs one shape"
+        )
+    right = ((prediction > 0) == (target > 0.5))[target != -1]
+    if right.size == 0:
+        raise ValueError("mark_accuracy got no target that counts; it needs one that is not -1, padding")
+    return float(np.mean(right))
 
 
 def mean_absolute_error(prediction: Array, target: Array) -> float:

@@ -21,7 +21,9 @@ JSB_FILE = File(
 JSB = Info(
     name="jsb-chorales",
     summary="chorales by Bach: the next frame of 88 notes from those before it",
-    task=Task(kind="sequence-labelling", input="sequence", shape=(FRAMES, 88), outputs=88),
+    task=Task(
+        kind="sequence-labelling", input="sequence", shape=(FRAMES, 88), outputs=88, lengths=True, answer="marks"
+    ),
     sizes=Sizes(229, 77, 76),
     kind="download",
     licence="music in the public domain; file from a repository under the MIT licence",

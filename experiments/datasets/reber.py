@@ -23,7 +23,7 @@ END = len(GRAMMAR)
 REBER = Info(
     name="embedded-reber",
     summary="the next symbol of strings whose second symbol returns at their end",
-    task=Task(kind="sequence-labelling", input="sequence", shape=(STEPS, 7), outputs=7),
+    task=Task(kind="sequence-labelling", input="sequence", shape=(STEPS, 7), outputs=7, lengths=True, answer="marks"),
     sizes=Sizes(256, 256),
     kind="generated",
     licence="no rights: drawn at random",

@@ -69,7 +69,14 @@ THREE_PLAYS = Info(
 NAMES = Info(
     name="names",
     summary="first names: the next letter from those before it",
-    task=Task(kind="language-modelling", input="tokens", shape=(LONGEST_NAME + 1,), outputs=27, vocabulary=27),
+    task=Task(
+        kind="language-modelling",
+        input="tokens",
+        shape=(LONGEST_NAME + 1,),
+        outputs=27,
+        vocabulary=27,
+        lengths=True,
+    ),
     sizes=Sizes(31_032, 1_001),
     kind="download",
     licence="MIT",

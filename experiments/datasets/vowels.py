@@ -30,7 +30,7 @@ JAPANESE_FILE = File("japanese_vowels.npz", "a1c2c3cb43479e28ff3458a3659edf38a63
 JAPANESE = Info(
     name="japanese-vowels",
     summary="nine speakers told apart by how each says two vowels: sequences of 12 coefficients, 7 to 29 long",
-    task=Task(kind="classification", input="sequence", shape=(LONGEST, 12), outputs=9),
+    task=Task(kind="classification", input="sequence", shape=(LONGEST, 12), outputs=9, lengths=True),
     sizes=Sizes(270, 370),
     kind="embedded",
     licence="CC BY 4.0",

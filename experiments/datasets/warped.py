@@ -5,7 +5,7 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
 from neuralzoo.experiments.datasets.images import DIGITS, MNIST, MNIST_FILES, grey, raw_arrays
-from neuralzoo.registry import Task
+from neuralzoo.registry import Answer, Task
 
 SIDE = 28
 CANVAS = 40
@@ -15,11 +15,11 @@ SCALES = 0.8, 1.2
 CAPSULES = "Sabour, Frosst and Hinton (2017), Dynamic routing between capsules"
 
 
-def _info(name: str, summary: str, canvas: int) -> Info:
+def _info(name: str, summary: str, canvas: int, answer: Answer = "class") -> Info:
     return Info(
         name=name,
         summary=summary,
-        task=Task(kind="classification", input="image", shape=(canvas, canvas, 1), outputs=10),
+        task=Task(kind="classification", input="image", shape=(canvas, canvas, 1), outputs=10, answer=answer),
         sizes=Sizes(60_000, 10_000),
         kind="download",
         licence=MNIST.licence,
@@ -185,5 +185,5 @@ def _digits(seed: int, train: int, test: int) -> tuple[Arrays, Arrays, np.random
 ENTRIES = (
     Entry(_info("translated-mnist", "digits moved on a larger canvas", CANVAS), load_translated),
     Entry(_info("affine-mnist", "trained on moved digits, tested on bent ones", CANVAS), load_affine),
-    Entry(_info("multi-mnist", "two digits laid over each other", SIDE + 8), load_multi),
+    Entry(_info("multi-mnist", "two digits laid over each other", SIDE + 8, "classes"), load_multi),
 )

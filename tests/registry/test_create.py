@@ -85,6 +85,19 @@ def test_an_input_that_it_can_not_read_is_refused():
     assert told(build, tiny(), {}, task, 0) == "tiny got tokens inputs; it can read image, tabular"
 
 
+def test_examples_of_different_lengths_are_refused_unless_it_reads_them():
+    task = Task(kind="classification", input="sequence", shape=(9, 2), outputs=2, lengths=True)
+    one = tiny(inputs=frozenset({"sequence"}))
+    assert told(build, one, {}, task, 0) == "tiny got examples of different lengths; it can only read those of one"
+    assert build(one.model_copy(update={"lengths": True}), {}, task, 0).task == task
+
+
+def test_answers_that_it_can_not_learn_are_refused():
+    task = TABLE.model_copy(update={"answer": "classes"})
+    assert told(build, tiny(), {}, task, 0) == "tiny got answers made of 'classes'; it can learn class, numbers"
+    assert build(tiny(answers=frozenset({"classes"})), {}, task, 0).task == task
+
+
 @pytest.mark.parametrize("fault", [ValueError("4 is no square"), MemoryError("4 is no square")])
 def test_what_can_not_be_built_is_told_with_the_reason(fault):
     def refuse(config, task, rng):
@@ -162,6 +175,24 @@ def test_building_leaves_the_global_random_numbers_alone(created):
 def test_a_task_knows_the_axes_of_its_input(input, shape, vocabulary):
     with pytest.raises(ValidationError, match=f"{input} needs to be of shape"):
         Task(kind="classification", input=input, shape=shape, outputs=2, vocabulary=vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [("classification", "class"), ("regression", "numbers"), ("language-modelling", "class")],
+)
+def test_a_task_that_does_not_say_has_the_answers_usual_for_its_kind(kind, answer):
+    assert Task(kind=kind, input="sequence", shape=(4, 2), outputs=2).answer == answer
+
+
+def test_answers_that_do_not_go_with_the_kind_are_refused():
+    with pytest.raises(ValidationError, match="the answer is 'numbers'; classification needs class or classes or mar"):
+        Task(kind="classification", input="tabular", shape=(4,), outputs=2, answer="numbers")
+
+
+def test_only_what_has_a_time_axis_can_differ_in_length():
+    with pytest.raises(ValidationError, match="lengths is true; image has none, it needs to be sequence or tokens"):
+        Task(kind="classification", input="image", shape=(4, 4, 1), outputs=2, lengths=True)
 
 
 def test_tokens_need_a_vocabulary():

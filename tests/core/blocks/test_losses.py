@@ -10,10 +10,14 @@ LOGITS = 3 * RNG.normal(size=(4, 3, 5))
 CLASSES = RNG.integers(0, 5, (4, 3))
 NUMBERS = 3 * RNG.normal(size=(4, 3))
 SHARES = RNG.random((4, 3))
+PADDED = np.tril(np.ones((4, 3), bool), -2)
 
 CASES = {
     "cross_entropy": (CrossEntropy(), LOGITS, CLASSES),
     "cross_entropy_smoothed": (CrossEntropy(label_smoothing=0.2), LOGITS, CLASSES),
+    "cross_entropy_padded": (CrossEntropy(), LOGITS, np.where(PADDED, -1, CLASSES)),
+    "cross_entropy_smoothed_padded": (CrossEntropy(0.2), LOGITS, np.where(PADDED, -1, CLASSES)),
+    "binary_cross_entropy_padded": (BinaryCrossEntropy(), NUMBERS, np.where(PADDED, -1, SHARES)),
     "binary_cross_entropy": (BinaryCrossEntropy(), NUMBERS, SHARES),
     "mean_squared_error": (MeanSquaredError(), NUMBERS, SHARES),
     "huber": (Huber(delta=1.5), NUMBERS, SHARES),
@@ -41,9 +45,11 @@ def test_value_and_gradient_are_those_of_pytorch(loss, prediction, target, dtype
     t = torch.tensor(target if target.dtype.kind == "i" else target.astype(dtype))
     match loss:
         case CrossEntropy(label_smoothing=smoothing):
-            needed = functional.cross_entropy(x.reshape(-1, 5), t.reshape(-1), label_smoothing=smoothing)
+            needed = functional.cross_entropy(
+                x.reshape(-1, 5), t.reshape(-1), label_smoothing=smoothing, ignore_index=-1
+            )
         case BinaryCrossEntropy():
-            needed = functional.binary_cross_entropy_with_logits(x, t)
+            needed = functional.binary_cross_entropy_with_logits(x[t != -1], t[t != -1])
         case MeanSquaredError():
             needed = functional.mse_loss(x, t)
         case Huber(delta=delta):
@@ -95,6 +101,17 @@ def test_known_values():
     assert Huber(1.0)(np.array([0.5, 3.0]), np.zeros(2))[0] == pytest.approx((0.125 + 2.5) / 2)
 
 
+@pytest.mark.parametrize(
+    ("loss", "shape", "target"), [(CrossEntropy(), (4, 5), CLASSES[:, 0]), (BinaryCrossEntropy(), (4,), SHARES[:, 0])]
+)
+def test_padding_changes_neither_the_loss_nor_the_gradient_of_the_rest(loss, shape, target):
+    prediction = RNG.normal(size=shape)
+    value, gradient = loss(prediction, target)
+    padded = np.concatenate([prediction, RNG.normal(size=shape)]), np.concatenate([target, np.full_like(target, -1)])
+    assert loss(*padded)[0] == value
+    np.testing.assert_array_equal(loss(*padded)[1], np.concatenate([gradient, np.zeros_like(gradient)]))
+
+
 def test_cross_entropy_ignores_a_shift_of_the_logits():
     value, gradient = CrossEntropy(0.1)(LOGITS, CLASSES)
     shifted, same = CrossEntropy(0.1)(LOGITS + 500, CLASSES)
@@ -126,7 +143,10 @@ def test_yes_or_no_may_be_given_as_booleans():
     ("loss", "prediction", "target", "message"),
     [
         (CrossEntropy(), LOGITS, CLASSES + 1, r"targets from [01] to 5; it needs classes from 0 to 4"),
-        (CrossEntropy(), LOGITS, CLASSES - 1, r"targets from -1 to [34]; it needs classes from 0 to 4"),
+        (CrossEntropy(), LOGITS, CLASSES - 2, r"targets from -2 to [23]; it needs classes from 0 to 4, or -1 for padd"),
+        (CrossEntropy(), LOGITS, CLASSES * 0 - 1, "CrossEntropy got only targets of -1, padding; it needs one that co"),
+        (BinaryCrossEntropy(), NUMBERS, SHARES * 0 - 1, "BinaryCrossEntropy got only targets of -1, padding; it needs"),
+        (BinaryCrossEntropy(), NUMBERS, SHARES - 0.5, "BinaryCrossEntropy got targets from .*, or -1 for padding"),
         (CrossEntropy(), LOGITS, CLASSES[:, :2], r"shape \(4, 3, 5\) and targets of shape \(4, 2\); it needs"),
         (CrossEntropy(), LOGITS, CLASSES * 1.0, "targets of dtype float64; it needs integers"),
         (CrossEntropy(), LOGITS[:0], CLASSES[:0], r"targets of shape \(0, 3\)"),

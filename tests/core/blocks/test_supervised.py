@@ -4,30 +4,32 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.dense import Dense
-from neuralzoo.core.blocks.losses import CrossEntropy, MeanSquaredError
+from neuralzoo.core.blocks.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.core.layer import Context
 
 
-def learner(kind, outputs=3):
+def learner(kind, outputs=3, answer="class"):
     module = Dense(4, outputs, np.random.default_rng(0))
-    return supervised(module, None, SimpleNamespace(kind=kind), lambda module: Adam(module, 0.1))
+    return supervised(module, None, SimpleNamespace(kind=kind, answer=answer), lambda module: Adam(module, 0.1))
 
 
 @pytest.mark.parametrize(
-    ("kind", "loss", "measures"),
+    ("kind", "answer", "loss", "measures"),
     [
-        ("classification", CrossEntropy, {"accuracy"}),
-        ("sequence-labelling", CrossEntropy, {"accuracy"}),
-        ("language-modelling", CrossEntropy, {"accuracy"}),
-        ("regression", MeanSquaredError, {"mean_absolute_error"}),
-        ("reconstruction", MeanSquaredError, set()),
+        ("classification", "class", CrossEntropy, {"accuracy"}),
+        ("classification", "marks", BinaryCrossEntropy, {"accuracy"}),
+        ("sequence-labelling", "class", CrossEntropy, {"accuracy"}),
+        ("sequence-labelling", "marks", BinaryCrossEntropy, {"accuracy"}),
+        ("language-modelling", "class", CrossEntropy, {"accuracy"}),
+        ("regression", "numbers", MeanSquaredError, {"mean_absolute_error"}),
+        ("reconstruction", "numbers", MeanSquaredError, set()),
     ],
 )
-def test_the_kind_of_task_decides_loss_and_measures(kind, loss, measures):
-    assert isinstance(learner(kind).loss, loss)
-    assert learner(kind).measures.keys() == measures
+def test_the_kind_of_task_and_its_answers_decide_loss_and_measures(kind, answer, loss, measures):
+    assert isinstance(learner(kind, answer=answer).loss, loss)
+    assert learner(kind, answer=answer).measures.keys() == measures
 
 
 def test_classes_are_learned():
@@ -54,6 +56,52 @@ def test_a_linear_function_is_learned_exactly():
     assert learning.evaluate(batch)["mean_absolute_error"] < 1e-3
 
 
-def test_another_kind_of_task_is_refused_in_one_sentence():
-    with pytest.raises(ValueError, match=r"^supervised got a task of kind 'generation'; it needs .*reconstruction$"):
-        learner("generation")
+class Framewise(Dense):
+    """A dense layer for each step of padded sequences, which come with their lengths."""
+
+    def __call__(self, inputs, ctx):
+        return super().__call__(inputs[0], ctx)
+
+
+def padded_learner(answer, seed=0):
+    module = Framewise(4, 3, np.random.default_rng(seed))
+    task = SimpleNamespace(kind="sequence-labelling", answer=answer)
+    return supervised(module, None, task, lambda module: Adam(module, 0.1))
+
+
+def sequences(answer):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(5, 6, 4)).astype(np.float32)
+    y = rng.integers(0, 3, (5, 6)) if answer == "class" else rng.integers(0, 2, (5, 6, 3)).astype(np.float32)
+    return x, np.array([6, 1, 3, 2, 5]), y
+
+
+@pytest.mark.parametrize("answer", ["class", "marks"])
+def test_what_lies_beyond_the_length_of_a_sequence_does_not_count(answer):
+    x, lengths, y = sequences(answer)
+    other_x, other_y = x.copy(), y.copy()
+    for row, length in enumerate(lengths):
+        other_x[row, length:], other_y[row, length:] = 7, 1
+    states = []
+    for batch in ((x, lengths, y), (other_x, lengths, other_y)):
+        learning = padded_learner(answer)
+        metrics = learning.evaluate(batch), learning.learn(batch, Context(training=True, rng=None))
+        states.append((metrics, learning.module.weight.value.tobytes(), learning.count(batch)))
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize(("answer", "each"), [("class", 1), ("marks", 3)])
+def test_batches_weigh_as_much_as_they_have_targets_that_count(answer, each):
+    x, lengths, y = sequences(answer)
+    learning = padded_learner(answer)
+    assert learning.count((x, lengths, y)) == 17 * each
+    halves = [(x[:2], lengths[:2], y[:2]), (x[2:], lengths[2:], y[2:])]
+    whole, parts = learning.evaluate((x, lengths, y)), learning.evaluate_all(halves)
+    assert parts == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "answer"), [("generation", "numbers"), ("classification", "classes")])
+def test_another_kind_of_task_is_refused_in_one_sentence(kind, answer):
+    words = f"^supervised got a task of kind {kind!r} with answers made of {answer!r}; it needs .*numbers$"
+    with pytest.raises(ValueError, match=words):
+        learner(kind, answer=answer)
