@@ -24,6 +24,7 @@ from neuralzoo.registry import (
     MakeOptimizer,
     RMSprop,
     StepDecay,
+    Task,
     build,
     get,
 )
@@ -65,7 +66,7 @@ def assemble(experiment: Experiment) -> Assembly:
     """
     architecture = get(experiment.architecture)
     config = architecture.configure(experiment.model)  # before the data: a misspelt key should not wait for a download
-    data = datasets.load(experiment.dataset, seed=experiment.seed)
+    data = load(experiment)
     module = build(architecture, experiment.model, data.task, experiment.seed)
     train, validation = split(data, experiment.validation, experiment.seed)
     batches = ArrayBatches(train, experiment.batch_size, shuffle=True)
@@ -81,6 +82,26 @@ def assemble(experiment: Experiment) -> Assembly:
         validation=ArrayBatches(validation, EVALUATION_BATCH) if validation is not None else None,
         test=ArrayBatches(data.test, EVALUATION_BATCH),
     )
+
+
+def load(experiment: Experiment) -> DataSet:
+    """Return the data set of an experiment with its options, asked for what the experiment asks for.
+
+    Raises: UnknownName, SettingError or DataError for what its user can mend.
+    """
+    data = datasets.entry(experiment.dataset).load(experiment.seed, experiment.data)
+    return data if experiment.task is None else data.asked_for(experiment.task)
+
+
+def task_of(experiment: Experiment) -> Task:
+    """Return the task of an experiment; the data set is read only where options may change its task.
+
+    Raises: UnknownName, SettingError or DataError for what its user can mend.
+    """
+    if experiment.data:
+        return load(experiment).task
+    info = datasets.info(experiment.dataset)
+    return info.task if experiment.task is None else info.asked_for(experiment.task)
 
 
 def split(data: DataSet, share: float, seed: int) -> tuple[Batch, Batch | None]:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from neuralzoo.registry.config import Settings, override, parse, spelled
 from neuralzoo.registry.errors import SettingError
+from neuralzoo.registry.task import TaskKind
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -99,6 +100,8 @@ class Experiment(Settings):
     validation: Share = Field(default=0.1, description="share of the training examples held out to watch and to tune")
     headline: str = Field(default="test/accuracy", description="the metric that runs are compared by")
     model: dict[str, Any] = Field(default_factory=dict, description="settings of the architecture")
+    data: dict[str, Any] = Field(default_factory=dict, description="options of the data set")
+    task: TaskKind | None = Field(default=None, description="what is asked for; none is what the data set asks for")
 
     def set(self, assignments: Iterable[str]) -> Self:
         """Return an experiment with dotted assignments such as `optimizer.lr=0.01` applied.
@@ -117,9 +120,12 @@ class Experiment(Settings):
         return parse(type(self), override(settings, others), "the experiment")
 
     def settings(self) -> dict[str, Any]:
-        """Return all settings as plain values; None is "none", as TOML has no word for it."""
+        """Return all settings as plain values; None is "none", as TOML has no word for it.
+
+        Without `data` and `task` where they are the defaults, so that checkpoints of earlier versions still fit.
+        """
         plain: dict[str, Any] = spelled(self.model_dump(mode="json"))
-        return plain
+        return {key: value for key, value in plain.items() if key not in _LATER or value != _LATER[key]}
 
     def to_toml(self) -> str:
         """Return the experiment as TOML, each setting with its description."""
@@ -171,12 +177,13 @@ class Experiment(Settings):
             raise ValueError("it needs to be a split and a metric, such as test/accuracy")
         return headline
 
-    @field_validator("model", mode="before")
+    @field_validator("model", "data", mode="before")
     @classmethod
-    def _is_plain(cls, model: Any) -> Any:
-        return spelled(model)
+    def _is_plain(cls, settings: Any) -> Any:
+        return spelled(settings)
 
 
+_LATER: dict[str, Any] = {"data": {}, "task": "none"}  # fields that came after the first checkpoints
 _CHOICES = ("optimizer.name", "optimizer.schedule.name")
 
 

@@ -1,14 +1,18 @@
 """What a data set is: what can be said about it unread, its arrays, and how one becomes the other."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
+from pydantic import create_model
 
 from neuralzoo.core.module import Array
-from neuralzoo.registry import SettingError, Task
+from neuralzoo.registry import SettingError, Settings, Task, TaskKind
+from neuralzoo.registry.config import parse
+from neuralzoo.registry.errors import nearest
 
 Arrays = tuple[Array, ...]
 
@@ -44,17 +48,25 @@ class Info:
     classes: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
 
+    def asked_for(self, kind: TaskKind) -> Task:
+        """Return the task when something else is asked for than what the data set was made for.
+
+        Raises: SettingError when its examples do not serve that.
+        """
+        return _asked_for(self.name, self.task, kind)
+
 
 @dataclass(frozen=True)
 class DataSet:
     """A data set in memory: tuples of arrays with one row for each example, the inputs first, the targets last.
 
-    Sequences of different lengths are padded at their end and come as (inputs, lengths, targets); a target that is a
-    token is -1 in the padding. `validation` is None unless the source fixes one; `tests` holds further test sets by
-    name.
+    Sequences of different lengths are padded at their end and come as (inputs, lengths, targets), which the task says
+    with `lengths`; a target that is a class is -1 in the padding. `validation` is None unless the source fixes one;
+    `tests` holds further test sets by name.
 
     Shapes: images (N, H, W, C) float32 in [0, 1]; sequences (N, T, D) float32; tokens (N, T) int64; rows (N, D)
-    float32; labels (N,) int64; numbers to predict (N, D) float32.
+    float32; labels (N,) int64, (N, k) where the answer is several classes, (N, T) where there is one for each step;
+    marks (N, T, K) float32 of 0 and 1; numbers to predict (N, D) float32.
     """
 
     name: str
@@ -81,6 +93,41 @@ class DataSet:
         changed = info.task.model_copy(update=dict(task or {}))
         return cls(info.name, changed, train, test, info, validation, info.classes, tests or {})
 
+    def asked_for(self, kind: TaskKind) -> Self:
+        """Return the same examples for another kind of task.
+
+        In reconstruction the targets are the inputs. In generation nobody needs targets: they stay what they are.
+
+        Raises: SettingError when the examples do not serve that.
+        """
+        task = _asked_for(self.name, self.task, kind)
+        if kind == self.task.kind or kind == "generation":
+            return replace(self, task=task)
+        return replace(
+            self,
+            task=task,
+            train=_copied_to_targets(self.train),
+            test=_copied_to_targets(self.test),
+            validation=None if self.validation is None else _copied_to_targets(self.validation),
+            tests={name: _copied_to_targets(part) for name, part in self.tests.items()},
+        )
+
+
+COPIES: tuple[TaskKind, ...] = ("reconstruction", "generation")
+
+
+def _asked_for(name: str, task: Task, kind: TaskKind) -> Task:
+    if kind == task.kind:
+        return task
+    able = [task.kind, *(other for other in COPIES if other != task.kind and task.input != "tokens")]
+    if kind not in able:
+        raise SettingError(f"data set {name} got the task {kind!r}; it serves {', '.join(able)}")
+    return task.model_copy(update={"kind": kind, "answer": "numbers", "outputs": math.prod(task.shape)})
+
+
+def _copied_to_targets(part: Arrays) -> Arrays:
+    return *part[:-1], part[0]
+
 
 Loader = Callable[..., DataSet]
 
@@ -95,8 +142,12 @@ class Entry:
     @property
     def options(self) -> dict[str, Any]:
         """The options of the loader with their defaults."""
+        return {p.name: p.default for p in self._parameters}
+
+    @property
+    def _parameters(self) -> list[inspect.Parameter]:
         parameters = inspect.signature(self.loader).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        return [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
     def load(self, seed: int, options: Mapping[str, Any]) -> DataSet:
         """Make the data set.
@@ -106,8 +157,12 @@ class Entry:
         for key in options:
             if key not in self.options:
                 known = ", ".join(self.options) or "none"
-                raise SettingError(f"data set {self.info.name} has no option {key!r}; it has {known}")
-        return self.loader(self.info, seed, **options)
+                hint = nearest(key, self.options)
+                raise SettingError(f"data set {self.info.name} has no option {key!r}{hint} (it has {known})")
+        fields: Any = {p.name: (p.annotation, p.default) for p in self._parameters}
+        model = create_model("Options", __base__=Settings, **fields)
+        chosen = parse(model, options, f"data set {self.info.name}")
+        return self.loader(self.info, seed, **{key: getattr(chosen, key) for key in options})
 
 
 def at_least(name: str, value: int, minimum: int) -> None:

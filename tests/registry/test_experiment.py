@@ -77,6 +77,35 @@ def test_any_settings_of_a_model_come_back_from_toml(seed):
     assert Experiment.model_validate(one.settings()) == one
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_any_options_of_a_data_set_come_back_from_toml(seed):
+    random_ = random.Random(seed)
+    one = experiment(data={f"key{i}": random_value(random_) for i in range(5)}, task="reconstruction")
+    assert Experiment.from_toml(one.to_toml()) == one
+    assert Experiment.model_validate(one.settings()) == one
+
+
+def test_options_and_task_are_set_like_everything_else():
+    one = experiment().set(["data.context=64", "data.stride=none", "task=reconstruction"])
+    assert one.data == {"context": 64, "stride": "none"}
+    assert one.task == "reconstruction"
+    assert one.set(["task=none"]).task is None
+    with pytest.raises(SettingError, match=r"task='reconstuction'; .* did you mean reconstruction"):
+        one.set(["task=reconstuction"])
+
+
+def test_an_experiment_without_options_is_written_and_keyed_as_before_there_were_any():
+    one = experiment(model={"hidden": [3]}, optimizer=SGD(lr=0.3))
+    needed = {"architecture": "fnn", "dataset": "mnist", "epochs": 2, "batch_size": 8}
+    changed = {**needed, "model": {"hidden": [3]}, "optimizer": {"name": "sgd", "lr": 0.3}}
+    for same in (one, one.set(["data={}", "task=none"])):
+        dumped = same.model_dump(mode="json", exclude_defaults=True)
+        dumped["optimizer"].setdefault("name", "sgd")  # pydantic leaves it out, as it is a default too
+        assert dumped == changed
+        assert same.settings().keys() == {*changed, "seed", "validation", "headline"}
+    assert experiment().model_dump(mode="json", exclude_defaults=True) == needed
+
+
 def test_none_in_the_settings_of_a_model_is_still_none_after_toml():
     class Clipped(Config):
         clip: float | None = 1.0
@@ -224,7 +253,7 @@ def test_a_setting_that_the_chosen_optimizer_does_not_know_is_no_silent_loss():
         (b"epochs = ", "is not TOML: Invalid value (at end of document)"),
         (b"\xff\xfe\x00\x01", "is not text; it needs to be a TOML file"),
         (b"", "got no value for 'architecture'; it needs one"),
-        (b"architecture = 'fnn'\ndatset = 'x'", "has no setting 'datset'; did you mean dataset?"),
+        (b"architecture = 'fnn'\ndatset = 'x'", "has no setting 'datset'; did you mean dataset or data?"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, content, words):

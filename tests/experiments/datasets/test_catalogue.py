@@ -16,6 +16,22 @@ def lengths(part):
     return {len(array) for array in part}
 
 
+def check_answers(task, targets):
+    steps = task.shape[:1] if task.kind in ("language-modelling", "sequence-labelling") else ()
+    match task.answer:
+        case "class":
+            assert targets.shape[1:] == steps
+            assert -1 <= targets.min() <= targets.max() < task.outputs
+        case "classes":
+            assert targets.ndim == 2
+            assert 0 <= targets.min() <= targets.max() < task.outputs
+        case "marks":
+            assert targets.shape[1:] == (*steps, task.outputs)
+            assert set(np.unique(targets)) == {0, 1}
+        case "numbers" if task.kind == "regression":
+            assert targets.shape[1:] == (task.outputs,)
+
+
 def check(data):
     info = data.info
     assert (data.name, data.classes) == (info.name, info.classes)
@@ -27,11 +43,20 @@ def check(data):
         assert inputs.shape[1:] == data.task.shape
         assert inputs.dtype == (np.int64 if data.task.input == "tokens" else np.float32)
         assert targets.dtype in (np.int64, np.float32)
-        assert len(part) == 2 or (part[1].dtype == np.int64 and part[1].max() <= inputs.shape[1])
+        assert len(part) == 2 + data.task.lengths
+        if data.task.lengths:
+            assert part[1].dtype == np.int64
+            assert 1 <= part[1].min() <= part[1].max() <= inputs.shape[1]
+        check_answers(data.task, targets)
         if data.task.input == "tokens":
             assert 0 <= inputs.min() <= inputs.max() < data.task.vocabulary
-        if data.task.kind in ("classification", "language-modelling"):
-            assert targets.max() < data.task.outputs
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_digits_made_of_downloaded_ones_are_what_their_description_says(name, public_data):
+    data = datasets.load(name, train=20, test=20)
+    assert data.train[0].shape == (20, *data.task.shape)
+    check_answers(data.task, data.train[-1])
 
 
 @pytest.mark.parametrize("name", OFFLINE)
@@ -89,9 +114,9 @@ def test_an_unknown_name_suggests_the_nearest():
 
 
 def test_an_unknown_option_is_refused_with_those_there_are():
-    with pytest.raises(SettingError, match="adding has no option 'T'; it has steps, train, test"):
+    with pytest.raises(SettingError, match=r"adding has no option 'T' \(it has steps, train, test\)"):
         datasets.load("adding", T=5)
-    with pytest.raises(SettingError, match="mnist1d has no option 'steps'; it has none"):
+    with pytest.raises(SettingError, match=r"mnist1d has no option 'steps' \(it has none\)"):
         datasets.load("mnist1d", steps=5)
 
 
