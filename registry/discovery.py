@@ -5,12 +5,14 @@ Names come from package metadata alone; a plugin is imported when somebody asks 
 
 import os
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import EntryPoint, distributions
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pluggy
@@ -71,8 +73,8 @@ def entries() -> dict[str, list[Entry]]:
 
 
 def names(pattern: str = "*") -> list[str]:
-    """Return the names that match a glob, from metadata alone."""
-    return [name for name in entries() if fnmatchcase(name, pattern)]
+    """Return the names that match a glob, from metadata alone; capitals and small letters are the same to a glob."""
+    return [name for name in entries() if fnmatchcase(name.lower(), pattern.lower())]
 
 
 def get(name: str) -> Architecture:
@@ -86,23 +88,32 @@ def get(name: str) -> Architecture:
 def matching(pattern: str = "*", *, task: TaskKind | None = None, input: InputKind | None = None) -> list[Architecture]:
     """Return the architectures whose name matches a glob and that can do a task and read an input.
 
-    Plugins that can't be used are left out; `statuses` has them with their reasons.
+    Only plugins whose name matches are imported. Those that can't be used are left out; `statuses` has them with
+    their reasons.
+
+    Raises: SettingError when there is no such kind of task or input.
     """
-    architectures = [status.architecture for status in statuses() if status.architecture is not None]
+    for key, got, kinds in (("task", task, get_args(TaskKind)), ("input", input, get_args(InputKind))):
+        if got is not None and got not in kinds:
+            known = ", ".join(kinds)
+            raise SettingError(f"matching got {key}={got!r}; it needs to be one of {known}{nearest(str(got), kinds)}")
+    architectures = [status.architecture for status in statuses(pattern) if status.architecture is not None]
     return [
         architecture
         for architecture in architectures
-        if fnmatchcase(architecture.name, pattern)
-        and (task is None or task in architecture.tasks)
-        and (input is None or input in architecture.inputs)
+        if (task is None or task in architecture.tasks) and (input is None or input in architecture.inputs)
     ]
 
 
-def statuses() -> list[Status]:
-    """Return every installed plugin, loaded or with the reason why it is not."""
+def statuses(pattern: str = "*") -> list[Status]:
+    """Return every installed plugin whose name matches a glob, loaded or with the reason why it is not.
+
+    Raises: BrokenPlugin or Clash for the first that is not loaded, where NEURALZOO_STRICT is 1.
+    """
     found: list[Status] = []
-    for name, candidates in entries().items():
-        for entry in candidates:
+    known = entries()
+    for name in names(pattern):
+        for entry in (candidates := known[name]):
             try:
                 if len(candidates) > 1:
                     raise Clash(_clash(name, candidates))
@@ -149,7 +160,8 @@ def create(
 def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed: int) -> Module:
     """Build a network for a task from validated settings.
 
-    Raises: SettingError when a setting is wrong, or the architecture can't do the task.
+    Raises: SettingError when a setting is wrong, or the architecture can't do the task; BrokenPlugin when its code
+    fails.
     """
     if task.kind not in architecture.tasks:
         able = ", ".join(sorted(architecture.tasks))
@@ -167,6 +179,11 @@ def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed
         return architecture.build(config, task, np.random.default_rng([seed, 0]))
     except (ValueError, MemoryError) as error:
         raise SettingError(f"{architecture.name} can't be built: {error}") from error
+    except ZooError:  # of another architecture, which this one asked for by name
+        raise
+    except Exception as error:
+        name = f"{architecture.name!r} from {_origin(architecture)}"
+        raise BrokenPlugin(f"{name} can't be used: its build failed with {_reason(error)}") from error
 
 
 def _installed() -> Iterator[Entry]:
@@ -222,6 +239,14 @@ def _and(candidates: list[Entry]) -> str:
     return " and ".join(entry.origin for entry in candidates)
 
 
+def _origin(architecture: Architecture) -> str:
+    """Return the packages that an architecture may come from, or its module where it is not installed."""
+    module = architecture.config.__module__
+    root = module.partition(".")[0]
+    candidates = [e for e in entries().get(architecture.name, []) if e.point.module.partition(".")[0] == root]
+    return _and(candidates) or f"module {module}"
+
+
 @cache
 def _load_point(point: EntryPoint) -> Architecture:
     manager = pluggy.PluginManager("neuralzoo")  # its own, so that a fault can't reach another plugin
@@ -242,8 +267,11 @@ def _load_point(point: EntryPoint) -> Architecture:
 
 def _load(entry: Entry) -> Architecture:
     try:
-        return _load_point(entry.point)
-    except (Exception, SystemExit) as error:
+        with redirect_stdout(sys.stderr):  # what a plugin prints must not get between the lines of `list --json`
+            return _load_point(entry.point)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # some libraries raise errors of their own that are no Exception
         raise BrokenPlugin(f"{entry.name!r} from {entry.origin} can't be used: {_reason(error)}") from error
 
 

@@ -65,6 +65,7 @@ SOURCES = {
         ["cannot import name 'NotYetThere'", "another version of neuralzoo"],
     ),
     "misspelt": ("def architecture(:", ["SyntaxError", "invalid syntax"]),
+    "unruly": ("class Odd(BaseException): pass\nraise Odd('no Exception')", ["Odd: no Exception"]),
     "leaving": ("import sys; sys.exit(3)", ["ended the program (exit 3)"]),
     "raising": (
         f"{HOOK}@hookimpl\ndef architecture():\n    raise RuntimeError('two\\nlines')",
@@ -155,6 +156,14 @@ def test_a_strict_zoo_raises_at_the_first_broken_plugin(zoo):
 def test_a_strict_zoo_without_broken_plugins_lists_them_all(zoo):
     code = "import json; from neuralzoo.registry import statuses; print(json.dumps([s.entry.name for s in statuses()]))"
     assert zoo.ask(code, NEURALZOO_STRICT="1", NEURALZOO_BLOCK=", ".join(CASES)) == ["fnn", "sound"]
+
+
+def test_what_a_plugin_prints_when_it_is_imported_goes_to_standard_error(shelf, source):
+    loud = "print('hello from the plugin')\n" + source("loud")
+    shelf.add("loud-pack", {"loud": "loud_plugin"}, {"loud_plugin": loud})
+    done = shelf.start("from neuralzoo.registry import statuses; print([s.entry.name for s in statuses()])")
+    assert done.stdout == "['fnn', 'loud']\n"
+    assert "hello from the plugin" in done.stderr
 
 
 def test_an_interrupt_while_a_plugin_is_imported_is_no_fault_of_the_plugin(shelf):

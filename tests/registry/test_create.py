@@ -5,7 +5,17 @@ import pytest
 from pydantic import ValidationError
 
 from neuralzoo.core.module import Module, Parameter
-from neuralzoo.registry import Architecture, Config, Experiment, SettingError, Task, UnknownName, create, matching
+from neuralzoo.registry import (
+    Architecture,
+    BrokenPlugin,
+    Config,
+    Experiment,
+    SettingError,
+    Task,
+    UnknownName,
+    create,
+    matching,
+)
 from neuralzoo.registry.discovery import build
 
 TABLE = Task(kind="classification", input="tabular", shape=(4,), outputs=3)
@@ -111,12 +121,52 @@ def test_a_network_too_large_for_the_memory_is_told_in_one_sentence():
     assert message.startswith("tiny can't be built: Unable to allocate")
 
 
-def test_a_fault_of_the_plugin_is_not_blamed_on_the_settings():
+@pytest.mark.parametrize("fault", [TypeError, ZeroDivisionError, KeyError])
+def test_a_fault_of_the_plugin_is_not_blamed_on_the_settings(fault):
     def fail(config, task, rng):
-        raise TypeError("a mistake in the plugin")
+        raise fault("a mistake\nof the plugin")
 
-    with pytest.raises(TypeError, match="a mistake in the plugin"):
+    with pytest.raises(BrokenPlugin) as caught:
         build(tiny(fail), {}, TABLE, 0)
+    sentence = f"'tiny' from module {__name__} can't be used: its build failed with {fault.__name__}: "
+    assert str(caught.value).startswith(sentence)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, fault)
+
+
+def test_a_fault_of_a_plugin_names_the_package(shelf):
+    shelf.add_plugin("faulty_pack", "faulty", "build=lambda config, task, rng: 1 / 0", version="2.1")
+    message = shelf.ask("""
+        import json, neuralzoo
+        try:
+            neuralzoo.create("faulty")
+        except neuralzoo.registry.BrokenPlugin as error:
+            print(json.dumps(str(error)))
+    """)
+    assert message == (
+        "'faulty' from faulty_pack 2.1 can't be used: its build failed with ZeroDivisionError: division by zero"
+    )
+
+
+def test_what_a_network_asks_another_architecture_for_keeps_its_own_message():
+    def borrow(config, task, rng):
+        raise UnknownName("no architecture is named 'lender'")
+
+    with pytest.raises(UnknownName, match=r"^no architecture is named 'lender'$"):
+        build(tiny(borrow), {}, TABLE, 0)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"task": "classify"}, "matching got task='classify'; it needs to be one of classification, regression, "),
+        ({"task": "clasification"}, "generation, language-modelling, sequence-labelling; did you mean classification"),
+        ({"input": "picture"}, "matching got input='picture'; it needs to be one of image, sequence, tokens, tabular"),
+    ],
+    ids=str,
+)
+def test_a_filter_that_nothing_could_pass_is_refused(keywords, words):
+    assert words in told(matching, **keywords)
 
 
 def test_sizes_come_from_the_example_unless_they_are_given(created):

@@ -71,6 +71,24 @@ def test_names_take_a_glob(shelf):
     ]
 
 
+def test_globs_take_capitals_for_small_letters(shelf):
+    shelf.add_plugin("pack", "tiny")
+    assert shelf.ask("import json, neuralzoo; print(json.dumps(neuralzoo.names('T?NY')))") == ["tiny"]
+
+
+def test_only_plugins_whose_name_matches_are_imported(shelf):
+    shelf.add_plugin("pack", "tiny")
+    shelf.add("other-pack", {"other": "other_plugin"}, {"other_plugin": "raise RuntimeError"})
+    code = """
+        import json, sys
+        from neuralzoo.registry import matching, statuses
+        names = [[s.entry.name for s in statuses("T*")], [a.name for a in matching("t*")]]
+        modules = ("pack_tiny", "other_plugin", "neuralzoo.plugins.fnn")
+        print(json.dumps([names, [module for module in modules if module in sys.modules]]))
+    """
+    assert shelf.ask(code, NEURALZOO_STRICT="1") == [[["tiny"], ["tiny"]], ["pack_tiny"]]
+
+
 def test_of_two_copies_of_a_package_the_first_on_the_path_counts(new_shelf):
     first, second = new_shelf(), new_shelf()
     first.add_plugin("My_Pack", "tiny", version="2.0")
