@@ -127,14 +127,15 @@ def predictions_have_the_right_shape(case: ArchitectureCase) -> None:
 
 
 def examples_do_not_mix(case: ArchitectureCase) -> None:
-    """In evaluation the first example alone gives what it gives in a batch."""
+    """In evaluation each example alone gives what it gives in a batch, and their order does not matter."""
     learner, x = learn(case, steps=1), case.data()[0]
-    together, alone = predict(learner.module, x), predict(learner.module, x[:1].copy())
-    message = (
-        "the first example gives another prediction alone than in a batch; do not use statistics of the batch, or the "
-        "other examples, in evaluation"
-    )
-    expect_equal(alone, together[:1], message, 1e-4)
+    together = predict(learner.module, x)
+    advice = "do not use statistics of the batch, or the other examples, in evaluation"
+    for i in range(len(x)):
+        message = f"example {i + 1} of {len(x)} gives another prediction alone than in a batch; {advice}"
+        expect_equal(predict(learner.module, x[i : i + 1].copy()), together[i : i + 1], message, 1e-4)
+    message = f"the examples give other predictions when their order is reversed; {advice}"
+    expect_equal(predict(learner.module, x[::-1].copy()), together[::-1], message, 1e-4)
 
 
 def float32_stays_float32(case: ArchitectureCase) -> None:

@@ -158,21 +158,21 @@ def gradients_add_up(case: LayerCase) -> None:
 
 
 def examples_do_not_mix(case: LayerCase) -> None:
-    """In evaluation the first example alone gives what it gives in a batch."""
+    """In evaluation each example alone gives what it gives in a batch, and their order does not matter."""
     layer, x = case.layer(np.float64), case.input(np.float64)
     if len(x) < 2:
         raise NotApplicable("the example input is a single example")
-    together, alone = layer.predict(x), layer.predict(x[:1].copy())
+    together = layer.predict(x).copy()
     require(
         len(together) == len(x),
         f"a batch of {len(x)} examples gives {len(together)} outputs; the first axis counts examples",
     )
-    expect_equal(
-        alone,
-        together[:1],
-        "the first example gives another output alone than in a batch; do not reduce over the first axis",
-        1e-9,
-    )
+    advice = "do not reduce over or walk along the first axis"
+    for i in range(len(x)):
+        message = f"example {i + 1} of {len(x)} gives another output alone than in a batch; {advice}"
+        expect_equal(layer.predict(x[i : i + 1].copy()), together[i : i + 1], message, 1e-9)
+    message = f"the examples give other outputs when their order is reversed; {advice}"
+    expect_equal(layer.predict(x[::-1].copy()), together[::-1], message, 1e-9)
 
 
 def state_makes_an_equal_layer(case: LayerCase) -> None:

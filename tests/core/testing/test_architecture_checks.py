@@ -114,6 +114,16 @@ class MixesExamples(Net):
         return super().predict(x - x.mean(axis=0))
 
 
+class FollowsItsPredecessor(Net):
+    """A recurrence over the examples of a batch."""
+
+    def predict(self, x):
+        y = super().predict(x)
+        for i in range(1, len(y)):
+            y[i] += 0.5 * y[i - 1]
+        return y
+
+
 class Drifts(Net):
     """Computes inside in float64 and hides it."""
 
@@ -231,6 +241,7 @@ BROKEN = {
     ),
     "one output too many": (of(OneTooMany), "predictions_have_the_right_shape", set()),
     "a mixed batch": (of(MixesExamples), "examples_do_not_mix", set()),
+    "a walk along the batch": (of(FollowsItsPredecessor), "examples_do_not_mix", set()),
     "hidden float64": (of(Drifts), "float32_stays_float32", set()),
     "a wrong gradient": (of(WrongGradient), "gradients_match_finite_differences", set()),
     "an unused parameter": (of(Unused), "training_reaches_every_parameter", set()),

@@ -193,6 +193,32 @@ class LeaksAcrossTheBatch(Squash):
         return x - x.mean(axis=0), lambda dy: dy - dy.mean(axis=0)
 
 
+class WalksAlongTheBatch(Squash):
+    """A recurrence over the first axis instead of time, with the right gradients."""
+
+    def __call__(self, x, ctx):
+        h = np.empty_like(x)
+        for i in range(len(x)):
+            h[i] = np.tanh(x[i] + (0.5 * h[i - 1] if i else 0))
+
+        def pull(dy):
+            dx, later = np.empty_like(dy), np.zeros_like(dy[0])
+            for i in reversed(range(len(x))):
+                dx[i] = (1 - h[i] * h[i]) * (dy[i] + 0.5 * later)
+                later = dx[i]
+            return dx
+
+        return h, pull
+
+
+class TellsTheFirstFromTheOthers(Squash):
+    """Treats the place in the batch as if it were a place in time, from the second example of a batch on."""
+
+    def __call__(self, x, ctx):
+        scale = np.where(np.arange(len(x)) % 2 == 0, 1, 2).astype(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+        return x * scale, lambda dy: dy * scale
+
+
 class CountsEvaluations(Squash):
     """Adapts a running value in evaluation too."""
 
@@ -299,6 +325,8 @@ BROKEN = [
     (InsistsOnGradients, "gradients_may_be_unwanted", set()),
     (SkipsParametersOfTheData, "gradients_may_be_unwanted", set()),
     (LeaksAcrossTheBatch, "examples_do_not_mix", set()),
+    (WalksAlongTheBatch, "examples_do_not_mix", set()),
+    (TellsTheFirstFromTheOthers, "examples_do_not_mix", set()),
     (CountsEvaluations, "evaluation_is_repeatable", {ALONE, "examples_do_not_mix", "copies_are_independent"}),
     (KeepsAHiddenConstant, "state_makes_an_equal_layer", set()),
     (SharesWithItsCopies, "copies_are_independent", set()),
