@@ -23,6 +23,7 @@ from neuralzoo.registry import (
     Experiment,
     MakeOptimizer,
     RMSprop,
+    SettingError,
     StepDecay,
     Task,
     build,
@@ -65,7 +66,9 @@ def assemble(experiment: Experiment) -> Assembly:
     Raises: UnknownName, Clash, BrokenPlugin, SettingError or DataError for what its user can mend.
     """
     architecture = get(experiment.architecture)
-    config = architecture.configure(experiment.model)  # before the data: a misspelt key should not wait for a download
+    config = architecture.configure(experiment.model)  # before the data: a mistake should not wait for a download
+    if not experiment.data and (reason := architecture.refusal(task_of(experiment))):
+        raise SettingError(reason)
     data = load(experiment)
     module = build(architecture, experiment.model, data.task, experiment.seed)
     train, validation = split(data, experiment.validation, experiment.seed)

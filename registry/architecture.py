@@ -95,6 +95,18 @@ class Architecture(BaseModel):
         self.configure({})  # the defaults alone need to be enough
         return self
 
+    def refusal(self, task: Task) -> str:
+        """Return in one sentence why the architecture can't do a task, or nothing if it can."""
+        if task.kind not in self.tasks:
+            return f"{self.name} got the task {task.kind!r}; it can do {', '.join(sorted(self.tasks))}"
+        if task.input not in self.inputs:
+            return f"{self.name} got {task.input} inputs; it can read {', '.join(sorted(self.inputs))}"
+        if task.lengths and not self.lengths:
+            return f"{self.name} got examples of different lengths; it can only read those of one"
+        if task.answer not in self.answers:
+            return f"{self.name} got answers made of {task.answer!r}; it can learn {', '.join(sorted(self.answers))}"
+        return ""
+
     def configure(self, settings: Mapping[str, Any]) -> Config:
         """Return the validated config.
 

@@ -163,17 +163,8 @@ def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed
     Raises: SettingError when a setting is wrong, or the architecture can't do the task; BrokenPlugin when its code
     fails.
     """
-    if task.kind not in architecture.tasks:
-        able = ", ".join(sorted(architecture.tasks))
-        raise SettingError(f"{architecture.name} got the task {task.kind!r}; it can do {able}")
-    if task.input not in architecture.inputs:
-        able = ", ".join(sorted(architecture.inputs))
-        raise SettingError(f"{architecture.name} got {task.input} inputs; it can read {able}")
-    if task.lengths and not architecture.lengths:
-        raise SettingError(f"{architecture.name} got examples of different lengths; it can only read those of one")
-    if task.answer not in architecture.answers:
-        able = ", ".join(sorted(architecture.answers))
-        raise SettingError(f"{architecture.name} got answers made of {task.answer!r}; it can learn {able}")
+    if reason := architecture.refusal(task):
+        raise SettingError(reason)
     config = architecture.configure(settings)
     try:
         return architecture.build(config, task, np.random.default_rng([seed, 0]))

@@ -85,6 +85,12 @@ def test_any_options_of_a_data_set_come_back_from_toml(seed):
     assert Experiment.model_validate(one.settings()) == one
 
 
+def test_toml_explains_options_and_task():
+    lines = experiment(data={"context": 64}, task="generation").to_toml().splitlines()
+    assert "[data]  # options of the data set" in lines
+    assert 'task = "generation"  # what is asked for; none is what the data set asks for' in lines
+
+
 def test_options_and_task_are_set_like_everything_else():
     one = experiment().set(["data.context=64", "data.stride=none", "task=reconstruction"])
     assert one.data == {"context": 64, "stride": "none"}

@@ -111,6 +111,12 @@ def test_an_experiment_says_what_it_asks_for(monkeypatch):
     assert loss == pytest.approx(float(np.mean((assembled.module.predict(x) - x) ** 2)), rel=1e-5)
 
 
+def test_what_a_network_can_not_do_is_told_before_the_data_are_read(monkeypatch):
+    monkeypatch.setattr(assembly, "load", None)
+    with pytest.raises(SettingError, match=r"^fnn got answers made of 'classes'; it can learn class, numbers$"):
+        assembly.assemble(experiment("multi-mnist"))
+
+
 @pytest.mark.parametrize(
     ("dataset", "settings"),
     [
