@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from neuralzoo.core.module import Array, Module, Parameter
+from neuralzoo.core.module import Array, Module, Parameter, split
 
 Pullback = Callable[[Array], Array]
 
@@ -19,19 +19,11 @@ class Gradients:
     """
 
     def __init__(self, module: Module | None = None) -> None:
-        self._views: dict[Parameter, Array] = {}
-        self._written: set[Parameter] = set()
         self.wanted = module is not None
-        if module is None:
-            self._vector = np.empty(0, np.float32)
-            return
-        weights = module.pack()
-        self._vector = np.zeros_like(weights)
-        start = 0
-        for parameter in module.trainable().values():
-            view = self._vector[start : start + parameter.value.size].reshape(parameter.value.shape)
-            self._views[parameter] = view
-            start += view.size
+        self.parameters = [] if module is None else list(module.trainable().values())
+        self._vector = np.zeros_like(np.empty(0, np.float32) if module is None else module.pack())
+        self._views = dict(zip(self.parameters, split(self._vector, self.parameters), strict=True))
+        self._written: set[Parameter] = set()
 
     @property
     def vector(self) -> Array:
@@ -75,20 +67,20 @@ class Gradients:
             np.matmul(a, b, out=view)
             self._written.add(parameter)
 
+    def add_at(self, parameter: Parameter, rows: Array, values: Array) -> None:
+        """Add values to the rows of a gradient that are named, to one that is named twice both of them."""
+        if self._view(parameter) is not None:
+            np.add.at(self[parameter], rows, values)
+
     def _view(self, parameter: Parameter) -> Array | None:
         view = self._views.get(parameter)
         if view is None and self.wanted and parameter.trainable:
-            raise KeyError(
-                f"Gradients got {parameter} of another module; they need one of their own {len(self._views)}"
-            )
+            raise KeyError(f"Gradients got {parameter} of another module; they need one of their {len(self._views)}")
         return view
 
 
 class Workspace:
-    """Lends arrays, and takes all of them back at once, so that every training step works in the same memory.
-
-    An array that was lent is valid until the next `reset`.
-    """
+    """Lends arrays until the next `reset` takes all of them back: every training step works in the same memory."""
 
     def __init__(self) -> None:
         self._arrays: list[Array] = []
@@ -173,6 +165,4 @@ def no_gradient(x: Array) -> Array:
 
 def no_pullback(dy: Array) -> Array:
     """Raise a RuntimeError: stands in for the pullback of a pass that recorded nothing."""
-    raise RuntimeError(
-        "the pullback of an evaluation pass was called; it needs Context(training=True) or Context(grads=...)"
-    )
+    raise RuntimeError("the pullback of an evaluation pass was called; it needs Context(training=True) or grads")

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Any, Self
 
 import numpy as np
@@ -69,17 +70,13 @@ class Module:
         parameters = list(self.trainable().values())
         if (vector := _vector_under(parameters)) is not None:
             return vector
-        dtypes = {p.value.dtype for p in parameters}
+        dtypes = sorted({str(p.value.dtype) for p in parameters})
         if len(dtypes) > 1:
-            names = ", ".join(sorted(map(str, dtypes)))
-            raise ValueError(f"{type(self).__name__} has parameters of {names}; packing needs one dtype")
-        vector = np.empty(sum(p.value.size for p in parameters), dtypes.pop() if dtypes else np.float32)
-        start = 0
-        for parameter in parameters:
-            view = vector[start : start + parameter.value.size].reshape(parameter.value.shape)
+            raise ValueError(f"{type(self).__name__} has parameters of {', '.join(dtypes)}; packing needs one dtype")
+        vector = np.empty(sum(p.value.size for p in parameters), dtypes[0] if dtypes else np.float32)
+        for parameter, view in zip(parameters, split(vector, parameters), strict=True):
             view[...] = parameter.value
             parameter.value = view
-            start += view.size
         return vector
 
     def state(self) -> State:
@@ -102,6 +99,12 @@ class Module:
     def copy(self) -> Self:
         """Return an independent copy."""
         return copy.deepcopy(self)
+
+
+def split(vector: Array, parameters: list[Parameter]) -> list[Array]:
+    """Return neighbouring parts of a vector, one of the shape of each parameter."""
+    starts = accumulate((p.value.size for p in parameters), initial=0)
+    return [vector[i : i + p.value.size].reshape(p.value.shape) for i, p in zip(starts, parameters, strict=False)]
 
 
 def load_arrays(owner: str, current: Mapping[str, Array], new: Mapping[str, Array]) -> None:

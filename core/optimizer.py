@@ -37,12 +37,17 @@ class Optimizer(ABC):
         """Change the parameters once and return the gradient's norm and the learning rate.
 
         Raises: Diverged when the norm is not finite; the parameters are as they were then. RuntimeError when the
-        parameters have been moved out of the optimizer's vector.
+        parameters have been moved out of the optimizer's vector; ValueError when the gradients are of other ones.
         """
         if any(parameter.value.base is not self.weights for parameter in self.parameters):
             raise RuntimeError(
                 f"{type(self).__name__} got a {type(self.module).__name__} whose weights were moved (converted, copied "
                 f"or packed with others) after it was made; it needs to be made after that"
+            )
+        if grads.parameters != self.parameters or not all([parameter.trainable for parameter in self.parameters]):
+            raise ValueError(
+                f"{type(self).__name__} got gradients of {len(grads.parameters)} parameters; it needs those of the "
+                f"{len(self.parameters)} of its {type(self.module).__name__} alone, none of them frozen since"
             )
         gradient = grads.vector
         norm = float(np.sqrt(np.dot(gradient, gradient)))

@@ -121,6 +121,11 @@ class DtypeGradients(Gradients):
         self._check(parameter, a, b)
         super().add_product(parameter, a, b)
 
+    def add_at(self, parameter: Parameter, rows: Array, values: Array) -> None:
+        """Add to rows, if the dtype is right."""
+        self._check(parameter, values)
+        super().add_at(parameter, rows, values)
+
     def _check(self, parameter: Parameter, *values: Array) -> None:
         for value in values:
             require(

@@ -45,6 +45,19 @@ def test_a_product_after_a_sum_and_a_sum_after_a_product_count_both(pair, grads)
     np.testing.assert_array_equal(grads[pair.matrix], A @ B + 2 * B)
 
 
+def test_rows_that_are_added_sum_up_like_the_dense_gradient(pair, grads):
+    rows = np.array([[1, 0, 1], [1, 1, 1]])
+    values = np.arange(18, dtype=np.float32).reshape(2, 3, 3)
+    one_hot = np.eye(2, dtype=np.float32)[rows].reshape(-1, 2)
+    grads.add(pair.matrix, B)
+    grads.add_at(pair.matrix, rows, values)
+    np.testing.assert_array_equal(grads[pair.matrix], B + one_hot.T @ values.reshape(-1, 3))
+    grads.zero()
+    grads.add_at(pair.matrix, rows[0], values[0])
+    grads.add(pair.matrix, B)
+    np.testing.assert_array_equal(grads[pair.matrix], B + one_hot[:3].T @ values[0])
+
+
 def test_a_gradient_can_be_added_to_in_place(pair, grads):
     view = grads[pair.vector]
     view[1] += 5
@@ -89,7 +102,10 @@ def test_the_added_array_is_not_kept(pair, grads):
     np.testing.assert_array_equal(grads[pair.vector], [1, 1, 1])
 
 
-@pytest.mark.parametrize("add", [lambda g, p: g.add(p, B), lambda g, p: g.add_product(p, A, B)])
+@pytest.mark.parametrize(
+    "add",
+    [lambda g, p: g.add(p, B), lambda g, p: g.add_product(p, A, B), lambda g, p: g.add_at(p, np.array([0, 1]), B)],
+)
 def test_a_parameter_of_another_module_is_refused(grads, add):
     with pytest.raises(KeyError, match=r"Gradients got Parameter\(2, 3\) of another module"):
         add(grads, Pair().matrix)
@@ -97,6 +113,7 @@ def test_a_parameter_of_another_module_is_refused(grads, add):
 
 def test_a_frozen_parameter_gets_no_gradient(pair, grads):
     grads.add(pair.frozen, np.ones(3, np.float32))
+    grads.add_at(pair.frozen, np.array([0]), np.ones(1, np.float32))
     assert grads.vector.size == pair.size == 9
     assert not grads.vector.any()
 
@@ -105,6 +122,7 @@ def test_gradients_without_a_module_drop_everything(pair):
     grads = Gradients()
     grads.add(pair.vector, np.ones(3, np.float32))
     grads.add_product(pair.matrix, A, B)
+    grads.add_at(pair.matrix, np.array([1, 1]), B)
     assert not grads.wanted
     assert grads.vector.size == 0
 

@@ -146,3 +146,37 @@ def test_two_optimizers_of_two_parts_do_not_touch_each_other():
     first, _ = Plain(one, 0.5), Plain(other, 0.5)
     first.step(gradients(one))
     np.testing.assert_array_equal(other.a.value, Two().a.value)
+
+
+class Parts(Module):
+    def __init__(self):
+        self.first, self.second = Two(), Two()
+
+
+@pytest.mark.parametrize(
+    ("of", "count"),
+    [
+        (lambda parts: Gradients(parts), 4),
+        (lambda parts: Gradients(parts.second), 2),
+        (lambda parts: Gradients(), 0),
+    ],
+    ids=["the whole", "another part of the same size", "nothing"],
+)
+def test_an_optimizer_refuses_gradients_of_other_parameters(of, count):
+    parts = Parts()
+    grads = of(parts)
+    optimizer = Plain(parts.first, 0.5)
+    before = parts.state()
+    with pytest.raises(ValueError, match=f"Plain got gradients of {count} parameters; it needs those of the 2 of its"):
+        optimizer.step(grads)
+    for name, array in parts.state().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_an_optimizer_refuses_to_change_what_was_frozen_since():
+    module = Two()
+    optimizer, grads = Plain(module, 0.5), gradients(module)
+    module.b.trainable = False
+    with pytest.raises(ValueError, match=r"its Two alone, none of them frozen since"):
+        optimizer.step(grads)
+    np.testing.assert_array_equal(module.b.value, Two().b.value)
