@@ -104,9 +104,7 @@ def load_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> N
 class Checkpoints:
     """A trainer hook that writes a checkpoint after every epoch, and within an epoch every so often."""
 
-    def __init__(
-        self, path: Path, about: Mapping[str, Any], *, every_s: float = 30.0, every_steps: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, about: Mapping[str, Any], *, every_s: float = 30.0, every_steps: int = 0) -> None:
         self.path = path
         self.about = dict(about)
         self.every_s = every_s

@@ -37,16 +37,10 @@ class Trainer:
         self.history: list[Metrics] = []
         self.running = Mean()
         self.test_metrics: Metrics = {}
-        self.train: Batches
-        self.validation: Batches | None
-        self.test: Batches | None
         self.hook = hook_caller((self, *hooks))
 
     def run(self, train: Batches, validation: Batches | None = None, test: Batches | None = None) -> list[Metrics]:
-        """Train, look at the test data once at the end, and return the history.
-
-        Observers hear of the epochs and of the test within their `fit` wrappers.
-        """
+        """Train, look at the test data once at the end, and return the history; `fit` wrappers are around it all."""
         self.train, self.validation, self.test = train, validation, test
         self.hook.fit(trainer=self)
         return self.history
@@ -71,9 +65,9 @@ class Trainer:
             self.batch += 1
             self.step += 1
             self.running.add(metrics, self.learner.count(batch))
-            now = time.perf_counter()
-            self.seconds, since = self.seconds + now - since, now
+            self.seconds += time.perf_counter() - since
             self.hook.batch_ended(trainer=self, metrics=metrics)
+            since = time.perf_counter()  # what observers do is not learning, getting the next batch is
         summary = {f"train/{name}": value for name, value in self.running.value().items()}
         summary |= self._evaluate("val", self.validation) if self.validation is not None else {}
         summary["time/train_s"] = self.seconds

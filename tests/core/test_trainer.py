@@ -1,4 +1,5 @@
 import json
+import time
 from typing import ClassVar
 
 import numpy as np
@@ -185,6 +186,23 @@ def test_hooks_of_one_trainer_do_not_hear_of_another():
     Trainer(Diary(), epochs=1, hooks=[other])
     first.run(data(1, 2, 3))
     assert (mine.count, other.count) == (2, 0)
+
+
+def test_the_time_spent_learning_is_without_the_observers_and_with_getting_the_data():
+    class Slow:
+        @hookimpl
+        def batch_ended(self):
+            time.sleep(0.1)
+
+    class SlowData(ArrayBatches):
+        def epoch(self, rng, start=0):
+            for batch in super().epoch(rng, start):
+                time.sleep(0.02)
+                yield batch
+
+    trainer = Trainer(Diary(), epochs=1, hooks=[Slow()])
+    trainer.run(SlowData((np.zeros(4),), 1))
+    assert 0.08 <= trainer.seconds < 0.3
 
 
 class StopAfter:
