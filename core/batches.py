@@ -16,10 +16,7 @@ def inputs_of(batch: Batch) -> Any:
 
 
 class Batches(Protocol):
-    """Data that comes in batches, epoch by epoch.
-
-    The order is a function of the generator alone, so that a run that was cut off can go on in mid-epoch.
-    """
+    """Data in batches, epoch by epoch; the generator alone decides the order, so that a run can go on in mid-epoch."""
 
     def __len__(self) -> int:
         """How many batches an epoch has."""

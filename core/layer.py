@@ -122,10 +122,7 @@ class Context:
 
     @property
     def random(self) -> np.random.Generator:
-        """The random generator.
-
-        Raises: ValueError when the context was made without one.
-        """
+        """The random generator; a context that was made without one raises ValueError."""
         if self.rng is None:
             raise ValueError("Context has no random generator; a layer that draws needs Context(rng=default_rng(seed))")
         return self.rng
@@ -144,9 +141,9 @@ class Layer(Module, ABC):
 
         y, pull = layer(x, ctx)          dx = pull(dy)
 
-    `pull` takes dL/dy, adds the gradients of the layer's parameters to `ctx.grads` and returns dL/dx. Everything
-    it needs is in its closure: a layer keeps no state but its parameters, computes in the dtype of x, and
-    never edits x or dy.
+    `pull` takes dL/dy, adds the gradients of the layer's parameters to `ctx.grads` and returns dL/dx. Everything it
+    needs is in its closure: a layer keeps no state but its parameters, computes in the dtype of x, and never edits x
+    or dy. Instead of one array x may be a tuple, whose first array is the one that dL/dx is of (the others: lengths).
     """
 
     @abstractmethod

@@ -13,6 +13,7 @@ from neuralzoo.core.optimizer import Diverged, Optimizer
 
 Metrics = dict[str, float]
 Measure = Callable[[Array, Array], float]
+SILENTLY = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # Diverged says it in one sentence
 
 
 class Learner(ABC):
@@ -78,6 +79,7 @@ class Supervised(Learner):
         self.grads = Gradients(module)
         self.workspace = Workspace()
 
+    @SILENTLY
     def learn(self, batch: Batch, ctx: Context) -> Metrics:
         """Do one step down the gradient of the loss.
 
@@ -95,6 +97,7 @@ class Supervised(Learner):
         pull(gradient)
         return {"loss": loss} | self._measure(prediction, target) | optimizer.step(self.grads)
 
+    @SILENTLY
     def evaluate(self, batch: Batch) -> Metrics:
         """Return the loss and the measures in evaluation mode."""
         prediction, target = self.layer.predict(inputs_of(batch)), batch[-1]

@@ -141,13 +141,12 @@ def _vector_under(parameters: list[Parameter]) -> Array | None:
     base = parameters[0].value.base if parameters else None
     if not isinstance(base, np.ndarray) or base.ndim != 1 or base.dtype != parameters[0].value.dtype:
         return None
-    address, end = base.ctypes.data, base.ctypes.data + base.nbytes
-    for parameter in parameters:
-        value = parameter.value
+    address = base.ctypes.data
+    for value in (parameter.value for parameter in parameters):
         if value.base is not base or value.ctypes.data != address or not value.flags.c_contiguous:
             return None
         address += value.nbytes
-    return base if address == end else None
+    return base if address == base.ctypes.data + base.nbytes else None
 
 
 def _some(names: list[str], most: int = 4) -> str:

@@ -98,6 +98,24 @@ def test_a_loss_that_is_not_finite_stops_training_and_leaves_everything_as_it_wa
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize("lr", [1e38, 3e38])
+def test_a_run_that_diverges_says_so_in_one_sentence_and_numpy_is_silent(lr):
+    layer = Dense(3, 2, np.random.default_rng(0))
+    learner = Supervised(layer, CrossEntropy(), SGD(layer, lr))  # warnings are errors here
+    x, labels = 9 * batch()[0], np.arange(6) % 2
+    learner.learn((x, labels), training())
+    with pytest.raises(Diverged, match=r"the (loss|gradient) at step 1 "):
+        learner.learn((x, labels), training())
+    assert not np.isfinite(learner.evaluate((x, labels))["loss"])
+
+
+def test_a_learner_leaves_the_warnings_of_others_as_they_are(learner):
+    before = np.geterr()
+    learner.learn(batch(), training())
+    learner.evaluate(batch())
+    assert np.geterr() == before
+
+
 def test_a_state_puts_a_fresh_learner_where_the_other_is(learner):
     learner.learn(batch(), training())
     layer = Dense(3, 2, np.random.default_rng(9))
