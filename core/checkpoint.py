@@ -1,8 +1,7 @@
 """Complete checkpoints: a run that is killed at any moment and resumed ends with the same bits.
 
-A checkpoint is one safetensors file. Its arrays are what the learner's `state` returns; its header holds, as
-JSON, the trainer's state and what the writer says it is `about`. One file can be replaced in one atomic
-step, two can not. Nothing is ever unpickled.
+A checkpoint is one safetensors file, for one file can be replaced in one atomic step. Its arrays are the learner's
+state; its header holds, as JSON, the trainer's and what it is `about`, and a checksum. Nothing is ever unpickled.
 """
 
 import json
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -38,8 +38,9 @@ class Saved:
 
 def write(path: Path, arrays: State, notes: Mapping[str, Any]) -> None:
     """Write arrays and notes to a file that is either complete or not there."""
-    header = {"neuralzoo": json.dumps({"format": FORMAT, **notes})}
+    text = json.dumps({"format": FORMAT, **notes})
     arrays = {name: a if a.flags.c_contiguous else a.copy() for name, a in arrays.items()}  # memory is saved as it lies
+    header = {"neuralzoo": text, "checksum": _checksum(text, arrays)}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -61,11 +62,14 @@ def read(path: Path) -> Saved:
         raise CheckpointError(f"{path} is not there; resuming needs a checkpoint file")
     try:
         with safe_open(path, framework="numpy") as file:
-            notes = json.loads((file.metadata() or {}).get("neuralzoo", "{}"))
+            header = {"neuralzoo": "{}"} | (file.metadata() or {})
+            notes = json.loads(header["neuralzoo"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); it needs to be whole") from None
-    if "format" not in notes:
+    if "checksum" in header and header["checksum"] != _checksum(header["neuralzoo"], arrays):
+        raise CheckpointError(f"{path} is damaged (its checksum differs); it needs to be as it was written")
+    if not isinstance(notes, dict) or "format" not in notes:
         raise CheckpointError(f"{path} has no notes of neuralzoo; it needs to be a file that neuralzoo wrote")
     if notes.pop("format") != FORMAT:
         raise CheckpointError(f"{path} has another format; this version reads format {FORMAT}")
@@ -80,14 +84,13 @@ def save_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> N
 def load_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> None:
     """Put a trainer and its learner where they were when the checkpoint was written.
 
-    Raises: CheckpointError when the file is unreadable, about something else, or its arrays do not fit; nothing
-    is changed then.
+    Raises: CheckpointError when the file is unreadable, about something else or does not fit; nothing is changed then.
     """
     saved = read(path)
-    if "trainer" not in saved.notes:
+    if "trainer" not in saved.notes or not isinstance(saved.notes.get("about"), dict):
         raise CheckpointError(f"{path} holds a model, not a run; resuming needs a checkpoint")
     needed = _flat(json.loads(json.dumps(about)))
-    got = _flat({key: saved.notes.get("about", {}).get(key) for key in about})
+    got = _flat({key: saved.notes["about"].get(key) for key in about})
     for key in sorted(got.keys() | needed.keys()):
         if got.get(key) != needed.get(key):
             raise CheckpointError(f"{path} was written with {key} {got.get(key)!r}; it needs {needed.get(key)!r}")
@@ -126,6 +129,13 @@ class Checkpoints:
     def _write(self, trainer: Trainer) -> None:
         save_checkpoint(self.path, trainer, self.about)
         self._written = time.monotonic()
+
+
+def _checksum(text: str, arrays: State) -> str:
+    crc = crc32(text.encode())
+    for name, array in sorted(arrays.items()):
+        crc = crc32(array.data, crc32(f"{name} {array.dtype} {array.shape}".encode(), crc))
+    return f"{crc:08x}"
 
 
 def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:

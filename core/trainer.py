@@ -93,13 +93,18 @@ class Trainer:
     def load_state(self, state: dict[str, Any]) -> None:
         """Set what `state` returned.
 
-        Raises: ValueError when it is the state of a run with another seed.
+        Raises: ValueError when it is the state of a run with another seed, of a longer run, or of none.
         """
         if state["seed"] != self.seed:  # it decides the order of the data
             raise ValueError(f"Trainer got the state of a run with seed {state['seed']}; it needs {self.seed}")
         for name in COUNTS:
+            kind = type(getattr(self, name))
+            if type(state[name]) is not kind or not state[name] >= 0:
+                raise ValueError(f"Trainer got {name} {state[name]!r}; it needs a {kind.__name__} of at least 0")
             setattr(self, name, state[name])
         self.history = [dict(epoch) for epoch in state["history"]]
+        if not len(self.history) == self.epoch <= self.epochs:
+            raise ValueError(f"Trainer got a state of {self.epoch} epochs; it needs all of at most {self.epochs}")
         self.running.sums = dict(state["running"]["sums"])
         self.running.weights = dict(state["running"]["weights"])
         self.rng.bit_generator.state = state["rng"]

@@ -157,6 +157,8 @@ def test_what_is_no_checkpoint_is_refused(content, path, small_run, bits):
 def test_a_header_with_any_byte_changed_is_refused_or_understood(saved, small_run, bits):
     whole = bytearray(saved.read_bytes())
     header = 8 + int.from_bytes(whole[:8], "little")
+    original = small_run.trainer(weights=1)
+    load_checkpoint(saved, original, ABOUT)
     rng = np.random.default_rng(0)
     refused = 0
     for place in rng.integers(0, header, 300):
@@ -170,7 +172,71 @@ def test_a_header_with_any_byte_changed_is_refused_or_understood(saved, small_ru
         except CheckpointError:
             refused += 1
             assert bits(trainer) == before
-    assert refused > 150  # the others changed a digit of a number, which no format can know
+        else:
+            assert bits(trainer) == bits(original)
+    assert refused > 290  # the others changed what does not matter, like the name of the checksum
+
+
+def test_a_bit_that_flips_in_the_numbers_is_seen(saved, small_run, bits):
+    whole = bytearray(saved.read_bytes())
+    start = 8 + int.from_bytes(whole[:8], "little")
+    rng = np.random.default_rng(1)
+    for place in rng.integers(start, len(whole), 100):
+        changed = whole.copy()
+        changed[place] ^= 1 << int(rng.integers(8))
+        saved.write_bytes(changed)
+        message = refusal(saved, small_run.trainer(weights=1), bits)
+        assert "is damaged (its checksum differs); it needs to be as it was written" in message
+
+
+def test_a_file_without_a_checksum_is_read(tmp_path):
+    save_file({"a": np.ones(3)}, tmp_path / "old.safetensors", metadata={"neuralzoo": '{"format": 1, "model": {}}'})
+    assert read(tmp_path / "old.safetensors").notes == {"model": {}}
+
+
+@pytest.mark.parametrize("notes", ["5", "null", "[]", '"format"'])
+def test_notes_that_are_none_of_ours_are_refused(notes, tmp_path, small_run, bits):
+    path = tmp_path / "other.safetensors"
+    save_file({"a": np.ones(3)}, path, metadata={"neuralzoo": notes})
+    assert "has no notes of neuralzoo" in refusal(path, small_run.trainer(), bits)
+
+
+@pytest.mark.parametrize("about", [[], None, 5])
+def test_a_checkpoint_that_is_about_nothing_is_refused(about, saved, small_run, bits):
+    found = read(saved)
+    write(saved, found.arrays, found.notes | {"about": about})
+    assert "resuming needs a checkpoint" in refusal(saved, small_run.trainer(weights=1), bits)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"epoch": "x"}, "Trainer got epoch 'x'; it needs a int of at least 0"),
+        ({"epoch": -3}, "Trainer got epoch -3; it needs a int of at least 0"),
+        ({"epoch": True}, "Trainer got epoch True"),
+        ({"batch": 1.5}, "Trainer got batch 1.5"),
+        ({"step": None}, "Trainer got step None"),
+        ({"seconds": float("nan")}, "Trainer got seconds nan; it needs a float of at least 0"),
+        ({"stopped": 0}, "Trainer got stopped 0; it needs a bool"),
+        ({"epoch": 2}, "Trainer got a state of 2 epochs; it needs all of at most 3"),
+        ({"history": [{}] * 4, "epoch": 4}, "a state of 4 epochs"),
+        ({"history": 5}, "does not fit"),
+        ({"rng": []}, "does not fit"),
+        ({"running": {"sums": [], "weights": 3}}, "does not fit"),
+    ],
+    ids=str,
+)
+def test_a_trainers_state_that_can_not_be_is_refused(change, complaint, saved, small_run, bits):
+    found = read(saved)
+    write(saved, found.arrays, found.notes | {"trainer": found.notes["trainer"] | change})
+    assert complaint in refusal(saved, small_run.trainer(weights=1), bits)
+
+
+@pytest.mark.parametrize("trainer", [None, [], 5, {}])
+def test_a_trainers_state_that_is_none_is_refused(trainer, saved, small_run, bits):
+    found = read(saved)
+    write(saved, found.arrays, found.notes | {"trainer": trainer})
+    assert "does not fit" in refusal(saved, small_run.trainer(weights=1), bits)
 
 
 @pytest.mark.parametrize("where", ["nowhere.safetensors", "."])
