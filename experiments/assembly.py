@@ -108,13 +108,21 @@ def task_of(experiment: Experiment) -> Task:
 
 
 def split(data: DataSet, share: float, seed: int) -> tuple[Batch, Batch | None]:
-    """Return training and validation examples: the data set's own split, or a random share held out."""
+    """Return training and validation examples: the data set's own split, or a random share held out.
+
+    Raises: SettingError when the share leaves nothing to train on, or holds nothing out although it is not 0.
+    """
     if data.validation is not None:
         return data.train, data.validation
     examples = len(data.train[0])
     held = round(share * examples)
-    if held == 0:
+    if share == 0:
         return data.train, None
+    if not 0 < held < examples:
+        raise SettingError(
+            f"{data.info.name} got validation={share:g}, which holds out {held} of its {examples} training examples; "
+            "it needs to hold out one at least, and to leave one to train on, or to be 0"
+        )
     order = np.random.default_rng([seed, 4]).permutation(examples)
     return tuple(a[order[held:]] for a in data.train), tuple(a[order[:held]] for a in data.train)
 

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,26 @@ def one_at_a_time(uri: str) -> Iterator[None]:
         lock.release()
 
 
+def check_address(uri: str) -> None:
+    """Make sure that an address can be one of a store.
+
+    Raises: TrackingError when it can't.
+    """
+    if ":" not in uri or uri.startswith("file:"):
+        raise TrackingError(
+            f"the tracking URI is {uri!r}; it needs to be like sqlite:///mlflow.db or http://127.0.0.1:5000"
+        )
+
+
+_waiting: Callable[[str], AbstractContextManager[Any]] = nullcontext
+
+
+def show_waiting(how: Callable[[str], AbstractContextManager[Any]]) -> None:
+    """Choose for this process how people are shown that a store is being opened: it takes seconds."""
+    global _waiting
+    _waiting = how
+
+
 @contextmanager
 def chosen(uri: str) -> Iterator[Any]:
     """Make a store MLflow's current one for a moment, and hand out MLflow; its choice is global and inherited."""
@@ -123,12 +143,14 @@ def client(uri: str) -> Any:
 
     Raises: TrackingError when it can't be reached or made.
     """
-    if ":" not in uri or uri.startswith("file:"):
-        raise TrackingError(
-            f"the tracking URI is {uri!r}; it needs to be like sqlite:///mlflow.db or http://127.0.0.1:5000"
-        )
-    mlflow = import_mlflow()
+    check_address(uri)
     file = sqlite_file(uri)
+    with _waiting(f"opening {file.name if file is not None else uri}"):
+        return _client(uri, file)
+
+
+def _client(uri: str, file: Path | None) -> Any:
+    mlflow = import_mlflow()
     with explained(uri), one_at_a_time(uri):
         if file is not None:
             if file.exists():

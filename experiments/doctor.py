@@ -11,7 +11,7 @@ import numpy as np
 from neuralzoo import __version__
 from neuralzoo.registry import statuses
 
-EXTRA = ("mlflow", "matplotlib", "scikit-learn", "scipy", "pooch", "psutil", "filelock", "pillow", "jinja2")
+EXTRA = ("mlflow", "matplotlib", "scikit-learn", "scipy", "pooch", "psutil", "pillow", "jinja2")
 
 
 def examine(here: Path) -> dict[str, dict[str, str]]:
@@ -20,7 +20,10 @@ def examine(here: Path) -> dict[str, dict[str, str]]:
         "versions": {
             "neuralzoo": __version__,
             "python": platform.python_version(),
-            **{name: installed(name) for name in ("numpy", "pluggy", "pydantic", "safetensors", "typer", "rich")},
+            **{
+                name: installed(name)
+                for name in ("numpy", "pluggy", "pydantic", "safetensors", "typer", "rich", "filelock")
+            },
         },
         "computing": {
             "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

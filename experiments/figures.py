@@ -1,5 +1,6 @@
 """Pictures of a run: those that every run has, and the architecture's own."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.learner import Metrics
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.assembly import Assembly
+from neuralzoo.experiments.folder import DISK
 from neuralzoo.experiments.model import predict
 
 if TYPE_CHECKING:
@@ -20,8 +22,15 @@ if TYPE_CHECKING:
 TRAIN, VALIDATION = "#7a8ba3", "#c2410c"
 
 
+class PictureWarning(UserWarning):
+    """A picture could not be drawn; the run has all the others."""
+
+
 class Pictures:
-    """A trainer hook that draws a run's pictures into a folder when the test is done."""
+    """A trainer hook that draws a run's pictures into a folder when the test is done.
+
+    A picture that can't be drawn costs only itself: a PictureWarning names it and the error.
+    """
 
     def __init__(self, assembly: Assembly, folder: Path) -> None:
         self.assembly = assembly
@@ -46,9 +55,18 @@ class Pictures:
 
     @contextmanager
     def _page(self, name: str, size: tuple[float, float] = (7.2, 4.5)) -> Iterator[Any]:
-        with page(self.folder / f"{name}.png", size) as figure:
-            yield figure
-        self.paths.append(self.folder / f"{name}.png")
+        path = self.folder / f"{name}.png"
+        try:
+            with page(path, size) as figure:
+                yield figure
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in DISK:  # no fault of the picture
+                raise
+            path.unlink(missing_ok=True)
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            warnings.warn(f"the picture {name} is missing: {reason}", PictureWarning, stacklevel=2)
+        else:
+            self.paths.append(path)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from neuralzoo.registry import Experiment, SettingError
 from neuralzoo.registry.errors import nearest
 
@@ -51,6 +53,32 @@ class RunFolder:
             )
             raise SettingError(told) from error
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let one process at a time train the run; the system frees the lock of a process that is killed.
+
+        Raises: SettingError when another process has it.
+        """
+        lock = FileLock(self.path / ".lock", timeout=0)
+        trainer = self.path / ".process"
+        try:
+            lock.acquire()
+        except Timeout:
+            number = trainer.read_text() if trainer.exists() else "of another name"
+            raise SettingError(
+                f"{self.name} is being trained by process {number} on this machine; "
+                "it can only be resumed when that one has ended"
+            ) from None
+        except NotImplementedError:  # a file system without locks
+            yield
+            return
+        try:
+            trainer.write_text(str(os.getpid()))
+            yield
+        finally:
+            trainer.unlink(missing_ok=True)
+            lock.release()
+
     @property
     def name(self) -> str:
         """The run's name: the folder's."""
@@ -87,8 +115,8 @@ class RunFolder:
         return self.path / "tracking.json"
 
 
-def create(experiment: Experiment, root: Path) -> RunFolder:
-    """Make a new folder for a run of an experiment, with its settings in it.
+def create(experiment: Experiment, root: Path, uri: str | None = None) -> RunFolder:
+    """Make a new folder for a run of an experiment, with its settings and the store that it is tracked in.
 
     Raises: SettingError when the folder can't be made.
     """
@@ -103,7 +131,13 @@ def create(experiment: Experiment, root: Path) -> RunFolder:
         except OSError as error:
             raise SettingError(f"{path} can't be made ({error.strerror}); a run needs a folder to write to") from None
         folder = RunFolder(path)
-        folder.experiment.write_text(experiment.to_toml(), encoding="utf-8")
+        try:
+            folder.experiment.write_text(experiment.to_toml(), encoding="utf-8")
+            if uri is not None:  # now, so that a run that is stopped while the store opens is tracked when it goes on
+                write_json(folder.tracking, {"uri": uri})
+        except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise SettingError(f"{path} can't be written to ({error.strerror}); a run needs room for it") from None
         return folder
     raise SettingError(f"{root} has a hundred runs of this second; it needs a moment")
 

@@ -22,6 +22,8 @@ def load_model(path: str | Path) -> Module:
     Raises: CheckpointError when the file is missing, damaged or no model; UnknownName or BrokenPlugin when its
     architecture is not installed.
     """
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path} is not there; load_model needs the model.safetensors of a finished run's folder")
     saved = read(Path(path))
     if "model" not in saved.notes:
         raise CheckpointError(f"{path} holds a checkpoint of a run, not a model; it needs a model.safetensors")

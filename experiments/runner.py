@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
+from pydantic import create_model
+
 from neuralzoo.core.checkpoint import Checkpoints, load_checkpoint
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.learner import Metrics
@@ -22,6 +24,10 @@ from neuralzoo.experiments.assembly import Assembly, assemble
 from neuralzoo.experiments.folder import RUNS, RunFolder
 from neuralzoo.experiments.model import save_model
 from neuralzoo.registry import Experiment, SettingError, get
+from neuralzoo.registry.config import Settings, parse
+from neuralzoo.registry.errors import ZooError, nearest
+
+TRACKING = {"mlflow": "MLflow", "psutil": "psutil", "PIL": "pillow"}
 
 
 @dataclass(frozen=True)
@@ -59,30 +65,70 @@ def reference(name: str, profile: str = "quick") -> Experiment:
     """
     architecture = get(name)
     if profile not in architecture.experiments:
-        known = ", ".join(architecture.experiments)
-        raise SettingError(f"{name} got profile {profile!r}; it has {known}")
+        known = list(architecture.experiments)
+        raise SettingError(f"{name} got profile {profile!r}; it has {', '.join(known)}{nearest(profile, known)}")
     return architecture.experiments[profile].model_copy(update={"architecture": name})
 
 
+def experiment_of(what: Experiment | str | Path, profile: str | None = None) -> Experiment:
+    """Return an experiment, read from a TOML file, or the reference experiment of an architecture.
+
+    Raises: the errors of `reference`; SettingError for a file that is wrong, or for a profile beside an experiment.
+    """
+    if not isinstance(what, Experiment) and Path(what).suffix.lower() != ".toml":
+        return reference(str(what), profile or "quick")
+    if profile is not None:
+        told = what.architecture if isinstance(what, Experiment) else what
+        raise SettingError(f"{told} got profile {profile!r} too; an experiment has no profiles, it needs none")
+    return what if isinstance(what, Experiment) else Experiment.from_file(what)
+
+
+def prepare(experiment: Experiment) -> Assembly:
+    """Assemble an experiment and see to it that it can be judged in the end.
+
+    Raises: the errors of `assemble`; SettingError when its headline is no metric that evaluation gives.
+    """
+    architecture = get(experiment.architecture)
+    named = create_model("Named", __base__=Settings, model=(architecture.config, ...))  # for keys as people write them
+    parse(named, {"model": experiment.model}, architecture.name)
+    assembly = assemble(experiment)
+    held_out = assembly.validation or assembly.train  # never the test split, which is looked at once
+    measured = assembly.learner.evaluate(tuple(array[:8] for array in held_out.arrays))
+    splits = ("test", "val", "train") if assembly.validation is not None else ("test", "train")
+    known = [f"{split}/{name}" for split in splits for name in measured]
+    if (headline := experiment.headline) not in known:
+        raise SettingError(
+            f"{architecture.name} on {experiment.dataset} got headline={headline!r}; "
+            f"it has {', '.join(known)}{nearest(headline, known)}"
+        )
+    return assembly
+
+
 def run(
-    experiment: Experiment | str,
+    experiment: Experiment | str | Path,
     *,
-    profile: str = "quick",
+    profile: str | None = None,
     track: bool | None = None,
     tracking_uri: str | None = None,
     root: Path = RUNS,
     hooks: Sequence[Any] = (),
 ) -> Result:
-    """Run an experiment, or the reference experiment of an architecture, in a new run folder.
+    """Run an experiment, one from a TOML file, or the reference experiment of an architecture, in a new run folder.
 
-    `track=None` logs to MLflow if it is installed. Raises: the errors of `assemble`; SettingError when tracking is
-    asked for and not installed; Diverged when training leaves the finite numbers. A run that fails keeps its folder.
+    `track=None` logs to MLflow if it is installed. Raises: the errors of `prepare`; SettingError when tracking is
+    asked for and not installed; TrackingError when its store can't be used; Diverged when training leaves the finite
+    numbers. A run that fails keeps its folder, one that can't start leaves none.
     """
-    if isinstance(experiment, str):
-        experiment = reference(experiment, profile)
+    experiment = experiment_of(experiment, profile)
     uri = store_for(track, tracking_uri)
-    assembly = assemble(experiment)
-    return train(assembly, folders.create(experiment, root), uri, hooks)
+    assembly = prepare(experiment)
+    folder = folders.create(experiment, root, uri)
+    try:
+        return train(assembly, folder, uri, hooks)
+    except (ZooError, ImportError):
+        if not folder.checkpoint.exists():
+            folders.remove(folder.path)
+        raise
 
 
 def resume(run: str, *, root: Path = RUNS, hooks: Sequence[Any] = ()) -> Result:
@@ -91,11 +137,20 @@ def resume(run: str, *, root: Path = RUNS, hooks: Sequence[Any] = ()) -> Result:
     Raises: SettingError when there is no such run or it is finished; CheckpointError when its checkpoint is
     damaged.
     """
+    folder = unfinished(run, root)
+    assembly = prepare(Experiment.from_file(folder.experiment))
+    return train(assembly, folder, folders.read_json(folder.tracking).get("uri"), hooks)
+
+
+def unfinished(run: str, root: Path = RUNS) -> RunFolder:
+    """Return the folder of a run that was cut off.
+
+    Raises: SettingError when there is no such run or it is finished.
+    """
     folder = folders.find(run, root)
     if folder.result.exists():
         raise SettingError(f"{folder.name} is finished; resuming needs a run that was cut off")
-    assembly = assemble(Experiment.from_file(folder.experiment))
-    return train(assembly, folder, folders.read_json(folder.tracking).get("uri"), hooks)
+    return folder
 
 
 def train(
@@ -105,7 +160,17 @@ def train(
     hooks: Sequence[Any] = (),
     tags: Mapping[str, str] = MappingProxyType({}),
 ) -> Result:
-    """Train what is assembled in a run folder, from its checkpoint if it has one; `tags` are for the record."""
+    """Train what is assembled in a run folder, from its checkpoint if it has one; `tags` are for the record.
+
+    Raises: SettingError when another process trains it. What stops it (Ctrl-C, SIGTERM) has a note on how to go on.
+    """
+    with folder.locked(), _way_on_noted(folder):
+        return _train(assembly, folder, uri, hooks, tags)
+
+
+def _train(
+    assembly: Assembly, folder: RunFolder, uri: str | None, hooks: Sequence[Any], tags: Mapping[str, str]
+) -> Result:
     observers: list[Any] = [
         *hooks,
         Products(assembly, folder),
@@ -139,17 +204,34 @@ def train(
 def store_for(track: bool | None, uri: str | None) -> str | None:
     """Return the store to log to, None for no tracking.
 
-    Raises: SettingError when tracking is asked for and MLflow is not installed.
+    Raises: SettingError when tracking is asked for and MLflow is not installed; TrackingError for an address that is
+    none.
     """
     if track is False:
         return None
-    if find_spec("mlflow") is None:
+    if missing := missing_for_tracking():
         if track or uri:
-            raise SettingError("tracking needs MLflow, which is not installed; pip install 'neuralzoo[experiments]'")
+            raise SettingError(f"tracking needs {missing}, not installed here; pip install 'neuralzoo[experiments]'")
         return None
-    from neuralzoo.experiments.tracking import default_uri
+    from neuralzoo.experiments.connection import check_address, default_uri
 
-    return uri or default_uri()
+    uri = uri or default_uri()
+    check_address(uri)
+    return uri
+
+
+def missing_for_tracking() -> str:
+    """Return which packages tracking lacks, as text."""
+    return " and ".join(name for module, name in TRACKING.items() if find_spec(module) is None)
+
+
+@contextmanager
+def _way_on_noted(folder: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        error.add_note(folder.how_to_go_on)
+        raise
 
 
 @contextmanager

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -7,8 +9,10 @@ from neuralzoo.core.checkpoint import CheckpointError
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.optimizer import Diverged
 from neuralzoo.experiments import datasets, folder, runner
+from neuralzoo.experiments.assembly import assemble
+from neuralzoo.experiments.figures import Pictures, PictureWarning
 from neuralzoo.experiments.model import load_model, predict
-from neuralzoo.registry import SettingError, UnknownName
+from neuralzoo.registry import Figure, SettingError, UnknownName
 
 
 def weights(module):
@@ -39,6 +43,7 @@ def test_a_run_leaves_all_that_came_out_in_its_folder(tiny, tmp_path):
     result = run(tiny, tmp_path)
     made = {str(path.relative_to(result.folder.path)) for path in result.folder.path.rglob("*") if path.is_file()}
     assert made == {
+        ".lock",
         "experiment.toml",
         "checkpoint.safetensors",
         "model.safetensors",
@@ -96,8 +101,6 @@ def test_settings_changed_after_the_checkpoint_are_refused(tiny, tmp_path):
 
 
 def test_the_validation_split_is_held_out_of_training(tiny):
-    from neuralzoo.experiments.assembly import assemble
-
     a = assemble(tiny.set(["validation=0.25"]))
     x, _ = datasets.load("two-spirals").train
     train = {tuple(row) for row in a.train.arrays[0]}
@@ -127,3 +130,96 @@ def test_training_that_diverges_says_at_which_step_and_keeps_the_last_good_check
 def test_reference_names_the_profiles_that_there_are():
     with pytest.raises(SettingError, match="quick, full"):
         runner.reference("fnn", "fast")
+
+
+def test_a_run_that_another_process_trains_is_refused_and_a_killed_process_leaves_no_lock(tiny, tmp_path):
+    with pytest.raises(Killed):
+        run(tiny, tmp_path, hooks=[KillAt(8)])
+    place = folder.find("last", tmp_path)
+    code = f"""if True:
+        from pathlib import Path
+        from neuralzoo.experiments.folder import RunFolder
+        with RunFolder(Path({str(place.path)!r})).locked():
+            print("locked", flush=True)
+            input()
+    """
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"locked\n"
+        with pytest.raises(SettingError, match=f"{place.name} is being trained by process {other.pid} on this machine"):
+            runner.resume("last", root=tmp_path)
+        other.kill()
+    assert runner.resume("last", root=tmp_path).metrics["test/loss"] > 0
+
+
+@pytest.mark.parametrize(("share", "held"), [("0.9999", 194), ("0.001", 0)])
+def test_a_validation_share_that_leaves_a_split_empty_is_refused(tiny, tmp_path, share, held):
+    with pytest.raises(SettingError, match=f"two-spirals got validation={share}, which holds out {held} of its 194"):
+        run(tiny.set([f"validation={share}"]), tmp_path)
+
+
+@pytest.mark.parametrize("headline", ["test/foo", "loss/test", "val/mse"])
+def test_a_headline_that_evaluation_does_not_give_is_refused_before_training(tiny, tmp_path, headline):
+    with pytest.raises(SettingError, match=f"headline='{headline}'; it has test/loss, test/accuracy, val/loss"):
+        run(tiny.set([f"headline={headline}"]), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_headline_of_the_held_out_examples_needs_some(tiny, tmp_path):
+    with pytest.raises(SettingError, match="it has test/loss, test/accuracy, train/loss"):
+        run(tiny.set(["headline=val/loss", "validation=0"]), tmp_path)
+
+
+def test_looking_at_the_metrics_before_training_changes_no_bit(tiny):
+    assert np.array_equal(weights(runner.prepare(tiny).module), weights(assemble(tiny).module))
+
+
+def test_a_picture_that_can_not_be_drawn_costs_only_itself(tiny, tmp_path):
+    def fail(figure, module, examples):
+        raise ZeroDivisionError("nothing to divide by")
+
+    assembly = assemble(tiny)
+    broken = Figure(name="broken", caption="What can not be drawn.", draw=fail)
+    whole = assembly.architecture.figures
+    object.__setattr__(assembly, "architecture", assembly.architecture.model_copy(update={"figures": (broken, *whole)}))
+    place = folder.create(tiny, tmp_path)
+    with pytest.warns(PictureWarning, match="the picture broken is missing: ZeroDivisionError: nothing to divide by"):
+        runner.train(assembly, place, None)
+    assert place.result.exists()
+    assert {path.stem for path in place.figures.iterdir()} == {"learning_curve", "confusion_matrix", whole[0].name}
+
+
+def test_a_full_disk_is_no_fault_of_a_picture(tiny, tmp_path):
+    import errno
+
+    with pytest.raises(OSError, match="full"), Pictures(assemble(tiny), tmp_path)._page("picture"):
+        raise OSError(errno.ENOSPC, "full")
+
+
+def test_what_stops_a_run_has_a_note_on_how_to_go_on(tiny, tmp_path):
+    class Stop:
+        @hookimpl
+        def epoch_ended(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(tiny, tmp_path / "runs", hooks=[Stop()])
+    place = folder.find("last", tmp_path / "runs")
+    assert caught.value.__notes__ == [f"`neuralzoo run --resume {place.path}` goes on with it"]
+
+
+def test_a_key_of_the_model_is_named_as_people_write_it(tiny, tmp_path):
+    with pytest.raises(SettingError, match=r"fnn has no setting 'model\.hiden'; did you mean hidden"):
+        run(tiny.set(["model.hiden=[3]"]), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mine.toml", "mine.TOML"])
+def test_an_experiment_is_run_from_a_file(tiny, tmp_path, name):
+    (tmp_path / name).write_text(tiny.to_toml())
+    assert run(str(tmp_path / name), tmp_path / "runs").experiment == tiny
+    with pytest.raises(SettingError, match="got profile 'full' too"):
+        run(tmp_path / name, tmp_path / "runs", profile="full")
+
+
+def test_a_model_that_is_not_there_says_what_a_model_is():
+    with pytest.raises(CheckpointError, match="nope is not there; load_model needs the model"):
+        load_model("nope")

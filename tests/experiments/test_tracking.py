@@ -202,9 +202,25 @@ def test_runs_clean_closes_what_kill_nine_left_open_and_nothing_else(uri, tmp_pa
 
 @pytest.mark.parametrize(
     ("address", "words"),
-    [("nowhere", "needs to be like"), ("sqlite:////dev/null/mlflow.db", "can't be used")],
+    [
+        ("nowhere", "needs to be like"),
+        ("file:./mlruns", "needs to be like"),
+        ("sqlite:////dev/null/mlflow.db", "can't be used"),
+    ],
 )
 def test_a_store_that_can_not_be_used_is_one_sentence(tiny, tmp_path, address, words):
     with pytest.raises(store.TrackingError, match=words) as caught:
         runner.run(tiny, tracking_uri=address, root=tmp_path)
     assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_stopped_while_the_store_opens_is_tracked_when_it_goes_on(uri, tiny, tmp_path, monkeypatch):
+    def stopped(address):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "client", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(tiny, tracking_uri=uri, root=tmp_path)
+    assert runner.resume("last", root=tmp_path).tracked["uri"] == uri
