@@ -11,12 +11,13 @@ import numpy as np
 from neuralzoo.core.batches import ArrayBatches, Batch
 from neuralzoo.core.checkpoint import load_checkpoint, save_checkpoint
 from neuralzoo.core.hooks import hookimpl
-from neuralzoo.core.layer import Context, Layer, Pullback
+from neuralzoo.core.layer import Context, Gradients, Layer, Pullback
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer
-from neuralzoo.core.testing.check import CheckFailed, require
+from neuralzoo.core.testing.check import CheckFailed, NotApplicable, require
 from neuralzoo.core.testing.examples import tiny_data
+from neuralzoo.core.testing.instruments import DtypeGradients
 from neuralzoo.core.trainer import Trainer
 
 EPOCHS = 2
@@ -82,11 +83,18 @@ def learn(case: ArchitectureCase, steps: int, module: Module | None = None) -> L
     return learner
 
 
+def predicts(module: Module) -> bool:
+    """Whether a module should have `predict`: a Layer should, one of several parts (generator, critic) may."""
+    return isinstance(module, Layer) or hasattr(module, "predict")
+
+
 def predict(module: Module, x: Array) -> Array:
     """Return a module's prediction.
 
-    Raises: CheckFailed when it has no `predict`.
+    Raises: NotApplicable when it has no `predict` and is not a Layer either; CheckFailed when a Layer has none.
     """
+    if not predicts(module):
+        raise NotApplicable("the module is not a Layer and has no predict(x)")
     if not hasattr(module, "predict"):
         raise CheckFailed(
             f"{type(module).__name__} has no predict(x); give it one, or say in not_applicable why there is none"
@@ -170,6 +178,14 @@ def watch_dtypes(module: Module) -> list[str]:
     return found
 
 
+def watch_gradients(learner: Learner) -> None:
+    """Let the gradients that a learner keeps refuse what was not computed in the dtype of the parameters."""
+    for value in vars(learner).values():
+        for grads in value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]:
+            if type(grads) is Gradients:
+                grads.__class__ = DtypeGradients
+
+
 def _watched(kind: type[Layer], name: str, found: list[str]) -> type[Layer]:
     """Return a class like `kind` whose calls are watched."""
 
@@ -179,7 +195,7 @@ def _watched(kind: type[Layer], name: str, found: list[str]) -> type[Layer]:
 
     def call(self: Layer, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         y, pull = kind.__call__(self, x, ctx)
-        note("output", y, x)
+        note("output", y, x[0] if isinstance(x, tuple) else x)
 
         def watched_pull(dy: Array) -> Array:
             dx = pull(dy)

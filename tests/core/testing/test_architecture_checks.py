@@ -5,9 +5,9 @@ import pytest
 from pydantic import ConfigDict, Field, field_serializer
 
 from neuralzoo.core.blocks.optimizers import SGD
-from neuralzoo.core.layer import Layer
-from neuralzoo.core.learner import Supervised
-from neuralzoo.core.module import Parameter
+from neuralzoo.core.layer import Context, Gradients, Layer
+from neuralzoo.core.learner import Learner, Supervised
+from neuralzoo.core.module import Module, Parameter
 from neuralzoo.core.testing import checks_for_architecture, tiny_data
 from neuralzoo.registry import Architecture, Config, Experiment, Task
 
@@ -218,6 +218,99 @@ def trained_by(kind):
     return {"learner": lambda module, config, task, make: kind(module, cross_entropy, make(module))}
 
 
+class Square(Layer):
+    """x A."""
+
+    def __init__(self, rng):
+        self.weight = Parameter(rng.normal(size=(4, 4)).astype(np.float32))
+
+    def __call__(self, x, ctx):
+        def pull(dy):
+            ctx.grads.add_product(self.weight, x.T, dy)
+            return dy @ self.weight.value.T
+
+        return x @ self.weight.value, pull
+
+
+class TwoParts(Module):
+    """A module that is no function: a maker of examples and a judge of them."""
+
+    def __init__(self, config, rng):
+        self.maker, self.judge = Square(rng), Square(rng)
+
+
+class TwoPartsOneHidden(TwoParts):
+    def __init__(self, config, rng):
+        super().__init__(config, rng)
+        self.shift = float(rng.normal())
+
+
+class TwoOptimizers(Learner):
+    """Both parts learn to give back their input, each by its own optimizer."""
+
+    drift = np.float32(1)
+
+    def __init__(self, module, loss, make_optimizer):
+        super().__init__(module, {name: make_optimizer(getattr(module, name)) for name in ("maker", "judge")})
+        self.grads = {name: Gradients(getattr(module, name)) for name in self.optimizers}
+
+    def learn(self, batch, ctx):
+        x, metrics = batch[0], {}
+        for name, optimizer in self.optimizers.items():
+            grads = self.grads[name]
+            grads.zero()
+            y, pull = getattr(self.module, name)(x, Context(training=True, rng=ctx.rng, grads=grads))
+            pull((y - x) / len(x) * self.drift)
+            metrics[name] = optimizer.step(grads)["grad_norm"]
+        return metrics
+
+    def evaluate(self, batch):
+        x, shift = batch[0], getattr(self.module, "shift", 0.0)
+        both = ((self.module.maker.predict(x) - x + shift) ** 2, (self.module.judge.predict(x) - x) ** 2)
+        return {"loss": float(sum(error.mean() for error in both))}
+
+
+class DriftingTwoOptimizers(TwoOptimizers):
+    drift = np.float64(1)
+
+
+class DriftingMemory(TwoOptimizers):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.optimizers["judge"].memory["sum"] = self.optimizers["judge"].memory["sum"].astype(np.float64)
+
+
+def two_parts(learner=TwoOptimizers, module=TwoParts):
+    return architecture(
+        build=lambda config, task, rng: module(config, rng),
+        learner=lambda module, config, task, make: learner(module, None, make),
+    )
+
+
+class ClosedForm(Learner):
+    """Least squares: all is learned before the first step."""
+
+    def prepare(self, data, ctx):
+        x, labels = next(data.epoch(np.random.default_rng(0)))
+        solution = np.linalg.lstsq(np.pad(x, ((0, 0), (0, 1)), constant_values=1), np.eye(3)[labels], rcond=None)[0]
+        self.module.weight.value[...] = solution
+
+    def learn(self, batch, ctx):
+        return self.evaluate(batch)
+
+    def evaluate(self, batch):
+        return {"loss": float(((self.module.predict(batch[0]) - np.eye(3)[batch[1]]) ** 2).mean())}
+
+
+class Linear(Layer):
+    def __init__(self, config, rng):
+        self.weight = Parameter(rng.normal(size=(5, 3)).astype(np.float32), trainable=False)
+
+    def __call__(self, x, ctx):
+        weight = self.weight.value
+        return x @ weight[:4] + weight[4], lambda dy: dy @ weight[:4].T
+
+
 AMBIENT = np.random.default_rng(0)
 
 # What is wrong, the check made for it, and the others that see it as well.
@@ -286,6 +379,38 @@ def test_every_check_is_failed_by_a_broken_architecture():
     made_for = {made_for_it for _, made_for_it, _ in BROKEN.values()}
     known = {check.name for check in checks_for_architecture(architecture())}
     assert made_for == known - {"not_applicable_names_real_checks"}
+
+
+def test_a_right_architecture_of_two_parts_passes_without_predict():
+    found = outcomes(two_parts())
+    assert {name: outcome.message for name, outcome in found.items() if outcome.status == "fail"} == {}
+    left_out = {"predictions_have_the_right_shape", "examples_do_not_mix", "gradients_match_finite_differences"}
+    assert {name for name, outcome in found.items() if outcome.status == "not applicable"} == left_out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (two_parts(DriftingTwoOptimizers), "got a gradient computed in float64"),
+        (two_parts(DriftingMemory), "optimizer.judge.sum is float64"),
+    ],
+    ids=["gradients", "memory"],
+)
+def test_float64_is_found_in_an_architecture_of_two_parts(wrong, message):
+    assert message in outcomes(wrong)["float32_stays_float32"].message
+
+
+def test_hidden_state_is_found_in_an_architecture_of_two_parts():
+    outcome = outcomes(two_parts(module=TwoPartsOneHidden))["saved_weights_predict_the_same"]
+    assert (outcome.status, outcome.message[:62]) == (
+        "fail",
+        "a fresh network with the saved weights is evaluated otherwise;",
+    )
+
+
+def test_an_architecture_that_learns_all_before_the_first_step_has_learned():
+    closed = architecture(**of(Linear), learner=lambda module, config, task, make: ClosedForm(module, {}))
+    assert failing(closed) == set()
 
 
 def test_a_required_setting_is_named():
