@@ -18,7 +18,6 @@ from neuralzoo.core.testing.instruments import (
     Bend,
     Between,
     DirtyWorkspace,
-    DtypeGradients,
     LayerCase,
     attributes,
     context,
@@ -28,9 +27,14 @@ from neuralzoo.core.testing.instruments import (
     mode,
     need_float_input,
     need_parameters,
-    require_dtype,
     require_same_state,
     spread,
+)
+from neuralzoo.core.testing.numbers import (
+    dtype_is_kept,
+    every_parameter_matters,
+    fresh_parameters_are_float32,
+    large_inputs_stay_finite,
 )
 
 BOTH_MODES = (True, False)
@@ -48,7 +52,11 @@ def checks_for_layer(
     `make` returns a fresh layer, the same for the same generator; `x` is a small example input, at least two examples,
     away from kinks such as a maximum of equal values. `not_applicable` has a reason for each check that is left out.
     Gradients of larger arrays are compared at `most_entries` places.
+
+    Raises: ValueError when all examples in x are equal: what mixes them would not show.
     """
+    if len(x) > 1 and (x == x[:1]).all():
+        raise ValueError(f"checks_for_layer got {len(x)} equal examples; it needs examples that differ: random numbers")
     return make_checks(LAYER_CHECKS, LayerCase(make, np.array(x), most_entries), not_applicable or {})
 
 
@@ -88,18 +96,6 @@ def views_serve_like_arrays(case: LayerCase) -> None:
         if case.differentiable or name != "input gradient":
             message = f"the {name} is another where x and dy are views; do not rely on how their memory is laid out"
             expect_equal(array, needed[name], message, 1e-10)
-
-
-def dtype_is_kept(case: LayerCase) -> None:
-    """Output, input gradient and parameter gradients are computed in the dtype of the input, float32 or float64."""
-    for dtype in (np.float32, np.float64):
-        for training in BOTH_MODES:
-            layer, x = case.layer(dtype), case.input(dtype)
-            y, pull = layer(x, replace(context(training=training), grads=DtypeGradients(layer)))
-            require_dtype(f"the output in {mode(training)}", y, dtype)
-            dx = pull(direction(y))
-            if case.differentiable:
-                require_dtype(f"the input gradient in {mode(training)}", dx, dtype)
 
 
 def inputs_are_left_alone(case: LayerCase) -> None:
@@ -284,6 +280,9 @@ LAYER_CHECKS: tuple[Callable[[LayerCase], None], ...] = (
     gradients_hold_inside_a_stack,
     views_serve_like_arrays,
     dtype_is_kept,
+    fresh_parameters_are_float32,
+    every_parameter_matters,
+    large_inputs_stay_finite,
     inputs_are_left_alone,
     two_passes_keep_apart,
     gradients_add_up,

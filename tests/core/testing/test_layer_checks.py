@@ -217,6 +217,27 @@ class TellsTheFirstFromTheOthers(Squash):
         return x * scale, lambda dy: dy * scale
 
 
+class StartsInFloat64(Affine):
+    def __init__(self, rng):
+        super().__init__(rng)
+        self.bias.value = np.zeros(3)
+
+
+class HasADeadParameter(Affine):
+    def __init__(self, rng):
+        super().__init__(rng)
+        self.spare = Parameter(rng.normal(size=3).astype(np.float32))
+
+
+class OverflowsInSoftmax(Squash):
+    """Softmax without the maximum subtracted."""
+
+    def __call__(self, x, ctx):
+        e = np.exp(x)
+        p = e / e.sum(axis=-1, keepdims=True)
+        return p, lambda dy: p * (dy - (p * dy).sum(axis=-1, keepdims=True))
+
+
 class CountsEvaluations(Squash):
     """Adapts a running value in evaluation too."""
 
@@ -314,11 +335,14 @@ BROKEN = [
     (DriftsInThePullback, "dtype_is_kept", set()),
     (AlwaysFloat32, "dtype_is_kept", set()),
     (DriftsInAParameterGradient, "dtype_is_kept", set()),
+    (StartsInFloat64, "fresh_parameters_are_float32", set()),
+    (HasADeadParameter, "every_parameter_matters", set()),
+    (OverflowsInSoftmax, "large_inputs_stay_finite", set()),
     (WrongInputGradient, ALONE, {STACK}),
     (RightAloneOnly, STACK, set()),
     (NeedsContiguousInput, "views_serve_like_arrays", set()),
     (MixesUpMemoryOrder, "views_serve_like_arrays", {STACK}),
-    (ForgetsAParameterGradient, "parameter_gradients_match_finite_differences", {STACK}),
+    (ForgetsAParameterGradient, "parameter_gradients_match_finite_differences", {STACK, "every_parameter_matters"}),
     (AssignsAParameterGradient, "gradients_add_up", set()),
     (InsistsOnGradients, "gradients_may_be_unwanted", set()),
     (SkipsParametersOfTheData, "gradients_may_be_unwanted", set()),
@@ -387,6 +411,12 @@ def test_right_layers_of_other_kinds_pass(make, x):
 @pytest.mark.parametrize(("kind", "made_for_it", "others"), BROKEN, ids=lambda value: getattr(value, "__name__", None))
 def test_a_broken_layer_fails_the_check_made_for_it(kind, made_for_it, others):
     assert failing(maker(kind)) == {made_for_it} | others
+
+
+@pytest.mark.parametrize("x", [np.ones((3, 4)), np.full((2, 3), 5)], ids=["numbers", "tokens"])
+def test_examples_that_are_all_equal_are_refused(x):
+    with pytest.raises(ValueError, match=r"got [23] equal examples; it needs examples that differ: random numbers"):
+        checks_for_layer(Affine, x)
 
 
 def test_every_check_is_failed_by_a_broken_layer():

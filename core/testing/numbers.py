@@ -1,0 +1,64 @@
+"""The checks of a layer's numbers: their dtype, their size, and that each parameter has a part in them."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from neuralzoo.core.testing.check import require
+from neuralzoo.core.testing.instruments import (
+    DtypeGradients,
+    LayerCase,
+    context,
+    direction,
+    mode,
+    need_float_input,
+    need_parameters,
+    require_dtype,
+)
+
+BOTH_MODES = (True, False)
+LARGE = 1e4
+
+
+def dtype_is_kept(case: LayerCase) -> None:
+    """Output, input gradient and parameter gradients are computed in the dtype of the input, float32 or float64."""
+    for dtype in (np.float32, np.float64):
+        for training in BOTH_MODES:
+            layer, x = case.layer(dtype), case.input(dtype)
+            y, pull = layer(x, replace(context(training=training), grads=DtypeGradients(layer)))
+            require_dtype(f"the output in {mode(training)}", y, dtype)
+            dx = pull(direction(y))
+            if case.differentiable:
+                require_dtype(f"the input gradient in {mode(training)}", dx, dtype)
+
+
+def fresh_parameters_are_float32(case: LayerCase) -> None:
+    """A fresh layer has parameters of float32."""
+    parameters = case.make(np.random.default_rng(0)).named_parameters()
+    wide = [f"{name} is {p.value.dtype}" for name, p in parameters.items() if p.value.dtype.kind == "f"]
+    wide = [text for text in wide if not text.endswith("float32")]
+    require(not wide, f"in a fresh layer {', '.join(wide)}; make parameters with .astype(np.float32)")
+
+
+def every_parameter_matters(case: LayerCase) -> None:
+    """No trainable parameter has a gradient of zero everywhere."""
+    layer, x = case.layer(np.float64), case.input(np.float64)
+    need_parameters(layer)
+    ctx = context(layer)
+    y, pull = layer(x, ctx)
+    pull(direction(y))
+    dead = [name for name, parameter in layer.trainable().items() if not ctx.grads[parameter].any()]
+    require(not dead, f"the gradient of {', '.join(dead)} is zero everywhere; use it, or make it trainable=False")
+
+
+def large_inputs_stay_finite(case: LayerCase) -> None:
+    """Inputs as large as 1e4 give finite outputs and gradients in float32."""
+    need_float_input(case)
+    layer, x = case.layer(), case.input()
+    x *= LARGE / max(float(np.abs(x).max(initial=0)), 1e-6)
+    with np.errstate(all="ignore"):
+        y, pull = layer(x, context(layer))
+        dx = pull(direction(y))
+    for name, array in (("output", y), ("input gradient", dx)):
+        finite = bool(np.isfinite(array).all())
+        require(finite, f"the {name} for numbers up to {LARGE:g} is not finite; subtract a maximum before exp, or clip")
