@@ -7,6 +7,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -15,25 +16,32 @@ from rich.progress import (
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 
+WIDE = 110
+
 
 class ProgressBar:
-    """A trainer hook that shows epoch, loss, validation result and the time left; on a file, a line per epoch."""
+    """A trainer hook that shows epoch, loss, validation result and the time left; on a file, a line per epoch.
 
-    def __init__(self, console: Console) -> None:
+    The title stands above, once all is ready to train. A narrow window has room for one measure and one time.
+    """
+
+    def __init__(self, console: Console, title: str = "") -> None:
         self.console = console
+        self.title = title
         self.note = ""
 
     @hookimpl(wrapper=True)
     def fit(self, trainer: Trainer) -> Iterator[None]:
         """Show the bar while the training runs."""
-        columns = (
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
+        if self.title:
+            self.console.print(self.title, markup=False, soft_wrap=True)
+        self._note(trainer)
+        bar = max(8, min(40, self.console.width - (60 if self.narrow else 94)))  # room for the ^C that a terminal shows
+        columns: list[ProgressColumn] = [TextColumn("epoch {task.fields[epoch]}"), BarColumn(bar_width=bar)]
+        columns += [] if self.narrow else [MofNCompleteColumn()]
+        columns += [TextColumn("{task.fields[note]}")]
+        columns += [] if self.narrow else [TimeElapsedColumn()]
+        columns += [TimeRemainingColumn()]
         total = trainer.epochs * len(trainer.train)
         hidden = not self.console.is_terminal
         with Progress(*columns, console=self.console, disable=hidden, transient=False) as self.bar:
@@ -49,11 +57,22 @@ class ProgressBar:
     @hookimpl
     def epoch_ended(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         """Show how the validation split fared."""
-        shown = {name: value for name, value in metrics.items() if name.startswith("val/")}
-        self.note = "".join(f" · {name} {value:.3f}" for name, value in list(shown.items())[:2])
+        self._note(trainer)
         if not self.console.is_terminal:
             loss = f" · train/loss {metrics['train/loss']:.3f}" if "train/loss" in metrics else ""
             self.console.print(f"epoch {trainer.epoch}/{trainer.epochs}{loss}{self.note}", highlight=False)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the window has no room for everything."""
+        return self.console.is_terminal and self.console.width < WIDE
+
+    def _note(self, trainer: Trainer) -> None:
+        last = trainer.history[-1] if trainer.history else {}
+        shown = [name for name in last if name.startswith("val/")]
+        if self.narrow:  # the loss of the batch stands there already
+            shown = [name for name in shown if name != "val/loss"][:1] or shown
+        self.note = "".join(f" · {name} {last[name]:.3f}" for name in shown[:2])
 
 
 def _epoch(trainer: Trainer) -> str:

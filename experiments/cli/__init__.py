@@ -1,14 +1,35 @@
 """The command line: `neuralzoo`."""
 
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from neuralzoo import __version__
 from neuralzoo.experiments.cli import catalogue, comparing, proving, running, tracking
-from neuralzoo.experiments.cli.shared import mistakes, say
+from neuralzoo.experiments.cli.shared import mistakes, say, sentence, show_warning
+from neuralzoo.experiments.connection import show_waiting
+
+
+class Stopped(Exception):
+    """Ctrl-C, as an error that typer leaves to `main`."""
+
+
+class Commands(TyperGroup):
+    """The commands, of which Ctrl-C is told in one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Stopped(*getattr(error, "__notes__", [])) from error
+
 
 app = typer.Typer(
+    cls=Commands,
     name="neuralzoo",
     help="A zoo of neural networks written from scratch in NumPy.",
     no_args_is_help=True,
@@ -17,9 +38,18 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        say.line(f"neuralzoo {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Take the options that stand before the command; `main` reads --debug."""
 
@@ -32,18 +62,32 @@ tracking.add_to(app)
 
 
 def main() -> None:
-    """Run the command line: a user's mistake is one line and exit 2."""
+    """Run the command line: a user's mistake is one line and exit 2; Ctrl-C is one line and exit 130."""
     debug = "--debug" in sys.argv
     sys.argv = [sys.argv[0], *(word for word in sys.argv[1:] if word != "--debug")]
+    warnings.showwarning = show_warning
+    show_waiting(say.waiting)
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except Stopped as stopped:
+        if debug:
+            raise
+        say.error("; ".join(["stopped", *map(str, stopped.args)]))
+        sys.exit(130)
+    except SystemExit as stopped:  # by SIGTERM, if it has a note
+        if debug and stopped.code:
+            raise
+        for note in getattr(stopped, "__notes__", []):
+            say.error(f"stopped; {note}")
+        raise
     except mistakes() as error:
         if debug:
             raise
         say.error(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        if debug:
+    except Exception as error:
+        if debug or (told := sentence(error)) is None:
             raise
-        say.error("interrupted")
-        sys.exit(130)
+        if told:
+            say.error(told)
+        sys.exit(2)

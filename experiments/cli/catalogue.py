@@ -7,7 +7,8 @@ from typing import Annotated, Any, get_args
 import typer
 
 from neuralzoo.experiments.cli.shared import say
-from neuralzoo.registry import Architecture, InputKind, Status, TaskKind, build, get, statuses
+from neuralzoo.registry import Architecture, Experiment, InputKind, Status, TaskKind, build, get, statuses
+from neuralzoo.registry.config import spelled
 
 TaskChoice = Enum("TaskChoice", {name: name for name in get_args(TaskKind)}, type=str)  # type: ignore[misc]
 InputChoice = Enum("InputChoice", {name: name for name in get_args(InputKind)}, type=str)  # type: ignore[misc]
@@ -55,7 +56,7 @@ def show(
     from neuralzoo.experiments.runner import reference
 
     if toml:
-        print(reference(name, profile).to_toml(), end="")
+        print(_toml(reference(name, profile)), end="")
         return
     architecture = get(name)
     if as_json:
@@ -65,7 +66,7 @@ def show(
     say.line(f"{architecture.citation}\n{architecture.url}\n")
     table = say.table("setting", "default", "what it is")
     for key, field in architecture.config.model_fields.items():
-        table.add_row(f"model.{key}", str(field.get_default()), field.description or "")
+        say.row(table, f"model.{key}", str(field.get_default()), field.description or "")
     say.show(table)
     for key, experiment in architecture.experiments.items():
         say.line(
@@ -90,7 +91,7 @@ def datasets(
         table = say.table("", "")
         table.show_header = False
         for key, value in _dataset_row(infos[0]).items():
-            table.add_row(key, str(value))
+            say.row(table, key, str(value))
         say.show(table)
         return
     width = max(len(info.name) for info in infos)
@@ -113,7 +114,7 @@ def doctor(as_json: Json = False) -> None:
         table = say.table("", "")
         table.show_header = False
         for key, value in facts.items():
-            table.add_row(f"  {key}", str(value))
+            say.row(table, f"  {key}", str(value))
         say.show(table)
 
 
@@ -153,6 +154,19 @@ def _card(a: Architecture) -> dict[str, Any]:
         "config": a.config.model_json_schema(),
         "experiments": {key: experiment.settings() for key, experiment in a.experiments.items()},
     }
+
+
+def _toml(experiment: Experiment) -> str:
+    """Return an experiment as TOML with every setting of the architecture, each with its description."""
+    config = get(experiment.architecture).configure(experiment.model)
+    whole = experiment.model_copy(update={"model": spelled(config.model_dump(mode="json"))})
+    lines, table = [], ""
+    for line in whole.to_toml().splitlines():
+        table = line[1:].partition("]")[0] if line.startswith("[") else table
+        key, sign, _ = line.partition(" = ")
+        field = type(config).model_fields.get(key) if sign and table == "model" else None
+        lines.append(f"{line}  # {field.description}" if field is not None and field.description else line)
+    return "\n".join(lines) + "\n"
 
 
 def _size(architecture: Architecture, profile: str) -> str:

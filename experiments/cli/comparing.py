@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuralzoo.experiments.cli.running import Profile
 from neuralzoo.experiments.cli.shared import say
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def compare(
     task: Annotated[str | None, typer.Option(metavar="DATASET", help="The data set for all of them.")] = None,
     match: Annotated[Matched, typer.Option(help="Equal parameters, optimizer steps, or training time.")] = Matched.none,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each, with seeds 0 to N-1.")] = 3,
-    profile: Annotated[Profile, typer.Option(help="Which reference experiments.")] = Profile.quick,
+    profile: Annotated[str, typer.Option(help="Which reference experiments.")] = "quick",
     set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a setting of all.")] = None,
     arena: Annotated[
         bool, typer.Option("--arena", help="All classifiers on MNIST-1D and its shuffled control.")
@@ -48,7 +47,9 @@ def compare(
     write: Annotated[bool, typer.Option("--write", help="Save the page of the arena with the library.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the page and the runs [default: within runs/].")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store [default: mlflow.db in this folder].")] = None,
-    track: Annotated[bool, typer.Option(help="Log the runs to MLflow.")] = True,
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Log the runs to MLflow [default: if installed].")
+    ] = None,
 ) -> None:
     """Train contestants on one data set and write a page that compares them; finished runs are not repeated."""
     from neuralzoo.experiments import arena as known
@@ -64,7 +65,7 @@ def compare(
         raise SettingError("--write got contestants; it saves the page of the arena, it needs --arena")
     if not arena and not contestants:
         raise SettingError("compare got no contestant; it needs at least one, such as `neuralzoo compare fnn`")
-    uri = runner.store_for(None if track and tracking_uri is None else track, tracking_uri)
+    uri = runner.store_for(track, tracking_uri)
     matched: Any = "parameters" if match is Matched.params else match.value
     more: dict[str, Any] = {"match": matched, "seeds": tuple(range(seeds)), "uri": uri, "tell": _progress}
     if arena:
@@ -72,7 +73,7 @@ def compare(
         contests = [Contest(known.contestants(n, say.line), folder=out / n, **more) for n in known.PUBLISHED]
         frame = known.FRAME
     else:
-        contests = [Contest(contestants_of(contestants or [], profile.value, task, set or []), folder=out, **more)]
+        contests = [Contest(contestants_of(contestants or [], profile, task, set or []), folder=out, **more)]
         frame = page.frame_of(contests[0])
     outcome = page.hold(contests, frame, out)
     for contest, comparison, tracked in zip(contests, outcome.comparisons, outcome.tracked, strict=True):

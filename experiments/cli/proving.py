@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuralzoo.experiments.cli.running import Profile
 from neuralzoo.experiments.cli.shared import say
 
 if TYPE_CHECKING:
@@ -23,12 +22,14 @@ def add_to(app: typer.Typer) -> None:
 
 def prove(
     name: Annotated[str | None, typer.Argument(help="An architecture [default: all].")] = None,
-    profile: Annotated[Profile, typer.Option(help="The claims of which profile.")] = Profile.quick,
+    profile: Annotated[str, typer.Option(help="The claims of which profile.")] = "quick",
     claim: Annotated[str | None, typer.Option(help="Only the claim of this name, whatever its profile.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 0 to N-1 instead of the claim's own.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Save the verdicts and write the results pages.")] = False,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store [default: mlflow.db in this folder].")] = None,
-    track: Annotated[bool, typer.Option(help="Log the proof to MLflow.")] = True,
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Log the proof to MLflow [default: if installed].")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
 ) -> None:
     """Run the claims of an architecture and decide them; runs that are finished are not repeated."""
@@ -37,12 +38,10 @@ def prove(
     from neuralzoo.experiments.proofs import Prover, claims_of
     from neuralzoo.registry import SettingError, get, names
 
-    wanted = [
-        (n, c) for n in ([name] if name else names()) for c in claims_of(n, profile.value, claim if name else None)
-    ]
+    wanted = [(n, c) for n in ([name] if name else names()) for c in claims_of(n, profile, claim if name else None)]
     if not wanted:
-        raise SettingError(f"{name or 'the zoo'} has no claims in the profile {profile.value}")
-    uri = runner.store_for(None if track and tracking_uri is None else track, tracking_uri)
+        raise SettingError(f"{name or 'the zoo'} has no claims in the profile {profile}")
+    uri = runner.store_for(track, tracking_uri)
     prover = Prover(root=runs, uri=uri, seeds=seeds, tell=lambda text: say.line(f"  {text}", style="dim"))
     for owner, declared in wanted:
         say.line(f"{owner}: {declared.sentence}", style="bold")
@@ -89,7 +88,7 @@ def _show(verdict: "Verdict", stale: str) -> None:
     say.line(f"{verdict.architecture} {verdict.claim}: {verdict.answer}", style=COLOURS[verdict.answer])
     rows = say.table("holds", "ours, 95 % interval", "d", "condition")
     for row in table(verdict):
-        rows.add_row(row["holds"], row["ours"], row["effect"], row["condition"])
+        say.row(rows, row["holds"], row["ours"], row["effect"], row["condition"])
     say.show(rows)
     for p in verdict.published:
         say.line(f"published {p.value} ({p.source}; {p.mark})")

@@ -1,6 +1,5 @@
 """The command that runs an experiment."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +12,6 @@ if TYPE_CHECKING:
     from neuralzoo.registry import Experiment
 
 
-class Profile(StrEnum):
-    """Which reference experiment."""
-
-    quick = "quick"
-    full = "full"
-    arena = "arena"
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(run)
@@ -31,8 +22,9 @@ def run(
         str | None, typer.Argument(metavar="NAME|FILE.toml", help="An architecture, or an experiment.")
     ] = None,
     profile: Annotated[
-        Profile, typer.Option(help="The minute on embedded data, or the published protocol.")
-    ] = Profile.quick,
+        str | None,
+        typer.Option(help="The minute on embedded data, or the published protocol: quick or full [default: quick]."),
+    ] = None,
     set: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a setting: optimizer.lr=0.01.")
     ] = None,
@@ -41,43 +33,49 @@ def run(
         str | None, typer.Option(metavar="RUN", help="Go on with a run: its name, folder, or `last`.")
     ] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store [default: mlflow.db in this folder].")] = None,
-    track: Annotated[bool, typer.Option(help="Log the run to MLflow.")] = True,
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Log the run to MLflow [default: if installed].")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
 ) -> None:
     """Train an architecture on its reference experiment, or run an experiment from a file."""
     from neuralzoo.experiments import runner
     from neuralzoo.experiments.progress import ProgressBar
-    from neuralzoo.registry import SettingError
+    from neuralzoo.registry import Experiment, SettingError
 
-    hooks = [ProgressBar(say.out)]
     if resume is not None:
-        if what or set or seed is not None:
+        if any(given is not None for given in (what, set, seed, profile, tracking_uri, track)):
             raise SettingError("--resume got settings too; a resumed run keeps its own, it needs only the run")
-        say.line(f"resuming {resume}")
-        _tell(runner.resume(resume, root=runs, hooks=hooks))
+        folder = runner.unfinished(resume, runs)
+        title = f"resuming {folder.name}\n{_title(Experiment.from_file(folder.experiment))}"
+        _tell(runner.resume(str(folder.path), root=runs, hooks=[ProgressBar(say.out, title)]))
         return
     if what is None:
         raise SettingError("run got neither a name nor a file; it needs one, such as `neuralzoo run fnn`")
-    experiment = _experiment(what, profile.value).set([*(set or []), *([f"seed={seed}"] if seed is not None else [])])
-    e = experiment
-    say.line(
+    settings = [*(set or []), *([f"seed={seed}"] if seed is not None else [])]
+    experiment = _changed(runner.experiment_of(what, profile), settings)
+    hooks = [ProgressBar(say.out, _title(experiment))]
+    _tell(runner.run(experiment, track=track, tracking_uri=tracking_uri, root=runs, hooks=hooks), advise=track is None)
+
+
+def _title(e: "Experiment") -> str:
+    return (
         f"{e.architecture} on {e.dataset} · {e.epochs} epochs · {e.optimizer.name} lr {e.optimizer.lr} · seed {e.seed}"
     )
-    wanted = None if track and tracking_uri is None else track
-    _tell(runner.run(experiment, track=wanted, tracking_uri=tracking_uri, root=runs, hooks=hooks))
 
 
-def _experiment(what: str, profile: str) -> "Experiment":
-    from neuralzoo.experiments.runner import reference
-    from neuralzoo.registry import Experiment
+def _changed(experiment: "Experiment", settings: list[str]) -> "Experiment":
+    """Return the experiment with settings; one of the architecture that lacks its `model.` is told with it."""
+    from neuralzoo.registry import SettingError, get
 
-    if what.endswith(".toml"):
-        return Experiment.from_file(Path(what))
-    return reference(what, profile)
+    for key in (setting.partition("=")[0].strip() for setting in settings):
+        if key not in type(experiment).model_fields and key in get(experiment.architecture).config.model_fields:
+            raise SettingError(f"the experiment has no setting {key!r}; did you mean model.{key}?")
+    return experiment.set(settings)
 
 
-def _tell(result: "Result") -> None:
-    """Print what came out and where it can be seen."""
+def _tell(result: "Result", advise: bool = False) -> None:
+    """Print what came out and where it can be seen; `advise` how to install what tracking lacks."""
     tests = [f"{name} {value:.4f}" for name, value in result.metrics.items() if name.startswith("test/")]
     headline = result.experiment.headline
     tests.sort(key=lambda text: not text.startswith(headline))
@@ -90,7 +88,11 @@ def _tell(result: "Result") -> None:
     for path in sorted(result.folder.figures.glob("*.png")):
         say.line(f"picture   {path}")
     if not result.tracked:
-        say.line("tracking  off; pip install 'neuralzoo[experiments]' logs runs to MLflow")
+        from neuralzoo.experiments.runner import missing_for_tracking
+
+        lacking = missing_for_tracking() if advise else ""
+        advice = f" ({lacking} not installed); pip install 'neuralzoo[experiments]' logs runs to MLflow"
+        say.line(f"tracking  off{advice if lacking else ''}")
         return
     from neuralzoo.experiments.store import default_uri, leaderboard_page, run_page
 

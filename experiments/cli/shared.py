@@ -1,5 +1,7 @@
 """What the commands share: how they speak, and which errors are the user's to mend."""
 
+import warnings
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -36,6 +38,14 @@ class Voice:
             table.add_column(column, no_wrap=column != columns[-1])
         return table
 
+    def row(self, table: Table, *cells: str) -> None:
+        """Add a row to a table, each cell as it is: brackets are no markup."""
+        table.add_row(*map(Text, cells))
+
+    def waiting(self, text: str) -> AbstractContextManager[Any]:
+        """Show on a terminal that something takes a moment; a file gets nothing."""
+        return self.out.status(Text(text)) if self.out.is_terminal else nullcontext()
+
     def show(self, table: Table) -> None:
         """Print a table."""
         self.out.print(table)
@@ -49,6 +59,8 @@ class Voice:
 
 say = Voice()
 
+EXTRA = ("mlflow", "matplotlib", "sklearn", "scipy", "pooch", "psutil", "PIL", "jinja2", "sqlalchemy")
+
 
 def mistakes() -> tuple[type[Exception], ...]:
     """Return the errors that are told in one line."""
@@ -57,3 +69,31 @@ def mistakes() -> tuple[type[Exception], ...]:
     from neuralzoo.registry import ZooError
 
     return (ZooError, CheckpointError, Diverged)
+
+
+def sentence(error: Exception) -> str | None:
+    """Return in one sentence what typer found wrong with a command, or which package of the extra is missing.
+
+    Nothing stands for an error that is no mistake of the user, an empty sentence for one that is told already.
+    """
+    if isinstance(error, ModuleNotFoundError) and (name := (error.name or "").partition(".")[0]) in EXTRA:
+        return f"{name} is not installed; this needs pip install 'neuralzoo[experiments]'"
+    if not hasattr(error, "format_message"):  # typer has a click of its own, or an installed one, by its version
+        return None
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()  # type: ignore[attr-defined]
+        return ""
+    context = getattr(error, "ctx", None)
+    told = " ".join(error.format_message().split()).rstrip(".")
+    return f"{told}; `{context.command_path} --help` shows what it needs" if context is not None else told
+
+
+def show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Print a warning in one line; those of the libraries below us as Python does."""
+    if category.__module__.startswith("neuralzoo."):
+        say.err.print(f"neuralzoo: {message}", style="yellow", markup=False, soft_wrap=True)
+    else:
+        _show_warning(message, category, *where, **more)
+
+
+_show_warning = warnings.showwarning

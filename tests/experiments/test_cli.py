@@ -2,12 +2,18 @@
 
 import json
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import tomllib
 
 import pytest
+
+from neuralzoo.registry import get
+
+SMALL = ["--set", "dataset=two-spirals", "--set", "model.hidden=[8]"]
 
 
 def one_line(done):
@@ -48,6 +54,9 @@ def test_show_toml_can_be_edited_and_run(neuralzoo, tmp_path):
     text = neuralzoo("show", "fnn", "--toml").stdout
     settings = tomllib.loads(text)
     assert settings["architecture"] == "fnn"
+    assert set(settings["model"]) == set(get("fnn").config.model_fields)
+    assert re.search(r"^activation = \"relu\"  # non-linearity", text, flags=re.MULTILINE)
+    assert re.search(r"^hidden = \[  # width of each", text, flags=re.MULTILINE)
     changed = text.replace("fashion-mnist-5k", "two-spirals").replace("epochs = 40", "epochs = 2")
     assert changed != text
     (tmp_path / "mine.toml").write_text(changed)
@@ -88,7 +97,7 @@ def test_run_prints_the_result_the_model_and_the_link(neuralzoo, tmp_path):
     [
         (["run", "fnm"], ["fnm", "did you mean fnn"]),
         (["run", "fnn", "--set", "optimizer.lrr=1"], ["optimizer.lrr", "did you mean lr"]),
-        (["run", "fnn", "--set", "model.hiden=[3]"], ["hiden", "did you mean hidden"]),
+        (["run", "fnn", "--set", "model.hiden=[3]"], ["'model.hiden'", "did you mean hidden"]),
         (["run", "fnn", "--set", "epochs=0"], ["epochs=0", "greater than or equal to 1"]),
         (["run", "fnn", "--set", "dataset=mnst"], ["mnst", "did you mean mnist"]),
         (["run", "fnn", "--set", "epochs"], ["'epochs'", "KEY=VALUE"]),
@@ -96,6 +105,18 @@ def test_run_prints_the_result_the_model_and_the_link(neuralzoo, tmp_path):
         (["run", "--resume", "last"], ["last", "0 runs"]),
         (["run"], ["needs one"]),
         (["show", "fn"], ["fnn"]),
+        (["run", "fnn", "--set", "hidden=[3]"], ["'hidden'", "did you mean model.hidden"]),
+        (["run", "fnn", "--profile", "quik"], ["quik", "did you mean quick"]),
+        (["run", "fnn", "--seed", "abc"], ["--seed", "integer", "`neuralzoo run --help`"]),
+        (["rum"], ["rum", "`neuralzoo --help`"]),
+        (["list", "--task", "rest"], ["--task", "classification"]),
+        (["compare", "fnn", "--profile", "quik"], ["quik", "did you mean quick"]),
+        (["run", "mine.toml", "--profile", "full"], ["mine.toml", "full", "none"]),
+        (["run", "--resume", "last", "--profile", "full"], ["--resume got settings too"]),
+        (["run", "--resume", "last", "--no-track"], ["--resume got settings too"]),
+        (["run", "fnn", "--set", "headline=test/foo"], ["headline='test/foo'", "test/accuracy"]),
+        (["run", "fnn", "--set", "validation=0.9999"], ["validation=0.9999", "leave one"]),
+        (["run", "fnn", "--tracking-uri", "file:./mlruns"], ["file:./mlruns", "needs to be like"]),
         (["ui"], ["mlflow.db", "is not there"]),
     ],
 )
@@ -103,6 +124,93 @@ def test_a_mistake_is_one_line_and_leaves_nothing(neuralzoo, tmp_path, words, ex
     line = one_line(neuralzoo(*words, check=False))
     assert all(word in line for word in expected), line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_version_and_help_are_no_mistakes(neuralzoo):
+    from neuralzoo import __version__
+
+    assert neuralzoo("--version").stdout == f"neuralzoo {__version__}\n"
+    assert "--resume" in neuralzoo("run", "--help").stdout
+    assert "Usage" in "".join([(bare := neuralzoo(check=False)).stdout, bare.stderr])
+
+
+def test_doctor_leaves_brackets_as_they_are(neuralzoo, tmp_path):
+    (tmp_path / "blocked.py").write_text(without("mlflow"))
+    done = subprocess.run(
+        [sys.executable, "blocked.py", "doctor"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "pip install 'neuralzoo[experiments]'" in " ".join(done.stdout.split())
+
+
+def without(*packages):
+    """The command line where packages are not installed."""
+    return f"import sys\nsys.modules |= dict.fromkeys({packages})\nfrom neuralzoo.experiments.cli import main\nmain()\n"
+
+
+INSTALL = "pip install 'neuralzoo[experiments]'"
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("mlflow", ["ui"]),
+        ("mlflow", ["run", "fnn", "--track"]),
+        ("psutil", ["run", "fnn", "--tracking-uri", "sqlite:///mlflow.db"]),
+        ("PIL", ["prove", "fnn", "--track"]),
+    ],
+)
+def test_a_package_of_the_extra_that_is_missing_is_one_line(tmp_path, missing, words):
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        database.execute("CREATE TABLE something (number)")
+    database.close()
+    (tmp_path / "blocked.py").write_text(without(missing))
+    command = [sys.executable, "blocked.py", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert INSTALL in one_line(done)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("words", "advised"), [([], True), (["--no-track"], False)])
+def test_a_run_without_mlflow_says_that_tracking_is_off(tmp_path, words, advised):
+    (tmp_path / "blocked.py").write_text(without("mlflow"))
+    command = [sys.executable, "blocked.py", "run", "fnn", *SMALL, "--set", "epochs=1", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert re.search("^tracking +off", done.stdout, flags=re.MULTILINE)
+    assert (INSTALL in done.stdout) == advised
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_says_in_one_line_how_to_go_on(tmp_path, number, code):
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "neuralzoo.experiments.cli",
+            "run",
+            "fnn",
+            *SMALL,
+            "--set",
+            "epochs=99999",
+            "--no-track",
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (places := list(tmp_path.glob("runs/*/checkpoint.safetensors"))):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    name = places[0].parent.name
+    second = [sys.executable, "-m", "neuralzoo.experiments.cli", "run", "--resume", "last"]
+    refused = one_line(subprocess.run(second, cwd=tmp_path, capture_output=True, text=True, check=False))
+    assert refused.startswith(f"neuralzoo: {name} is being trained by process {process.pid} on this machine")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert errors == f"neuralzoo: stopped; `neuralzoo run --resume {name}` goes on with it\n"
 
 
 def test_debug_shows_the_traceback(neuralzoo):
@@ -131,3 +239,52 @@ def test_list_answers_in_half_a_second(neuralzoo):
         neuralzoo("list")
         times.append(time.perf_counter() - since)
     assert min(times) < 0.5, times
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_progress_bar_leaves_loss_accuracy_and_time_readable(tiny, tmp_path, width):
+    from io import StringIO
+
+    from rich.console import Console
+
+    from neuralzoo.experiments import runner
+    from neuralzoo.experiments.progress import ProgressBar
+
+    screen = StringIO()
+    console = Console(file=screen, force_terminal=True, width=width, color_system=None)
+    many = tiny.set(["epochs=100", "batch_size=8"])
+    runner.run(many, track=False, root=tmp_path, hooks=[ProgressBar(console, "the title")])
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\n", screen.getvalue())
+    lines = [line.rstrip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    assert lines[0] == "the title"
+    assert re.fullmatch(r"epoch 100/100 \S+ .*loss \d\.\d{3}.* · val/accuracy \d\.\d{3} .*\d:\d\d:\d\d", lines[-1])
+    assert ("2200/2200" in lines[-1]) == (width == 120)
+    assert max(map(len, lines)) < width - 2  # a terminal shows ^C there
+
+
+def test_a_warning_of_ours_is_one_line(capsys):
+    from neuralzoo.experiments.cli.shared import show_warning
+    from neuralzoo.experiments.figures import PictureWarning
+
+    show_warning(PictureWarning("the picture broken is missing"), PictureWarning, "file.py", 3)
+    assert capsys.readouterr().err == "neuralzoo: the picture broken is missing\n"
+
+
+def test_opening_a_store_is_shown_while_it_lasts(tmp_path, monkeypatch):
+    from contextlib import contextmanager
+
+    from neuralzoo.experiments import connection
+
+    shown = []
+
+    @contextmanager
+    def show(text):
+        shown.append(text)
+        yield
+        shown.append("done")
+
+    monkeypatch.setattr(connection, "_waiting", connection._waiting)
+    connection.show_waiting(show)
+    monkeypatch.setattr(connection, "_client", lambda uri, file: shown.append("open"))
+    connection.client(f"sqlite:///{tmp_path}/mlflow.db")
+    assert shown == ["opening mlflow.db", "open", "done"]
