@@ -7,6 +7,7 @@ from typing import Any
 
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments import folder as folders
+from neuralzoo.experiments.assembly import task_of
 from neuralzoo.experiments.campaign import Campaign, Member, Record, code_of, fingerprint
 from neuralzoo.experiments.contestants import check
 from neuralzoo.experiments.datasets import Info
@@ -126,7 +127,7 @@ class Contest:
         contestants, budget = list(self.contestants), None
         match self.match:
             case "parameters":
-                contestants = equal_parameters(contestants, info.task)
+                contestants = equal_parameters(contestants, task_of(contestants[0].experiment))
             case "steps":
                 contestants = equal_steps(contestants)
             case "time":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neuralzoo.experiments import datasets
+from neuralzoo.experiments.assembly import task_of
 from neuralzoo.experiments.datasets import Info
 from neuralzoo.experiments.runner import reference
 from neuralzoo.registry import Contestant, Experiment, SettingError, build, get, matching
@@ -65,17 +66,13 @@ def check(contestants: Sequence[Contestant]) -> str:
 
     Raises: SettingError that names those who can't and those who can, or what a network lacks; UnknownName.
     """
-    for key in ("dataset", "headline"):
-        if len(found := sorted({getattr(c.experiment, key) for c in contestants})) > 1:
+    for key in ("dataset", "headline", "task", "data"):
+        if len(found := sorted({str(getattr(c.experiment, key)) for c in contestants})) > 1:
             raise SettingError(f"contestants have {key} {' and '.join(found)}; a comparison needs one for all")
     dataset = contestants[0].experiment.dataset
-    task = datasets.info(dataset).task
-    able = [a.name for a in matching(task=task.kind, input=task.input)]
-    unable = [
-        c.label
-        for c in contestants
-        if task.kind not in (a := get(c.experiment.architecture)).tasks or task.input not in a.inputs
-    ]
+    task = task_of(contestants[0].experiment)
+    able = [a.name for a in matching(task=task.kind, input=task.input) if not a.refusal(task)]
+    unable = [c.label for c in contestants if get(c.experiment.architecture).refusal(task)]
     if unable:
         raise SettingError(
             f"{' and '.join(unable)} can't do {task.kind} of {task.input} inputs ({dataset}); "

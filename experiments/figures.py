@@ -43,7 +43,7 @@ class Pictures:
         data, architecture = self.assembly.data, self.assembly.architecture
         with self._page("learning_curve") as figure:
             learning_curve(figure, trainer.history)
-        if data.task.kind == "classification":
+        if data.task.kind == "classification" and data.task.answer == "class":
             with self._page("confusion_matrix", (6.4, 5.6)) as figure:
                 predicted = predict(self.assembly.module, inputs_of(data.test)).argmax(axis=-1)
                 confusion_matrix(figure, predicted, data.test[-1], data.classes, data.task.outputs)

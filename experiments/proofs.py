@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from neuralzoo import __version__
-from neuralzoo.experiments import datasets
 from neuralzoo.experiments import folder as folders
+from neuralzoo.experiments.assembly import task_of
 from neuralzoo.experiments.campaign import Campaign, Member, Record, code_of, fingerprint
 from neuralzoo.experiments.doctor import machine
 from neuralzoo.experiments.folder import RUNS
@@ -135,8 +135,8 @@ def check_sizes(claim: Claim) -> None:
     if claim.match == "parameters":
         sizes = {}
         for c in claim.contestants:
-            task = datasets.info(c.experiment.dataset).task
             if not c.control:
+                task = task_of(c.experiment)
                 sizes[c.label] = build(get(c.experiment.architecture), c.experiment.model, task, seed=0).size
         _check_equal(claim, sizes)
 
