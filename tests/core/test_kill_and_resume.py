@@ -65,6 +65,7 @@ def test_a_run_that_is_killed_ten_times_and_resumed_has_the_same_bits(tmp_path):
     last, *came_out = finish(pieces)
 
     assert came_out == [state, arrays]
+    print(f"\nkilled at or after steps {moments}, resumed from {[*begun[1:], last]}: same bits")  # seen with -s
     in_mid_epoch = {step for step in [*begun, last] if step % STEPS_PER_EPOCH}
     assert len(in_mid_epoch) >= 4, (
         f"the runs began at {begun}; most need to begin in mid-epoch for this to mean anything"
