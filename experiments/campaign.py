@@ -11,11 +11,10 @@ from typing import Any
 from neuralzoo.core.learner import Metrics
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments import folder as folders
-from neuralzoo.experiments.assembly import assemble
 from neuralzoo.experiments.folder import RunFolder
 from neuralzoo.experiments.matching import Budget
 from neuralzoo.experiments.model import load_model
-from neuralzoo.experiments.runner import train
+from neuralzoo.experiments.runner import prepare, train
 from neuralzoo.registry import Experiment, entries
 
 Probe = Callable[[Any, Any], float]
@@ -76,7 +75,7 @@ class Campaign:
     def run(self, members: Sequence[Member]) -> list[Record]:
         """Run what is missing and return a record for each member.
 
-        Raises: the errors of `assemble`, before anything is trained where they concern the first seed.
+        Raises: the errors of `prepare`, before anything is trained where they concern the first seed.
         """
         parent = self._parent(members) if self.uri is not None else None
         try:
@@ -113,7 +112,7 @@ class Campaign:
             folder.experiment.write_text(member.experiment.to_toml(), encoding="utf-8")
             key.write_text(member.key)
             tags = {"neuralzoo.label": member.label} | (parent.child_tags if parent is not None else {})
-            train(assemble(member.experiment), folder, self.uri, (*self.hooks, *_budget(member, earlier)), tags)
+            train(prepare(member.experiment), folder, self.uri, (*self.hooks, *_budget(member, earlier)), tags)
         outcome = folders.read_json(folder.result)
         if missing := self.probes.keys() - outcome["metrics"].keys():
             module, data = (

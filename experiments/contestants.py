@@ -7,7 +7,7 @@ from pathlib import Path
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.assembly import task_of
 from neuralzoo.experiments.datasets import Info
-from neuralzoo.experiments.runner import reference
+from neuralzoo.experiments.runner import experiment_of
 from neuralzoo.registry import Contestant, Experiment, SettingError, build, get, matching
 from neuralzoo.registry.config import parse
 
@@ -86,8 +86,8 @@ def check(contestants: Sequence[Contestant]) -> str:
 def _read(word: str, profile: str) -> tuple[str, Experiment, list[str]]:
     label, _, rest = word.rpartition(": ")
     what, *own = SETTING.split(rest.strip())
-    file = what.endswith(".toml")
-    experiment = Experiment.from_file(Path(what)) if file else reference(what, profile)
+    file = what.lower().endswith(".toml")
+    experiment = experiment_of(what, None if file else profile)
     base = Path(what).stem if file else what.replace(":", "-")
     return label.strip() or "-".join([base, *map(_slug, own)]), experiment, own
 
