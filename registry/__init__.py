@@ -4,7 +4,7 @@ from neuralzoo.registry.architecture import CONTRACT, Architecture, Figure, Make
 from neuralzoo.registry.claim import Claim, Condition, Contestant, Published
 from neuralzoo.registry.config import Config, Settings
 from neuralzoo.registry.discovery import Entry, Status, build, create, entries, get, matching, names, statuses
-from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, UnknownName, ZooError
+from neuralzoo.registry.errors import BrokenPlugin, Clash, DataError, SettingError, UnknownName, ZooError
 from neuralzoo.registry.experiment import SGD, Adam, AdamW, Constant, Cosine, Experiment, RMSprop, StepDecay
 from neuralzoo.registry.hookspecs import hookimpl
 from neuralzoo.registry.task import Answer, InputKind, Task, TaskKind
@@ -24,6 +24,7 @@ __all__ = [
     "Constant",
     "Contestant",
     "Cosine",
+    "DataError",
     "Entry",
     "Experiment",
     "Figure",

@@ -20,6 +20,10 @@ class BrokenPlugin(ZooError, ImportError):
     """A plugin is installed but can't be used."""
 
 
+class DataError(ZooError):
+    """The bytes of a data set are missing or are not the right ones."""
+
+
 class SettingError(ZooError, ValueError):
     """A setting does not exist or has a value that is not allowed."""
 

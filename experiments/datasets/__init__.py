@@ -19,9 +19,8 @@ from neuralzoo.experiments.datasets import (
     vowels,
     warped,
 )
-from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, File, Info, Sizes
-from neuralzoo.experiments.datasets.sources import DataError
-from neuralzoo.registry import UnknownName
+from neuralzoo.registry import DataError, UnknownName
+from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes
 from neuralzoo.registry.errors import nearest
 
 __all__ = [

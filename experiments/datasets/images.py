@@ -9,8 +9,8 @@ import numpy as np
 
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import sources
-from neuralzoo.experiments.datasets.dataset import DataSet, Entry, File, Info, Sizes
-from neuralzoo.registry import Task
+from neuralzoo.registry import DataError, Task
+from neuralzoo.registry.dataset import DataSet, Entry, File, Info, Sizes
 
 DIGITS = tuple("0123456789")
 CLOTHES = (
@@ -112,11 +112,11 @@ def idx(content: bytes) -> Array:
     try:
         raw = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise sources.DataError(f"an idx file can't be unpacked ({error}); it needs to be gzipped") from None
+        raise DataError(f"an idx file can't be unpacked ({error}); it needs to be gzipped") from None
     start = 4 + 4 * raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0
     shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
     if not shape or len(raw) != start + math.prod(shape):
-        raise sources.DataError(f"an idx file has {len(raw)} bytes and sizes {shape}; it needs to be bytes, and whole")
+        raise DataError(f"an idx file has {len(raw)} bytes and sizes {shape}; it needs to be bytes, and whole")
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
 from neuralzoo.registry import SettingError, Task
+from neuralzoo.registry.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
 
 LICENCE = "no rights: drawn at random"
 COPY_SYMBOLS = 8

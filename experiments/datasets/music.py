@@ -6,8 +6,8 @@ import numpy as np
 
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import sources
-from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, File, Info, Sizes
-from neuralzoo.registry import Task
+from neuralzoo.registry import DataError, Task
+from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes
 
 FRAMES = 159  # of the longest piece, without the last frame
 JSB_FILE = File(
@@ -46,7 +46,7 @@ def load_jsb(info: Info, seed: int) -> DataSet:
     try:
         from scipy.io import loadmat
     except ImportError:
-        raise sources.DataError(
+        raise DataError(
             f"{info.name} needs scipy to be read; install it with: pip install 'neuralzoo[experiments]'"
         ) from None
     pieces = loadmat(io.BytesIO(sources.read(JSB_FILE)))

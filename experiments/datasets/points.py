@@ -3,8 +3,8 @@
 import numpy as np
 
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.datasets.dataset import DataSet, Entry, Info, Sizes, at_least, generators
 from neuralzoo.registry import Task
+from neuralzoo.registry.dataset import DataSet, Entry, Info, Sizes, at_least, generators
 
 TWO_SPIRALS = Info(
     name="two-spirals",

@@ -3,8 +3,8 @@
 import numpy as np
 
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
 from neuralzoo.registry import Task
+from neuralzoo.registry.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
 
 SYMBOLS = tuple("BTPSXVE")
 LONGEST = 50  # symbols of a string; the rare longer ones are drawn again

@@ -5,9 +5,9 @@ import io
 import numpy as np
 
 from neuralzoo.experiments.datasets import sources
-from neuralzoo.experiments.datasets.dataset import DataSet, Entry, File, Info, Sizes
 from neuralzoo.experiments.datasets.images import DIGITS
 from neuralzoo.registry import Task
+from neuralzoo.registry.dataset import DataSet, Entry, File, Info, Sizes
 
 MNIST1D_FILE = File("mnist1d.npz", "40c7145c38077f29eda0421c01ae39d4f1e7b141aa6ac31b09f1fea84679b293")
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import sources
-from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, File, Info, Sizes, at_least
 from neuralzoo.registry import Task
+from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes, at_least
 
 SUNSPOT_SCALE = 200.0  # spots in one unit of the arrays; a round number, so that nothing is learnt from the test years
 SUNSPOTS_FILE = File("sunspots.csv", "f67889b1d9002cd5227f0e0ef54e35b419cdd85a31279adef6f73fb41e5c0a9b")

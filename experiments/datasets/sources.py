@@ -9,16 +9,12 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-from neuralzoo.experiments.datasets.dataset import File
-from neuralzoo.registry import ZooError
+from neuralzoo.registry import DataError
+from neuralzoo.registry.dataset import File
 
 MIRROR = "NEURALZOO_DATA_MIRROR"
 CACHE = "NEURALZOO_DATA_DIR"
 TIMEOUT = 10.0  # seconds without an answer before the next address is tried
-
-
-class DataError(ZooError):
-    """The bytes of a data set are missing or are not the right ones."""
 
 
 def embedded(file: File) -> bytes:

@@ -7,8 +7,8 @@ import numpy as np
 
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import sources
-from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, File, Info, Sizes, at_least
-from neuralzoo.registry import Task
+from neuralzoo.registry import DataError, Task
+from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes, at_least
 
 CONTEXT = 64
 NO_TARGET = -1  # a target where there is nothing to say: after the end of a name
@@ -95,7 +95,7 @@ def encode(text: str, characters: tuple[str, ...]) -> Array:
     places = {character: place for place, character in enumerate(characters)}
     unknown = set(text) - places.keys()
     if unknown:
-        raise sources.DataError(f"the text has {sorted(unknown)}; it needs to be made of {''.join(characters)!r}")
+        raise DataError(f"the text has {sorted(unknown)}; it needs to be made of {''.join(characters)!r}")
     return np.array([places[character] for character in text], np.int64)
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.datasets.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
 from neuralzoo.experiments.datasets.images import DIGITS, MNIST, MNIST_FILES, grey, raw_arrays
 from neuralzoo.registry import Answer, Task
+from neuralzoo.registry.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
 
 SIDE = 28
 CANVAS = 40
