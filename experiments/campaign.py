@@ -3,19 +3,21 @@
 import ast
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from neuralzoo.core.learner import Metrics
-from neuralzoo.experiments import datasets
 from neuralzoo.experiments import folder as folders
+from neuralzoo.experiments.assembly import load
 from neuralzoo.experiments.folder import RunFolder
 from neuralzoo.experiments.matching import Budget
 from neuralzoo.experiments.model import load_model
 from neuralzoo.experiments.runner import prepare, train
-from neuralzoo.registry import Experiment, entries
+from neuralzoo.registry import Experiment, ZooError, entries, get
 
 Probe = Callable[[Any, Any], float]
 
@@ -115,10 +117,7 @@ class Campaign:
             train(prepare(member.experiment), folder, self.uri, (*self.hooks, *_budget(member, earlier)), tags)
         outcome = folders.read_json(folder.result)
         if missing := self.probes.keys() - outcome["metrics"].keys():
-            module, data = (
-                load_model(folder.model),
-                datasets.load(member.experiment.dataset, seed=member.experiment.seed),
-            )
+            module, data = load_model(folder.model), load(member.experiment)
             outcome["metrics"] |= {name: float(self.probes[name](module, data)) for name in sorted(missing)}
             folders.write_json(folder.result, outcome)
         return Record(
@@ -145,10 +144,14 @@ def fingerprint(*parts: Any) -> str:
 
 
 def code_of(architecture: str) -> str:
-    """Return a hash of what the Python files of an architecture's plugin do; comments and docstrings do not count."""
+    """Return a hash of what the Python files of an architecture's plugin do.
+
+    Comments, docstrings and the functions that draw its pictures do not count: they decide no outcome.
+    """
     from importlib.util import find_spec
 
     digest = hashlib.sha256()
+    drawing = _drawing(architecture)
     for entry in entries().get(architecture.rpartition(":")[2], []):
         spec = find_spec(entry.point.module)
         origin = Path(spec.origin) if spec is not None and spec.origin else None
@@ -156,12 +159,26 @@ def code_of(architecture: str) -> str:
             continue
         files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
         for file in files:
-            digest.update(file.name.encode() + _meaning(file.read_text(encoding="utf-8")).encode())
+            left_out = {name for place, name in drawing if place == os.path.realpath(file)}
+            digest.update(file.name.encode() + _meaning(file.read_text(encoding="utf-8"), left_out).encode())
     return digest.hexdigest()[:16]
 
 
-def _meaning(source: str) -> str:
+def _drawing(architecture: str) -> set[tuple[str, str]]:
+    """Return the file and the name of each function that draws a picture of an architecture or of its claims."""
+    try:
+        found = get(architecture)
+    except ZooError:  # who wants to train it is told
+        return set()
+    figures = (*found.figures, *(figure for claim in found.claims for figure in claim.figures))
+    functions = [figure.draw for figure in figures if isinstance(figure.draw, FunctionType)]
+    return {(os.path.realpath(f.__code__.co_filename), f.__qualname__) for f in functions}
+
+
+def _meaning(source: str, left_out: Set[str] = frozenset()) -> str:
+    """Return what a file does, without comments, docstrings and the functions of these names."""
     tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in left_out)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]

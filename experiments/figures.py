@@ -1,20 +1,29 @@
 """Pictures of a run: those that every run has, and the architecture's own."""
 
+import os
+import shutil
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neuralzoo.core.batches import inputs_of
+from neuralzoo.core.blocks.losses import PADDING
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.learner import Metrics
+from neuralzoo.core.module import Module
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.assembly import Assembly
+from neuralzoo.experiments.datasets import Arrays, DataSet
 from neuralzoo.experiments.folder import DISK
 from neuralzoo.experiments.model import predict
+from neuralzoo.registry import Figure as Declared
+from neuralzoo.registry import Task
 
 if TYPE_CHECKING:
     from neuralzoo.experiments.verdict import Verdict
@@ -27,51 +36,107 @@ class PictureWarning(UserWarning):
 
 
 class Pictures:
-    """A trainer hook that draws a run's pictures into a folder when the test is done.
+    """A trainer hook that draws a run's pictures into a folder when the test is done, some while training goes on, too.
 
-    A picture that can't be drawn costs only itself: a PictureWarning names it and the error.
+    Pictures `by_epoch` are drawn after 1, 2, 4, 8... epochs and the last, for networks change most in the beginning,
+    and so that runs of different lengths have pictures of the same epochs. Training can't be touched by them: they
+    are drawn from a copy of the network and from data that can't be written to, and no random generator is handed
+    out. A picture that can't be drawn costs only itself: a PictureWarning names it and the error.
     """
 
     def __init__(self, assembly: Assembly, folder: Path) -> None:
         self.assembly = assembly
         self.folder = folder
-        self.paths: list[Path] = []
+        self.data = _read_only(assembly.data)
+        self.declared = assembly.architecture.figures
+        self.failed: set[str] = set()
+        self.seconds = 0.0  # spent drawing
+
+    @hookimpl
+    def epoch_ended(self, trainer: Trainer) -> None:
+        """Draw the pictures of an epoch, if it has some; those of the last one are drawn when the test is done."""
+        epoch = trainer.epoch
+        if epoch & (epoch - 1) or trainer.stopped or epoch == trainer.epochs:
+            return
+        with self._timed():
+            for figure in self.declared:
+                if figure.by_epoch and figure.name not in self.failed:
+                    self._draw(figure, epoch_name(figure.name, epoch))
 
     @hookimpl(tryfirst=True)
     def tested(self, trainer: Trainer) -> None:
         """Draw the learning curve, the confusion matrix, and what the architecture declares."""
-        data, architecture = self.assembly.data, self.assembly.architecture
-        with self._page("learning_curve") as figure:
-            learning_curve(figure, trainer.history)
-        if data.task.kind == "classification" and data.task.answer == "class":
-            with self._page("confusion_matrix", (6.4, 5.6)) as figure:
-                predicted = predict(self.assembly.module, inputs_of(data.test)).argmax(axis=-1)
-                confusion_matrix(figure, predicted, data.test[-1], data.classes, data.task.outputs)
-        examples = tuple(array[:64] for array in data.test)
-        for declared in architecture.figures:
-            with self._page(declared.name) as figure:
-                figure.suptitle(declared.caption, fontsize=9)
-                declared.draw(figure, self.assembly.module, examples)
+        with self._timed():
+            with attempted(self.folder, "learning_curve") as figure:
+                learning_curve(figure, trainer.history)
+            if has_one_class_each(self.data.task):
+                with attempted(self.folder, "confusion_matrix", (6.4, 5.6)) as figure:
+                    predicted, truth = answers(self.assembly.module, self.data)
+                    confusion_matrix(figure, predicted, truth, self.data.classes, self.data.task.outputs)
+            for declared in self.declared:
+                self._draw(declared, declared.name)
+                if declared.by_epoch and (last := self.folder / f"{declared.name}.png").exists():
+                    series = self.folder / f"{epoch_name(declared.name, trainer.epoch)}.png"
+                    series.parent.mkdir(exist_ok=True)
+                    shutil.copyfile(last, series)
+
+    def _draw(self, declared: Declared, name: str) -> None:
+        with attempted(self.folder, name) as figure:
+            figure.suptitle(declared.caption, fontsize=9)
+            declared.draw(figure, self.assembly.module.copy(), self.data)
+        if not (self.folder / f"{name}.png").exists():
+            self.failed.add(declared.name)  # one warning will do
 
     @contextmanager
-    def _page(self, name: str, size: tuple[float, float] = (7.2, 4.5)) -> Iterator[Any]:
-        path = self.folder / f"{name}.png"
+    def _timed(self) -> Iterator[None]:
+        since = time.perf_counter()
         try:
-            with page(path, size) as figure:
-                yield figure
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in DISK:  # no fault of the picture
-                raise
-            path.unlink(missing_ok=True)
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            warnings.warn(f"the picture {name} is missing: {reason}", PictureWarning, stacklevel=2)
-        else:
-            self.paths.append(path)
+            yield
+        finally:
+            self.seconds += time.perf_counter() - since
+
+
+def epoch_name(name: str, epoch: int) -> str:
+    """Return the name of a picture of one epoch."""
+    return f"{name}/epoch-{epoch:04d}"
+
+
+def _read_only(data: DataSet) -> DataSet:
+    """Return the same data, which nobody who is handed them can change."""
+
+    def closed(part: Arrays) -> Arrays:
+        views = tuple(array.view() for array in part)
+        for view in views:
+            view.flags.writeable = False
+        return views
+
+    return replace(
+        data,
+        train=closed(data.train),
+        test=closed(data.test),
+        validation=None if data.validation is None else closed(data.validation),
+        tests={name: closed(part) for name, part in data.tests.items()},
+    )
+
+
+@contextmanager
+def attempted(folder: Path, name: str, size: tuple[float, float] = (7.2, 4.5)) -> Iterator[Any]:
+    """Hand out an empty figure and save it as NAME.png; if it can't be drawn warn, and leave nothing of that name."""
+    path = folder / f"{name}.png"
+    try:
+        with page(path, size) as figure:
+            yield figure
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK:  # no fault of the picture
+            raise
+        path.unlink(missing_ok=True)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        warnings.warn(f"the picture {name} is missing: {reason}", PictureWarning, stacklevel=3)
 
 
 @contextmanager
 def page(path: Path, size: tuple[float, float] = (7.2, 4.5)) -> Iterator[Any]:
-    """Hand out an empty figure and save what was drawn on it; no window and no global state."""
+    """Hand out an empty figure and save what was drawn on it, wholly or not at all; no window and no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -79,22 +144,46 @@ def page(path: Path, size: tuple[float, float] = (7.2, 4.5)) -> Iterator[Any]:
     FigureCanvasAgg(figure)
     yield figure
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        figure.savefig(temporary, format="png")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def learning_curve(figure: Any, history: list[Metrics]) -> None:
-    """Draw the loss and, where there is one, the accuracy of both splits against the epoch."""
-    measures = [name for name in ("loss", "accuracy") if f"train/{name}" in history[0]] if history else []
+    """Draw the loss and the accuracy of both splits against the epoch; where there is neither, what there is."""
+    first = history[0] if history else {}
+    known = [name.removeprefix("train/") for name in first if name.startswith("train/")]
+    measures = [name for name in ("loss", "accuracy") if name in known] or known[:4]
     for axes, measure in zip(np.atleast_1d(figure.subplots(1, len(measures) or 1)), measures, strict=False):
         epochs = range(1, len(history) + 1)
         for split, colour in (("train", TRAIN), ("val", VALIDATION)):
-            if f"{split}/{measure}" in history[0]:
+            if f"{split}/{measure}" in first:
                 values = [epoch[f"{split}/{measure}"] for epoch in history]
                 axes.plot(epochs, values, color=colour, label=split, marker="." if len(values) < 3 else "")
         axes.set(xlabel="epoch", title=measure)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
+
+
+def has_one_class_each(task: Task) -> bool:
+    """Tell whether an answer, or that of each step, is one class: then it can be taken for another."""
+    return task.answer == "class" and task.kind in ("classification", "sequence-labelling")
+
+
+def answers(module: Module, data: DataSet) -> tuple[np.ndarray, np.ndarray]:
+    """Return the predicted and the true classes of the test examples, or of all their steps but the padding.
+
+    Shapes: (M,) both.
+    """
+    predicted, truth = predict(module, inputs_of(data.test)).argmax(axis=-1), data.test[-1]
+    counts = truth != PADDING
+    if truth.ndim > 1 and data.task.lengths:
+        counts &= np.arange(truth.shape[1]) < data.test[1][:, None]
+    return predicted[counts], truth[counts]
 
 
 def confusion_matrix(

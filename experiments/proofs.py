@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from neuralzoo.experiments.assembly import task_of
 from neuralzoo.experiments.campaign import Campaign, Member, Record, code_of, fingerprint
 from neuralzoo.experiments.doctor import machine
 from neuralzoo.experiments.folder import RUNS
+from neuralzoo.experiments.model import load_model
 from neuralzoo.experiments.tracking import git_commit
 from neuralzoo.experiments.verdict import Verdict, judge, table
 from neuralzoo.registry import Architecture, Claim, SettingError, build, get
@@ -81,29 +84,35 @@ class Prover:
             about=machine()
             | {"neuralzoo": __version__, "date": date.today().isoformat(), "commit": git_commit() or ""},
         )
-        files = self._write(folder, verdict, claim)
+        files = self._write(folder, verdict, claim, records)
         means = {f"{label}.{m}": sum(v) / len(v) for label, by in _nested(values).items() for m, v in by.items()}
         tags = {"verdict": answer, "claim": claim.name, "neuralzoo.sentence": claim.sentence, "arch": architecture.name}
         return Proof(verdict, folder, campaign.finish(means, tags, files))
 
-    def _write(self, folder: Path, verdict: Verdict, claim: Claim) -> list[Path]:
-        from importlib.util import find_spec
-
+    def _write(self, folder: Path, verdict: Verdict, claim: Claim, records: Sequence[Record]) -> list[Path]:
         folders.write_json(folder / "verdict.json", verdict.model_dump(mode="json"))
         lines = ["| condition | ours, 95 % interval | effect | holds |", "| --- | --- | --- | --- |"]
         lines += [f"| {r['condition']} | {r['ours']} | {r['effect']} | {r['holds']} |" for r in table(verdict)]
         text = f"{verdict.sentence}\n\nVerdict: **{verdict.answer}**\n\n" + "\n".join(lines) + "\n"
         (folder / "verdict.md").write_text(text, encoding="utf-8")
-        files = [folder / "verdict.json", folder / "verdict.md"]
-        if find_spec("matplotlib"):
-            from neuralzoo.experiments.figures import page, verdict_chart
+        pictures = draw(folder, verdict, claim, records) if find_spec("matplotlib") else []
+        return [folder / "verdict.json", folder / "verdict.md", *pictures]
 
-            with page(
-                folder / "verdict.png", (7.2, 0.9 + 1.1 * len({f.condition.measure for f in verdict.findings}))
-            ) as figure:
-                verdict_chart(figure, verdict)
-            files.append(folder / "verdict.png")
-        return files
+
+def draw(folder: Path, verdict: Verdict, claim: Claim, records: Sequence[Record]) -> list[Path]:
+    """Draw the verdict and the claim's own figures, and return the files of those that could be drawn."""
+    from neuralzoo.experiments.figures import attempted, verdict_chart
+
+    with attempted(folder, "verdict", (7.2, 0.9 + 1.1 * len({c.measure for c in claim.conditions}))) as figure:
+        verdict_chart(figure, verdict)
+    first = [record for record in records if record.seed == records[0].seed]
+    modules = {record.label: partial(load_model, record.folder.model) for record in first}
+    for declared in claim.figures:
+        with attempted(folder, declared.name) as figure:
+            figure.suptitle(declared.caption, fontsize=9)
+            declared.draw(figure, verdict.values, modules)
+    files = [folder / f"{name}.png" for name in ("verdict", *(declared.name for declared in claim.figures))]
+    return [file for file in files if file.exists()]
 
 
 def claims_of(architecture: str, profile: str | None = None, claim: str | None = None) -> list[Claim]:
@@ -173,7 +182,7 @@ def _amount(claim: Claim, record: Record) -> float:
 
 def measured(claim: Claim, records: Sequence[Record]) -> dict[tuple[str, str], list[float]]:
     """Return each contestant's values by measure, in the order of the seeds."""
-    measures = list(dict.fromkeys(condition.measure for condition in claim.conditions))
+    measures = dict.fromkeys([*(condition.measure for condition in claim.conditions), *claim.measures])
     values: dict[tuple[str, str], list[float]] = {}
     for record in records:
         for measure in measures:

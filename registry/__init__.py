@@ -1,7 +1,7 @@
 """What plugins hand over, and how they are found, created and refused."""
 
 from neuralzoo.registry.architecture import CONTRACT, Architecture, Figure, MakeOptimizer
-from neuralzoo.registry.claim import Claim, Condition, Contestant, Published
+from neuralzoo.registry.claim import Claim, ClaimFigure, Condition, Contestant, Published
 from neuralzoo.registry.config import Config, Settings
 from neuralzoo.registry.discovery import Entry, Status, build, create, entries, get, matching, names, statuses
 from neuralzoo.registry.errors import BrokenPlugin, Clash, DataError, SettingError, UnknownName, ZooError
@@ -18,6 +18,7 @@ __all__ = [
     "Architecture",
     "BrokenPlugin",
     "Claim",
+    "ClaimFigure",
     "Clash",
     "Condition",
     "Config",

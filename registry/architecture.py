@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
@@ -15,6 +15,8 @@ from neuralzoo.registry.experiment import Experiment
 from neuralzoo.registry.task import Answer, InputKind, Task, TaskKind
 
 CONTRACT = 1
+EVERY_RUN = ("learning_curve", "confusion_matrix")
+"""The pictures that every run has."""
 
 MakeOptimizer = Callable[[Module], Optimizer]
 
@@ -22,15 +24,23 @@ MakeOptimizer = Callable[[Module], Optimizer]
 class Figure(BaseModel):
     """A signature picture of an architecture.
 
-    `draw(figure, module, examples)` draws on an empty matplotlib figure that it is handed; `examples` are a few
-    of the test split's (inputs, targets).
+    `draw(figure, module, data)` draws on an empty matplotlib figure that it is handed; `data` is the whole data set,
+    with its task, its classes, and tuples of arrays by split: `data.test[0]` are the inputs of the test split.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="file name of the picture, the same for all runs")
     caption: str = Field(min_length=10, description="what can be seen, in one sentence")
-    draw: Callable[[Any, Any, tuple[Any, ...]], None]
+    draw: Callable[[Any, Any, Any], None]
+    by_epoch: bool = Field(default=False, description="draw it while training goes on, too: after 1, 2, 4, 8... epochs")
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in EVERY_RUN:
+            raise ValueError(f"every run has a picture named {name}; it needs another name")
+        return name
 
 
 class Architecture(BaseModel):
@@ -89,9 +99,10 @@ class Architecture(BaseModel):
                     f"the {profile} experiment is of {experiment.architecture!r}; it needs to be of {self.name!r}"
                 )
             self.configure(experiment.model)
-        claimed = [claim.name for claim in self.claims]
-        if len(set(claimed)) != len(claimed):
-            raise ValueError(f"claims are named {', '.join(claimed)}; each needs a name of its own")
+        for kind, declared in (("claims", self.claims), ("figures", self.figures)):
+            given = [each.name for each in declared]
+            if len(set(given)) != len(given):
+                raise ValueError(f"{kind} are named {', '.join(given)}; each needs a name of its own")
         self.configure({})  # the defaults alone need to be enough
         return self
 

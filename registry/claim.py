@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from neuralzoo.registry.config import Settings
 from neuralzoo.registry.experiment import Experiment
@@ -64,6 +64,25 @@ class Condition(Settings):
         return f"{self.measure} of {subject} {bound}{quorum}"
 
 
+class ClaimFigure(Settings):
+    """A picture of what the runs of a claim say, such as a curve of each contestant; it decides nothing.
+
+    `draw(figure, values, modules)` draws on an empty matplotlib figure. `values[label][measure]` has a number for each
+    seed; `modules[label]()` loads the network that the contestant trained with the first seed.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$", description="file name of the picture, unique within the claim")
+    caption: str = Field(min_length=10, description="what can be seen, in one sentence")
+    draw: Callable[[Any, Mapping[str, Mapping[str, tuple[float, ...]]], Mapping[str, Callable[[], Any]]], None]
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name == "verdict":
+            raise ValueError("every claim has a picture named verdict; it needs another name")
+        return name
+
+
 class Claim(Settings):
     """A sentence, and the comparison that decides it, fixed before the first run.
 
@@ -83,13 +102,19 @@ class Claim(Settings):
     seeds: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4), min_length=2)
     published: tuple[Published, ...] = ()
     counter_evidence: str = Field(default="", description="what is known against it")
+    measures: tuple[str, ...] = Field(
+        default=(), description="metrics and probes to keep with the verdict that no condition is about"
+    )
     probes: Mapping[str, Callable[[Any, Any], float]] = Field(default_factory=dict, exclude=True)
+    figures: tuple[ClaimFigure, ...] = Field(default=(), exclude=True)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         labels = [contestant.label for contestant in self.contestants]
         if len(set(labels)) != len(labels):
             raise ValueError(f"claim {self.name!r} has two contestants of one label: {', '.join(labels)}")
+        if len({figure.name for figure in self.figures}) < len(self.figures):
+            raise ValueError(f"claim {self.name!r} has two figures of one name; each needs a name of its own")
         for condition in self.conditions:
             for label in (condition.of, condition.over):
                 if label is not None and label not in labels:

@@ -162,9 +162,9 @@ def resize(config: FNNConfig, factor: float) -> FNNConfig:
     return config.model_copy(update={"hidden": tuple(max(1, round(width * factor)) for width in config.hidden)})
 
 
-def draw_first_layer_weights(figure: Any, module: FNN, examples: tuple[Any, ...]) -> None:
+def draw_first_layer_weights(figure: Any, module: FNN, data: Any) -> None:
     """Draw what the strongest first-layer units look for: red adds, blue takes away."""
-    inputs = examples[0][0]
+    inputs = data.test[0][0]
     weights = module.dense[0].weight.value.T  # (units, inputs)
     strongest = (weights**2).sum(axis=1).argsort()[::-1][:32]
     for axes, unit in zip(figure.subplots(4, 8).flat, strongest, strict=False):

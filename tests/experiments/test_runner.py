@@ -10,7 +10,7 @@ from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.optimizer import Diverged
 from neuralzoo.experiments import datasets, folder, runner
 from neuralzoo.experiments.assembly import assemble
-from neuralzoo.experiments.figures import Pictures, PictureWarning
+from neuralzoo.experiments.figures import PictureWarning, attempted
 from neuralzoo.experiments.model import load_model, predict
 from neuralzoo.registry import Figure, SettingError, UnknownName
 
@@ -174,7 +174,7 @@ def test_looking_at_the_metrics_before_training_changes_no_bit(tiny):
 
 
 def test_a_picture_that_can_not_be_drawn_costs_only_itself(tiny, tmp_path):
-    def fail(figure, module, examples):
+    def fail(figure, module, data):
         raise ZeroDivisionError("nothing to divide by")
 
     assembly = assemble(tiny)
@@ -191,7 +191,7 @@ def test_a_picture_that_can_not_be_drawn_costs_only_itself(tiny, tmp_path):
 def test_a_full_disk_is_no_fault_of_a_picture(tiny, tmp_path):
     import errno
 
-    with pytest.raises(OSError, match="full"), Pictures(assemble(tiny), tmp_path)._page("picture"):
+    with pytest.raises(OSError, match="full"), attempted(tmp_path, "picture"):
         raise OSError(errno.ENOSPC, "full")
 
 
