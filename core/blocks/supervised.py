@@ -38,18 +38,18 @@ class StepByStep(Supervised):
 
     def learn(self, batch: Batch, ctx: Context) -> Metrics:
         """Do one step down the gradient of the loss over all targets that count."""
-        return super().learn(_without_padding(batch), ctx)
+        return super().learn(without_padding(batch), ctx)
 
     def evaluate(self, batch: Batch) -> Metrics:
         """Return the loss and the measures, means over all targets that count."""
-        return super().evaluate(_without_padding(batch))
+        return super().evaluate(without_padding(batch))
 
     def count(self, batch: Batch) -> int:
         """Return the number of targets that count."""
-        return int(np.count_nonzero(_without_padding(batch)[-1] != PADDING))
+        return int(np.count_nonzero(without_padding(batch)[-1] != PADDING))
 
 
-def _without_padding(batch: Batch) -> Batch:
+def without_padding(batch: Batch) -> Batch:
     """Return the batch with a target of -1 at each step beyond the lengths."""
     if len(batch) == 2:
         return batch

@@ -1,0 +1,119 @@
+"""The long short-term memory: a recurrent network with a memory cell behind gates.
+
+    z_t = x_t W + h_{t-1} U + b          in four blocks z_i, z_f, z_g, z_o
+    i = σ(z_i)      f = σ(z_f)      g = tanh(z_g)      o = σ(z_o)
+    c_t = f c_{t-1} + i g          the memory: a sum that nothing squashes
+    h_t = o tanh(c_t)              what the cell shows of it
+
+Back through a step, with dh = dL/dh_t and dc = dL/dc_t from the steps after it:
+
+    do = dh tanh(c_t)      dc += dh o (1 - tanh²(c_t))
+    di = dc g      df = dc c_{t-1}      dg = dc i
+    dz = (di i(1-i), df f(1-f), dg (1-g²), do o(1-o))
+    dh_{t-1} = dz Uᵀ      dc_{t-1} = dc f
+
+Along the memory the gradient is multiplied by f alone: with f = 1 it neither vanishes nor explodes. The bias of f
+starts at 1 so that the cell remembers before it has learnt to forget. A cell has 4 (inputs + hidden + 1) hidden
+numbers.
+
+Sources: Hochreiter and Schmidhuber (1997), https://doi.org/10.1162/neco.1997.9.8.1735; the gate f: Gers, Schmidhuber
+and Cummins (2000), https://doi.org/10.1162/089976600300015015; its bias: Jozefowicz, Zaremba and Sutskever (2015),
+https://proceedings.mlr.press/v37/jozefowicz15.html
+"""
+
+import numpy as np
+
+from neuralzoo.core.blocks.init import Initializer, glorot_uniform, orthogonal
+from neuralzoo.core.blocks.packing import Packing
+from neuralzoo.core.blocks.scan import Cell, PullStates, States
+from neuralzoo.core.blocks.sequence import SequenceNetwork, sequence_network
+from neuralzoo.core.layer import Context
+from neuralzoo.core.module import Array
+from neuralzoo.plugins.lstm.config import LSTMConfig
+from neuralzoo.registry import Task
+
+HALF, SHIFT, LINEAR = (0.5, 0.5, 1.0, 0.5), (0.5, 0.5, 0.0, 0.5), (0.0, 0.0, 1.0, 0.0)
+
+
+class LSTMCell(Cell):
+    """A memory cell of `hidden` numbers and its three gates; the blocks of z are i, f, g, o, as in PyTorch."""
+
+    gates = 4
+    memories = 2  # h and c
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        rng: np.random.Generator,
+        *,
+        forget_bias: float = 1.0,
+        init: Initializer = glorot_uniform,
+        state_init: Initializer = orthogonal,
+    ) -> None:
+        super().__init__(inputs, hidden, rng, init=init, state_init=state_init)
+        self.bias.value[hidden : 2 * hidden] = forget_bias
+
+    def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
+        """Return h and c of all steps and their pullback."""
+        (n, hidden), dtype = start[0].shape, z.dtype
+        weight = self.weight_state.value
+        # Whole arrays, for in NumPy a row that is repeated costs twice as much.
+        half, shift, linear = (np.tile(np.repeat(np.array(v, dtype), hidden), (n, 1)) for v in (HALF, SHIFT, LINEAR))
+        bias = np.tile(self.bias.value, (n, 1))
+        h, c = (ctx.empty((n + packing.total, hidden), dtype) for _ in range(2))
+        tanh_c = ctx.empty((packing.total, hidden), dtype)
+        h[:n], c[:n] = start
+        recurrent = np.empty((n, 4 * hidden), dtype)
+        product = np.empty((n, hidden), dtype)
+        for rows, before, after in packing.steps:
+            gates = z[rows]
+            some = len(gates)
+            gates += np.matmul(h[before], weight, out=recurrent[:some])
+            gates += bias[:some]
+            gates *= half[:some]  # σ(z) = tanh(z / 2) / 2 + 1 / 2
+            np.tanh(gates, out=gates)
+            gates *= half[:some]
+            gates += shift[:some]
+            i, f, g, o = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
+            memory = np.multiply(f, c[before], out=c[after])
+            memory += np.multiply(i, g, out=product[:some])
+            np.multiply(o, np.tanh(memory, out=tanh_c[rows]), out=h[after])
+
+        def pull(dh_all: Array, dend: States) -> tuple[Array, States]:
+            dh, dc = dend
+            dz_all = ctx.empty(z.shape, dtype)
+            slope, other = np.empty((2, n, 4 * hidden), dtype)
+            weight_t = np.ascontiguousarray(weight.T)
+            for rows, before, _ in reversed(packing.steps):
+                gates, dz, tanh, some = z[rows], dz_all[rows], tanh_c[rows], rows.stop - rows.start
+                i, f, g, o = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
+                di, df, dg, do = (dz[:, k * hidden : (k + 1) * hidden] for k in range(4))
+                dh_t, dc_t = dh[:some], dc[:some]
+                dh_t += dh_all[rows]
+                np.multiply(dh_t, tanh, out=do)
+                through = np.multiply(do, tanh, out=product[:some])
+                np.subtract(dh_t, through, out=through)
+                through *= o
+                dc_t += through
+                np.multiply(dc_t, g, out=di)
+                np.multiply(dc_t, c[before], out=df)
+                np.multiply(dc_t, i, out=dg)
+                dc_t *= f
+                s = np.subtract(1.0, gates, out=slope[:some])  # σ' = (1 - σ) σ, tanh' = (1 - tanh) (1 + tanh)
+                s *= np.add(gates, linear[:some], out=other[:some])
+                dz *= s
+                np.matmul(dz, weight_t, out=dh_t)
+            ctx.grads.add_product(self.weight_state, packing.before(h).T, dz_all)
+            return dz_all, [dh, dc]
+
+        return [h, c], pull
+
+
+def build(config: LSTMConfig, task: Task, rng: np.random.Generator) -> SequenceNetwork:
+    """Build the network for a task."""
+
+    def make_cell(inputs: int, rng: np.random.Generator) -> LSTMCell:
+        return LSTMCell(inputs, config.hidden, rng, forget_bias=config.forget_bias)
+
+    return sequence_network(make_cell, config, task, rng)
