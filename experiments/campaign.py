@@ -170,8 +170,9 @@ def _drawing(architecture: str) -> set[tuple[str, str]]:
         found = get(architecture)
     except ZooError:  # who wants to train it is told
         return set()
-    figures = (*found.figures, *(figure for claim in found.claims for figure in claim.figures))
-    functions = [figure.draw for figure in figures if isinstance(figure.draw, FunctionType)]
+    drawing: list[Any] = [figure.draw for figure in found.figures]
+    drawing += [figure.draw for claim in found.claims for figure in claim.figures]
+    functions = [draw for draw in drawing if isinstance(draw, FunctionType)]
     return {(os.path.realpath(f.__code__.co_filename), f.__qualname__) for f in functions}
 
 

@@ -1,11 +1,13 @@
 """The parent run of a campaign in the MLflow store."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from neuralzoo.core.learner import Metrics
 from neuralzoo.experiments import datasets, store
+from neuralzoo.experiments.assembly import task_of
 from neuralzoo.experiments.folder import now_ms, read_json, write_json
 from neuralzoo.experiments.store import explained, process_identity
 from neuralzoo.registry import Experiment
@@ -17,9 +19,8 @@ class ParentRun:
     def __init__(self, name: str, note: Path, uri: str, experiment: Experiment) -> None:
         self.uri = uri
         self.client = store.client(uri)
-        self.experiment_id = store.dataset_experiment(
-            self.client, uri, datasets.info(experiment.dataset), experiment.headline
-        )
+        asked = replace(datasets.info(experiment.dataset), task=task_of(experiment))
+        self.experiment_id = store.dataset_experiment(self.client, uri, asked, experiment.headline)
         known = read_json(note)
         again = known["run_id"] if known.get("uri") == uri else None
         self.run: Any = store.reopen(self.client, uri, again) if again else None

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
+import numpy as np
 from pydantic import create_model
 
 from neuralzoo.core.checkpoint import Checkpoints, load_checkpoint
@@ -21,6 +22,7 @@ from neuralzoo.core.module import Module
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import folder as folders
 from neuralzoo.experiments.assembly import Assembly, assemble
+from neuralzoo.experiments.datasets import DataError, DataSet
 from neuralzoo.experiments.folder import RUNS, RunFolder
 from neuralzoo.experiments.model import save_model
 from neuralzoo.registry import Experiment, SettingError, get
@@ -86,12 +88,14 @@ def experiment_of(what: Experiment | str | Path, profile: str | None = None) -> 
 def prepare(experiment: Experiment) -> Assembly:
     """Assemble an experiment and see to it that it can be judged in the end.
 
-    Raises: the errors of `assemble`; SettingError when its headline is no metric that evaluation gives.
+    Raises: the errors of `assemble`; DataError when its data are not finite; SettingError when its headline is no
+    metric that evaluation gives.
     """
     architecture = get(experiment.architecture)
     named = create_model("Named", __base__=Settings, model=(architecture.config, ...))  # for keys as people write them
     parse(named, {"model": experiment.model}, architecture.name)
     assembly = assemble(experiment)
+    check_finite(assembly.data)
     held_out = assembly.validation or assembly.train  # never the test split, which is looked at once
     measured = assembly.learner.evaluate(tuple(array[:8] for array in held_out.arrays))
     splits = ("test", "val", "train") if assembly.validation is not None else ("test", "train")
@@ -102,6 +106,24 @@ def prepare(experiment: Experiment) -> Assembly:
             f"it has {', '.join(known)}{nearest(headline, known)}"
         )
     return assembly
+
+
+def check_finite(data: DataSet) -> None:
+    """Make sure that all numbers of a data set are numbers: one that is not spoils everything it touches.
+
+    Raises: DataError with the split and how many of its examples are not finite.
+    """
+    splits = {"train": data.train, "validation": data.validation or (), "test": data.test, **data.tests}
+    for split, arrays in splits.items():
+        numbers = [array for array in arrays if array.dtype.kind == "f"]
+        if all(np.isfinite(array.min()) and np.isfinite(array.max()) for array in numbers if array.size):
+            continue
+        finite = [np.isfinite(array).reshape(len(array), -1).all(axis=1) for array in numbers]
+        bad = np.count_nonzero(~np.logical_and.reduce(finite))
+        raise DataError(
+            f"data set {data.name} has {bad} of {len(arrays[0])} examples in its {split} split with numbers that are "
+            "NaN or infinite; training needs finite ones"
+        )
 
 
 def run(
@@ -176,15 +198,15 @@ def _train(
         Products(assembly, folder),
         Checkpoints(folder.checkpoint, assembly.about),
     ]
+    pictures = tracking = None
     if find_spec("matplotlib"):
         from neuralzoo.experiments.figures import Pictures
 
-        observers.append(Pictures(assembly, folder.figures))
-    tracking = None
+        observers.append(pictures := Pictures(assembly, folder.figures))
     if uri is not None:
         from neuralzoo.experiments.tracking import Tracking
 
-        observers.append(tracking := Tracking(assembly, folder, uri, tags))
+        observers.append(tracking := Tracking(assembly, folder, uri, tags, pictures))
     experiment = assembly.experiment
     trainer = Trainer(assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=observers)
     if folder.checkpoint.exists():

@@ -2,12 +2,14 @@
 
 import getpass
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,13 +19,17 @@ from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import store
 from neuralzoo.experiments.assembly import Assembly
 from neuralzoo.experiments.folder import RunFolder, now_ms, tracked_id, write_json
+from neuralzoo.experiments.serving import log_model
 from neuralzoo.experiments.store import TrackingError, default_uri, explained, process_identity
 from neuralzoo.registry import entries
+
+if TYPE_CHECKING:
+    from neuralzoo.experiments.figures import Pictures
 
 __all__ = ["Tracking", "default_uri"]
 
 PARAM_LIMIT = 6000
-SERVED = Path(__file__).with_name("served_model.py")
+LOGGED_IMAGE = re.compile(r"images/(.+?)[+%]step[+%](\d+)[+%]")
 
 
 class Tracking:
@@ -32,26 +38,40 @@ class Tracking:
     An epoch is logged after its checkpoint, so that the store never knows more than a run that goes on. Epochs
     wait for each other where writing them one by one would take more than a hundredth of the time. When the
     store is gone, training ends with what is kept and how to go on; a run that goes on logs all that is missing
-    and nothing twice. What it costs is measured: opening, epochs, and the pictures and the model at the end.
+    and nothing twice. What it costs is measured: opening, epochs, what is logged at the end, and, apart from these,
+    the pictures: drawing all of them, and logging those that are drawn while training goes on.
     """
 
-    def __init__(self, assembly: Assembly, folder: RunFolder, uri: str, tags: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        assembly: Assembly,
+        folder: RunFolder,
+        uri: str,
+        tags: Mapping[str, str],
+        pictures: "Pictures | None" = None,
+    ) -> None:
         self.assembly = assembly
         self.folder = folder
         self.uri = uri
         self.tags = dict(tags)
-        self.seconds = {"start_s": 0.0, "overhead_s": 0.0, "end_s": 0.0}
+        self.pictures = pictures
+        self.seconds = {"start_s": 0.0, "overhead_s": 0.0, "end_s": 0.0, "pictures_s": 0.0}
         self.experiment_id = ""
         self.run_id = ""
         self.known: set[tuple[str, int]] = set()  # metrics and steps that the store has from an earlier sitting
+        self.pictured: set[tuple[str, int]] = set()  # pictures and steps that the store has
         self.epochs = 0  # that were logged in this sitting
         self.finished = self.logged = 0
         self.next_write = 0.0
 
     def summary(self) -> dict[str, Any]:
-        """Return where the run can be seen and the seconds that tracking took: to open, for `epochs`, at the end."""
+        """Return where the run can be seen and what tracking took: seconds to open, for `epochs`, at the end."""
         where = {"uri": self.uri, "experiment_id": self.experiment_id, "run_id": self.run_id}
-        return where | self.seconds | {"epochs": self.epochs}
+        return where | self.seconds | {"pictures_s": self._pictures_s, "epochs": self.epochs}
+
+    @property
+    def _pictures_s(self) -> float:
+        return self.seconds["pictures_s"] + (self.pictures.seconds if self.pictures is not None else 0.0)
 
     @hookimpl(wrapper=True)
     def fit(self, trainer: Trainer) -> Iterator[None]:
@@ -97,6 +117,7 @@ class Tracking:
             "time/tracking_s": self.seconds["overhead_s"],
             "time/tracking_start_s": self.seconds["start_s"],
             "time/tracking_end_s": self.seconds["end_s"],
+            "time/pictures_s": self._pictures_s,
         }
         self._log_metrics([(name, value, 0) for name, value in costs.items()])
 
@@ -105,7 +126,8 @@ class Tracking:
         if not self.folder.tracking.exists():  # a run that goes on asks this store, even if it does not open now
             write_json(self.folder.tracking, {"uri": self.uri})
         self.client = store.client(self.uri)
-        self.experiment_id = store.dataset_experiment(self.client, self.uri, a.data.info, a.experiment.headline)
+        asked = replace(a.data.info, task=a.data.task)
+        self.experiment_id = store.dataset_experiment(self.client, self.uri, asked, a.experiment.headline)
         params = {key: str(value)[:PARAM_LIMIT] for key, value in flat_params(a).items()}
         run_id = tracked_id(self.folder)
         run: Any = store.reopen(self.client, self.uri, run_id) if run_id else None
@@ -119,6 +141,8 @@ class Tracking:
         if not run.inputs.dataset_inputs:
             self._log_data()
         with explained(self.uri):
+            images = self.client.list_artifacts(self.run_id, "images") if run_id else []
+            self.pictured = {(m[1], int(m[2])) for item in images if (m := LOGGED_IMAGE.match(item.path))}
             for name in run.data.metrics:
                 self.known |= {(name, m.step) for m in self.client.get_metric_history(self.run_id, name)}
         self._log_metrics(_by_epoch(trainer, 0, trainer.epoch))
@@ -150,6 +174,8 @@ class Tracking:
         self.logged = self.finished
         now = time.perf_counter()
         self.next_write = now + 100 * (now - since)
+        with self._timed("pictures_s"):
+            self._log_epoch_pictures()
 
     def _log_last(self, trainer: Trainer) -> None:
         """Log what is pending of a run that ends early: one that goes on logs it anyway."""
@@ -165,22 +191,34 @@ class Tracking:
             store.attempt(self.uri, self.client.log_batch, self.run_id, metrics=new[start : start + 1000])
 
     def _log_files(self, trainer: Trainer) -> None:
-        from PIL import Image
-
         with explained(self.uri):
             self.client.log_artifact(self.run_id, str(self.folder.experiment))
-            there = [Path(item.path).name for item in self.client.list_artifacts(self.run_id, "images")]
-            for path in sorted(self.folder.figures.glob("*.png")):
-                self.client.log_artifact(self.run_id, str(path), "figures")
-                if any(name.startswith((f"{path.stem}+step+", f"{path.stem}%step%")) for name in there):
-                    continue  # its file has a name of its own each time
-                with Image.open(path) as image:
-                    pixels = np.asarray(image.convert("RGB"))
-                self.client.log_image(self.run_id, pixels, key=path.stem, step=trainer.epoch, synchronous=True)
+        for path in sorted(self.folder.figures.glob("*.png")):
+            self._log_picture(path, path.stem, trainer.epoch)
+
+    def _log_epoch_pictures(self) -> None:
+        """Log the pictures that there are of epochs that are finished; the page shows those of a name with a slider."""
+        for path in sorted(self.folder.figures.glob("*/epoch-*.png")):
+            epoch = int(path.stem.rpartition("-")[2])
+            if epoch <= self.finished:
+                self._log_picture(path, path.parent.name, epoch)
+
+    def _log_picture(self, path: Path, key: str, step: int) -> None:
+        """Log a picture as a file and as an image, unless the store has it."""
+        from PIL import Image
+
+        if (key, step) in self.pictured:
+            return  # its file has a name of its own each time
+        with explained(self.uri):
+            place = path.parent.relative_to(self.folder.path).as_posix()
+            self.client.log_artifact(self.run_id, str(path), place)
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            self.client.log_image(self.run_id, pixels, key=key, step=step, synchronous=True)
+        self.pictured.add((key, step))
 
     def _log_model(self, trainer: Trainer) -> None:
-        inputs = self.assembly.data.test[0][:2]
-        outputs = self.assembly.module.predict(inputs)  # type: ignore[attr-defined]
+        a = self.assembly
         with explained(self.uri), store.chosen(self.uri) as mlflow:
             earlier = self.client.search_logged_models([self.experiment_id], f"source_run_id = '{self.run_id}'")
             if any(str(model.status) == "READY" for model in earlier):
@@ -188,15 +226,7 @@ class Tracking:
             for half in earlier:
                 self.client.delete_logged_model(half.model_id)
             with mlflow.start_run(run_id=self.run_id):
-                mlflow.pyfunc.log_model(
-                    name="model",
-                    python_model=str(SERVED),
-                    artifacts={"model": str(self.folder.model)},
-                    pip_requirements=[f"neuralzoo=={__version__}", f"numpy=={np.__version__}"],
-                    signature=mlflow.models.infer_signature(inputs, outputs),
-                    input_example=inputs,
-                    step=trainer.epoch,
-                )
+                log_model(mlflow, a.module, a.data, self.folder.model, trainer.epoch)
 
     def _how_to_go_on(self, trainer: Trainer) -> str:
         return f"{trainer.epoch} of {trainer.epochs} epochs are kept in {self.folder.path}; {self.folder.how_to_go_on}"
