@@ -3,10 +3,21 @@
 from neuralzoo.registry.architecture import CONTRACT, Architecture, Figure, MakeOptimizer
 from neuralzoo.registry.claim import Claim, ClaimFigure, Condition, Contestant, Published
 from neuralzoo.registry.config import Config, Settings
-from neuralzoo.registry.discovery import Entry, Status, build, create, entries, get, matching, names, statuses
+from neuralzoo.registry.discovery import (
+    Status,
+    build,
+    create,
+    figure,
+    get,
+    learner,
+    matching,
+    statuses,
+    trainer_hook,
+)
 from neuralzoo.registry.errors import BrokenPlugin, Clash, DataError, SettingError, UnknownName, ZooError
 from neuralzoo.registry.experiment import SGD, Adam, AdamW, Constant, Cosine, Experiment, RMSprop, StepDecay
-from neuralzoo.registry.hookspecs import hookimpl
+from neuralzoo.registry.hookspecs import MakeHook, hookimpl
+from neuralzoo.registry.installed import Entry, entries, names
 from neuralzoo.registry.task import Answer, InputKind, Task, TaskKind
 
 __all__ = [
@@ -30,6 +41,7 @@ __all__ = [
     "Experiment",
     "Figure",
     "InputKind",
+    "MakeHook",
     "MakeOptimizer",
     "Published",
     "RMSprop",
@@ -44,9 +56,12 @@ __all__ = [
     "build",
     "create",
     "entries",
+    "figure",
     "get",
     "hookimpl",
+    "learner",
     "matching",
     "names",
     "statuses",
+    "trainer_hook",
 ]

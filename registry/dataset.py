@@ -146,7 +146,7 @@ class Entry:
 
     @property
     def _parameters(self) -> list[inspect.Parameter]:
-        parameters = inspect.signature(self.loader).parameters.values()
+        parameters = inspect.signature(self.loader, eval_str=True).parameters.values()
         return [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
     def load(self, seed: int, options: Mapping[str, Any]) -> DataSet:
@@ -163,6 +163,34 @@ class Entry:
         model = create_model("Options", __base__=Settings, **fields)
         chosen = parse(model, options, f"data set {self.info.name}")
         return self.loader(self.info, seed, **{key: getattr(chosen, key) for key in options})
+
+
+def fault(entry: Entry) -> str:
+    """Say in one sentence why a declaration can't be used, or nothing."""
+    if not isinstance(entry.info, Info) or not callable(entry.loader):
+        got = f"Entry(info={type(entry.info).__name__}, loader={type(entry.loader).__name__})"
+        return f"its data set is {got}; it needs an Info and a function of (info, seed, **options)"
+    bare = [name for name, default in entry.options.items() if default is inspect.Parameter.empty]
+    return f"its loader has options without a default: {', '.join(bare)}; each needs one" if bare else ""
+
+
+def trouble(data: Any) -> str:
+    """Say what is wrong with what a loader made, or nothing."""
+    if not isinstance(data, DataSet):
+        return f"{data!r:.80}; it needs to return a DataSet"
+    parts = {"train": data.train, "test": data.test, **data.tests}
+    if data.validation is not None:
+        parts["validation"] = data.validation
+    for name, part in parts.items():
+        rows = [np.shape(array)[:1] for array in part]
+        if len(part) != 2 + data.task.lengths or len(set(rows)) != 1 or rows[0] in ((), (0,)):
+            needed = "inputs, lengths and targets" if data.task.lengths else "inputs and targets"
+            told = ", ".join(str(np.shape(array)) for array in part)
+            return f"a {name} part of arrays of shape {told}; it needs {needed} with a row for each example"
+        shape, task = np.shape(part[0])[1:], data.task
+        if shape != task.shape and not (task.lengths and shape[1:] == task.shape[1:]):
+            return f"{name} examples of shape {shape}; its task needs {task.shape}"
+    return ""
 
 
 def at_least(name: str, value: int, minimum: int) -> None:
