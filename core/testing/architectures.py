@@ -4,8 +4,6 @@ Each check is a function of an `ArchitectureCase`; its name is the name of the c
 registry calls so, known here by its attributes only: the core does not know the registry.
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,9 +14,19 @@ from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.core.testing.check import Check, CheckFailed, NotApplicable, make_checks, require
+from neuralzoo.core.testing.declarations import (
+    citation_has_a_year_and_a_url,
+    example_is_a_declared_task,
+    name_is_valid,
+    settings_are_described_and_defaulted,
+    settings_survive_json,
+    unknown_settings_are_refused,
+)
 from neuralzoo.core.testing.differences import compare_parameter_gradients
-from neuralzoo.core.testing.examples import prediction_shape
+from neuralzoo.core.testing.examples import by_step, prediction_shape
+from neuralzoo.core.testing.inputs import first_of, reversed_rows, rows_of
 from neuralzoo.core.testing.instruments import expect_equal, unsettle
+from neuralzoo.core.testing.padding import compare_learning, compare_paddings, find_padding
 from neuralzoo.core.testing.training import (
     ArchitectureCase,
     differing,
@@ -40,68 +48,21 @@ MOST_ENTRIES = 8
 
 def checks_for_architecture(
     architecture: Any,
+    task: Any = None,
     *,
     make_optimizer: Callable[[Module], Optimizer] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> list[Check]:
     """Return the checks of an architecture, to call one by one or to hand to `pytest.mark.parametrize` with `ids=str`.
 
-    They build it for its example task with its default settings, or with `settings`, and train it on tiny random data
-    with `make_optimizer` (Adam, 0.01). What `architecture.not_applicable` names is left out, with its reason.
+    They build it for its example task, or for `task`, with its default settings, or with `settings`, and train it on
+    tiny random data with `make_optimizer` (Adam, 0.01). One that can do several kinds of task, or read examples of
+    one length and of different ones, is checked with a task of each. What `architecture.not_applicable` names is left
+    out, with its reason.
     """
-    case = ArchitectureCase(architecture, make_optimizer or (lambda module: Adam(module, 0.01)), dict(settings or {}))
+    optimizer = make_optimizer or (lambda module: Adam(module, 0.01))
+    case = ArchitectureCase(architecture, task or architecture.example, optimizer, dict(settings or {}))
     return make_checks(ARCHITECTURE_CHECKS, case, architecture.not_applicable)
-
-
-def name_is_valid(case: ArchitectureCase) -> None:
-    """The name is lower-case letters, digits, - and _, and starts with a letter."""
-    name = case.architecture.name
-    valid = re.fullmatch(r"[a-z][a-z0-9_-]*", name) is not None
-    require(valid, f"the name is {name!r}; it needs lower-case letters, digits, - and _, and a letter first")
-
-
-def citation_has_a_year_and_a_url(case: ArchitectureCase) -> None:
-    """Whoever wants to know more finds the paper."""
-    citation, url = case.architecture.citation, case.architecture.url
-    require(
-        re.search(r"\b(18|19|20)\d\d\b", citation) is not None,
-        f"the citation is {citation!r}; it needs the year of publication",
-    )
-    found = re.fullmatch(r"https?://\S+\.\S+", url) is not None
-    require(found, f"the url is {url!r}; it needs a web address where the paper can be found")
-
-
-def example_is_a_declared_task(case: ArchitectureCase) -> None:
-    """The example task is of a kind and an input that the architecture says it can do."""
-    architecture, task = case.architecture, case.task
-    for what, got, declared in (("kind", task.kind, architecture.tasks), ("input", task.input, architecture.inputs)):
-        require(got in declared, f"the example task has {what} {got!r}; it needs one of {', '.join(sorted(declared))}")
-
-
-def settings_are_described_and_defaulted(case: ArchitectureCase) -> None:
-    """Every field of the config has a description and a default."""
-    fields = case.architecture.config.model_fields
-    bare = sorted(name for name, field in fields.items() if not (field.description or "").strip())
-    require(not bare, f"the config does not describe {', '.join(bare)}; use Field(default=..., description='...')")
-    required = sorted(name for name, field in fields.items() if field.is_required())
-    require(not required, f"the config has no default for {', '.join(required)}; use Field(default=...)")
-
-
-def settings_survive_json(case: ArchitectureCase) -> None:
-    """The config is the same after a round trip through JSON."""
-    config = case.config
-    text = json.dumps(config.model_dump(mode="json"))
-    again = case.architecture.config.model_validate(json.loads(text))
-    require(again == config, f"the config is {config!r} and {again!r} after a round trip through JSON; use plain types")
-
-
-def unknown_settings_are_refused(case: ArchitectureCase) -> None:
-    """A misspelt setting is an error."""
-    try:
-        case.architecture.config.model_validate({"no_such_setting": 1})
-    except ValueError:
-        return
-    raise CheckFailed("the config takes a setting that it does not have; leave extra='forbid' as Config has it")
 
 
 def seed_decides_the_weights(case: ArchitectureCase) -> None:
@@ -119,10 +80,11 @@ def seed_decides_the_weights(case: ArchitectureCase) -> None:
 
 
 def predictions_have_the_right_shape(case: ArchitectureCase) -> None:
-    """Built for the example task, it predicts numbers of the shape that the task asks for."""
-    x = case.data()[0]
-    y, needed = predict(case.build(), x), prediction_shape(case.task, len(x))
-    require(y.shape == needed, f"the prediction for {x.shape} has shape {y.shape}; the task needs {needed}")
+    """Built for the task, it predicts numbers of the shape that the task asks for."""
+    x = case.inputs()
+    shape = first_of(x).shape
+    y, needed = predict(case.build(), x), prediction_shape(case.task, shape[0])
+    require(y.shape == needed, f"the prediction for {shape} has shape {y.shape}; the task needs {needed}")
     require(
         bool(np.isfinite(y).all()), "the prediction of the untrained network is not finite; look at how weights start"
     )
@@ -130,14 +92,27 @@ def predictions_have_the_right_shape(case: ArchitectureCase) -> None:
 
 def examples_do_not_mix(case: ArchitectureCase) -> None:
     """In evaluation each example alone gives what it gives in a batch, and their order does not matter."""
-    learner, x = learn(case, steps=1), case.data()[0]
+    learner, x = learn(case, steps=1), case.inputs()
+    examples = len(first_of(x))
     together = predict(learner.module, x)
     advice = "do not use statistics of the batch, or the other examples, in evaluation"
-    for i in range(len(x)):
-        message = f"example {i + 1} of {len(x)} gives another prediction alone than in a batch; {advice}"
-        expect_equal(predict(learner.module, x[i : i + 1].copy()), together[i : i + 1], message, 1e-4)
+    for i in range(examples):
+        message = f"example {i + 1} of {examples} gives another prediction alone than in a batch; {advice}"
+        expect_equal(predict(learner.module, rows_of(x, slice(i, i + 1))), together[i : i + 1], message, 1e-4)
     message = f"the examples give other predictions when their order is reversed; {advice}"
-    expect_equal(predict(learner.module, x[::-1].copy()), together[::-1], message, 1e-4)
+    expect_equal(predict(learner.module, reversed_rows(x)), together[::-1], message, 1e-4)
+
+
+def padding_does_not_matter(case: ArchitectureCase) -> None:
+    """Where examples differ in length, what stands beyond changes nothing that is predicted, measured or learned."""
+    if not case.task.lengths:
+        raise NotApplicable("the task has examples of one length")
+    compare_learning(case)
+    module = case.build()
+    if isinstance(module, Layer):
+        unsettle(module.astype(np.float64))
+        x = case.inputs(np.float64)
+        compare_paddings(module, x, find_padding(x), True, by_step=by_step(case.task))
 
 
 def float32_stays_float32(case: ArchitectureCase) -> None:
@@ -149,7 +124,7 @@ def float32_stays_float32(case: ArchitectureCase) -> None:
     case.prepare(learner)
     case.steps(learner, 1)
     if predicts(module):
-        predict(module, case.data()[0])
+        predict(module, case.inputs())
     drifted = [
         f"{name} is {array.dtype}"
         for name, array in learner.state().items()
@@ -167,10 +142,8 @@ def gradients_match_finite_differences(case: ArchitectureCase) -> None:
     module = case.build()
     if not isinstance(module, Layer):
         raise NotApplicable("the module is not a Layer, so it has no pullback of its own")
-    x = case.data()[0][:3]
     unsettle(module.astype(np.float64))
-    x = x.astype(np.float64) if x.dtype.kind == "f" else x
-    compare_parameter_gradients(module, x, True, MOST_ENTRIES)
+    compare_parameter_gradients(module, rows_of(case.inputs(np.float64), slice(3)), True, MOST_ENTRIES)
 
 
 def training_reaches_every_parameter(case: ArchitectureCase) -> None:
@@ -234,7 +207,7 @@ def tiny_batch_is_overfitted(case: ArchitectureCase) -> None:
 
 def saved_weights_predict_the_same(case: ArchitectureCase) -> None:
     """A fresh network with the trained weights gives the same predictions, or measures where it predicts nothing."""
-    learner, fresh, x = learn(case, steps=2), case.build(seed=1), case.data()[0]
+    learner, fresh, x = learn(case, steps=2), case.build(seed=1), case.inputs()
     fresh.load_state(learner.module.state())
     advice = (
         "otherwise; keep everything that decides a prediction in a Parameter (trainable=False for what is not learned "
@@ -274,6 +247,7 @@ ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureCase], None], ...] = (
     seed_decides_the_weights,
     predictions_have_the_right_shape,
     examples_do_not_mix,
+    padding_does_not_matter,
     float32_stays_float32,
     gradients_match_finite_differences,
     training_reaches_every_parameter,

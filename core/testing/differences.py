@@ -1,35 +1,37 @@
 """Derivatives by finite differences."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Array
 from neuralzoo.core.testing.check import CheckFailed, require
+from neuralzoo.core.testing.inputs import each, first_of
 from neuralzoo.core.testing.instruments import MOST_ENTRIES, SEED, context, direction, mode
 
 STEP = 1e-6
 TOLERANCE = 1e-5
 
 
-def compare_input_gradient(layer: Layer, x: Array, training: bool, most: int) -> None:
-    """Compare the gradient of a layer's input with finite differences.
+def compare_input_gradient(layer: Layer, x: Any, training: bool, most: int) -> None:
+    """Compare the gradient of a layer's input, of the first array of several, with finite differences.
 
     Raises: CheckFailed at the first difference.
     """
-    y, pull = layer(x.copy(), context(layer, training=training))
+    y, pull = layer(each(np.copy, x), context(layer, training=training))
     dy = direction(y)
     dx = pull(dy.copy())
-    compare_with_differences(f"x in {mode(training)}", dx, x, lambda: _loss(layer, x, dy, training), most)
+    compare_with_differences(f"x in {mode(training)}", dx, first_of(x), lambda: _loss(layer, x, dy, training), most)
 
 
-def compare_parameter_gradients(layer: Layer, x: Array, training: bool, most: int, *, data: bool = False) -> None:
+def compare_parameter_gradients(layer: Layer, x: Any, training: bool, most: int, *, data: bool = False) -> None:
     """Compare the gradients of a layer's parameters with finite differences; x is the data if `data` says so.
 
     Raises: CheckFailed at the first difference.
     """
-    ctx = context(layer, training=training, data=x if data else None)
+    ctx = context(layer, training=training, data=first_of(x) if data else None)
     y, pull = layer(x, ctx)
     dy = direction(y)
     pull(dy.copy())
@@ -66,8 +68,8 @@ def compare_with_differences(
         _compare(f"{what} along a random direction", expected, _slope(at, way, loss), scale * at.size**0.5)
 
 
-def _loss(layer: Layer, x: Array, dy: Array, training: bool) -> float:
-    y, _ = layer(x.copy(), context(training=training))
+def _loss(layer: Layer, x: Any, dy: Array, training: bool) -> float:
+    y, _ = layer(each(np.copy, x), context(training=training))
     return float((y * dy).sum())
 
 

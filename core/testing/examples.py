@@ -16,8 +16,9 @@ def tiny_data(task: Any, examples: int = 8, seed: int = 0) -> Batch:
     """Return random examples and targets of the shapes and dtypes that a task has, all of which can be learned.
 
     Images are pixels from 0 to 1 (0 or 1 where they are to be reconstructed), other numbers are normal. Where each
-    token has an answer of its own, sequences that begin alike are alike. Where examples differ in length, the first
-    one is as long as can be; beyond its end an example is 0, and the answers of its steps are -1, or marks of 0.
+    token has an answer of its own, sequences that begin alike are alike; equal examples have equal answers. Where
+    examples differ in length, the first one is as long as can be; beyond its end an example is 0, and the answers of
+    its steps are -1, or marks of 0.
 
     Shapes: x is (N, *task.shape); the target is (N,) classes, (N, 2) two classes, (N, outputs) numbers or marks,
     (N, T) labels or tokens, (N, T, outputs) marks, or x; with lengths (N,) between x and target where a task has them.
@@ -29,7 +30,13 @@ def tiny_data(task: Any, examples: int = 8, seed: int = 0) -> Batch:
         rows %= task.vocabulary
     x = _inputs(task, rows, rng)
     target = _targets(task, x, rows, rng)
-    return _padded(task, x, target, rng) if task.lengths else (x, target)
+    *inputs, target = _padded(task, x, target, rng) if task.lengths else (x, target)
+    return *inputs, target if task.kind in COPIES else target[_first_alike(inputs)]
+
+
+def by_step(task: Any) -> bool:
+    """Return whether predictions for a task of sequences have an axis of time."""
+    return task.kind in (*COPIES, *STEP_BY_STEP)
 
 
 def prediction_shape(task: Any, examples: int) -> tuple[int, ...]:
@@ -75,6 +82,13 @@ def _targets(task: Any, x: Array, rows: Array, rng: np.random.Generator) -> Arra
         case "language-modelling" | "sequence-labelling", _:
             return rng.integers(0, outputs, (examples, task.shape[0]))[rows]
     raise ValueError(f"tiny_data got a task of kind {task.kind!r}; it knows no data for it")
+
+
+def _first_alike(inputs: list[Array]) -> list[int]:
+    """Return for each example the number of the first one that is equal: nobody can learn two answers for both."""
+    first: dict[bytes, int] = {}
+    rows = zip(*inputs, strict=True)
+    return [first.setdefault(b"".join(part.tobytes() for part in row), number) for number, row in enumerate(rows)]
 
 
 def _padded(task: Any, x: Array, target: Array, rng: np.random.Generator) -> Batch:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from neuralzoo.core.layer import Context, Gradients, Layer, Pullback, Workspace
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.core.testing.check import NotApplicable, require
+from neuralzoo.core.testing.inputs import each, first_of, with_first
 
 MOST_ENTRIES = 100
 SEED = 20240607
@@ -17,10 +18,13 @@ SEED = 20240607
 
 @dataclass(frozen=True)
 class LayerCase:
-    """A layer to check: how to make a fresh one, and an example input whose first axis counts examples."""
+    """A layer to check: how to make a fresh one, and an example input whose first axis counts examples.
+
+    The input is an array, or a tuple of arrays of which the first is the one that dL/dx is of.
+    """
 
     make: Callable[[np.random.Generator], Layer]
-    x: Array
+    x: Any
     most_entries: int = MOST_ENTRIES
 
     def layer(self, dtype: npt.DTypeLike = np.float32, seed: int = 0) -> Layer:
@@ -29,14 +33,15 @@ class LayerCase:
         unsettle(layer, seed)
         return layer
 
-    def input(self, dtype: npt.DTypeLike = np.float32) -> Array:
-        """Return a fresh copy of the example; whole numbers stay whole."""
-        return self.x.astype(dtype) if self.differentiable else self.x.copy()
+    def input(self, dtype: npt.DTypeLike = np.float32) -> Any:
+        """Return a fresh copy of the example, its first array in the dtype; whole numbers stay whole."""
+        x = each(np.copy, self.x)
+        return with_first(x, first_of(x).astype(dtype)) if self.differentiable else x
 
     @property
     def differentiable(self) -> bool:
         """Whether the input is real numbers, so that there is a derivative with respect to it."""
-        return np.issubdtype(self.x.dtype, np.floating)
+        return first_of(self.x).dtype.kind == "f"
 
 
 def unsettle(module: Module, seed: int = 0) -> None:
@@ -99,7 +104,7 @@ def need_parameters(module: Module) -> None:
         raise NotApplicable("there are no trainable parameters")
 
 
-def everything(layer: Layer, x: Array, workspace: Workspace | None = None, *, collect: bool = True) -> dict[str, Array]:
+def everything(layer: Layer, x: Any, workspace: Workspace | None = None, *, collect: bool = True) -> dict[str, Array]:
     """Return copies of all that a training pass and its pullback give."""
     ctx = replace(context(layer if collect else None), workspace=workspace)
     y, pull = layer(x, ctx)
@@ -179,20 +184,23 @@ def spread(array: Array) -> Array:
 
 
 class Between(Layer):
-    """A layer with a neighbour on each side, as it stands in a network."""
+    """A layer with a neighbour on each side, as it stands in a network; the one before reads the first array only."""
 
     def __init__(self, before: Layer | None, layer: Layer, after: Layer) -> None:
         self.before = before
         self.layer = layer
         self.after = after
 
-    def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+    def __call__(self, x: Any, ctx: Context) -> tuple[Array, Pullback]:
         """Return what comes out behind the last of them."""
         pulls: list[Pullback] = []
-        for layer in (self.before, self.layer, self.after):
-            if layer is not None:
-                x, pull = layer(x, ctx)
-                pulls.append(pull)
+        if self.before is not None:
+            bent, pull = self.before(first_of(x), ctx)
+            x = with_first(x, bent)
+            pulls.append(pull)
+        for layer in (self.layer, self.after):
+            x, pull = layer(x, ctx)
+            pulls.append(pull)
 
         def pull_all(dy: Array) -> Array:
             for pull in reversed(pulls):

@@ -5,13 +5,14 @@ Each check is a function of a `LayerCase`; its name is the name of the check.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from neuralzoo.core.layer import Layer, Workspace
-from neuralzoo.core.module import Array
 from neuralzoo.core.testing.check import Check, NotApplicable, make_checks, require
 from neuralzoo.core.testing.differences import compare_input_gradient, compare_parameter_gradients
+from neuralzoo.core.testing.inputs import arrays_of, each, first_of, reversed_rows, rows_of
 from neuralzoo.core.testing.instruments import (
     MOST_ENTRIES,
     SEED,
@@ -19,15 +20,12 @@ from neuralzoo.core.testing.instruments import (
     Between,
     DirtyWorkspace,
     LayerCase,
-    attributes,
     context,
     direction,
     everything,
     expect_equal,
-    mode,
     need_float_input,
     need_parameters,
-    require_same_state,
     spread,
 )
 from neuralzoo.core.testing.numbers import (
@@ -36,13 +34,21 @@ from neuralzoo.core.testing.numbers import (
     fresh_parameters_are_float32,
     large_inputs_stay_finite,
 )
+from neuralzoo.core.testing.padding import padding_does_not_matter
+from neuralzoo.core.testing.state import (
+    calls_leave_nothing_behind,
+    copies_are_independent,
+    evaluation_is_repeatable,
+    randomness_comes_from_the_context,
+    state_makes_an_equal_layer,
+)
 
 BOTH_MODES = (True, False)
 
 
 def checks_for_layer(
     make: Callable[[np.random.Generator], Layer],
-    x: Array,
+    x: Any,
     *,
     not_applicable: Mapping[str, str] | None = None,
     most_entries: int = MOST_ENTRIES,
@@ -53,11 +59,34 @@ def checks_for_layer(
     away from kinks such as a maximum of equal values. `not_applicable` has a reason for each check that is left out.
     Gradients of larger arrays are compared at `most_entries` places.
 
-    Raises: ValueError when all examples in x are equal: what mixes them would not show.
+    A layer that reads `(x, lengths)` is given such a tuple: the first array is the one that dL/dx is of, the others
+    have a row of whole numbers for each example. The second are lengths, one of them shorter than the longest
+    example; where it means something else, `not_applicable` says so of `padding_does_not_matter`.
+
+    Shapes: x is (N, ...), or (N, T, ...) with lengths (N,) from 1 to T; outputs by step are (N, T, D), others (N, ...).
+    Raises: ValueError when what is wrong would not show: all examples are equal, or as long as can be; or when the
+    arrays of a tuple do not fit together.
     """
-    if len(x) > 1 and (x == x[:1]).all():
-        raise ValueError(f"checks_for_layer got {len(x)} equal examples; it needs examples that differ: random numbers")
-    return make_checks(LAYER_CHECKS, LayerCase(make, np.array(x), most_entries), not_applicable or {})
+    x = each(np.array, x)
+    _check_input(x)
+    return make_checks(LAYER_CHECKS, LayerCase(make, x, most_entries), not_applicable or {})
+
+
+def _check_input(x: Any) -> None:
+    first, *rest = arrays_of(x)
+    examples = len(first)
+    for array in rest:
+        if len(array) != examples or array.dtype.kind not in "iu":
+            raise ValueError(
+                f"checks_for_layer got {len(array)} rows of {array.dtype} beside {examples} examples; it needs a row "
+                f"of whole numbers for each example"
+            )
+    if examples > 1 and all((array == array[:1]).all() for array in (first, *rest)):
+        raise ValueError(
+            f"checks_for_layer got {examples} equal examples; it needs examples that differ: random numbers"
+        )
+    if rest and first.ndim > 1 and (rest[0] == first.shape[1]).all():
+        raise ValueError(f"checks_for_layer got lengths that are all {first.shape[1]}; it needs a shorter one as well")
 
 
 def input_gradient_matches_finite_differences(case: LayerCase) -> None:
@@ -78,9 +107,9 @@ def parameter_gradients_match_finite_differences(case: LayerCase) -> None:
 def gradients_hold_inside_a_stack(case: LayerCase) -> None:
     """Between two other layers, which have parameters of their own, all gradients are right."""
     layer, x = case.layer(np.float64), case.input(np.float64)
-    y, _ = layer(x.copy(), context(training=False))
+    y, _ = layer(each(np.copy, x), context(training=False))
     rng = np.random.default_rng([SEED, 4])
-    before = Bend(x.shape[-1], rng) if case.differentiable else None
+    before = Bend(first_of(x).shape[-1], rng) if case.differentiable else None
     stack = Between(before, layer, Bend(y.shape[-1], rng))
     compare_parameter_gradients(stack, x, True, case.most_entries, data=case.differentiable)
 
@@ -90,7 +119,7 @@ def views_serve_like_arrays(case: LayerCase) -> None:
     layer, x = case.layer(np.float64), case.input(np.float64)
     needed = everything(layer, x)
     ctx = context(layer)
-    y, pull = layer(spread(x), ctx)
+    y, pull = layer(each(spread, x), ctx)
     got = {"output": y, "input gradient": pull(spread(direction(y))), "parameter gradients": ctx.grads.vector}
     for name, array in got.items():
         if case.differentiable or name != "input gradient":
@@ -103,20 +132,26 @@ def inputs_are_left_alone(case: LayerCase) -> None:
     for training in BOTH_MODES:
         layer, x = case.layer(), case.input()
         y, pull = layer(x, context(layer, training=training))
-        expect_equal(x, case.input(), "the layer edited its input x; work on a copy or into a new array")
+        _require_untouched(x, case, "the layer edited its input x; work on a copy or into a new array")
         dy = direction(y)
         pull(dy)
         expect_equal(dy, direction(y), "the pullback edited the incoming gradient dy; work on a copy")
-        expect_equal(x, case.input(), "the pullback edited the input x; work on a copy")
-        x.flags.writeable = dy.flags.writeable = False
+        _require_untouched(x, case, "the pullback edited the input x; work on a copy")
+        for array in (dy, *arrays_of(x)):
+            array.flags.writeable = False
         y, pull = layer(x, context(layer, training=training))
         pull(dy)
+
+
+def _require_untouched(x: Any, case: LayerCase, message: str) -> None:
+    for array, needed in zip(arrays_of(x), arrays_of(case.input()), strict=True):
+        expect_equal(array, needed, message)
 
 
 def two_passes_keep_apart(case: LayerCase) -> None:
     """After two passes, outputs and both pullbacks are what each pass alone gives, in either order."""
     layer, x1 = case.layer(np.float64), case.input(np.float64)
-    inputs = (x1, x1[::-1].copy())
+    inputs = (x1, reversed_rows(x1))
     alone = [everything(layer, x) for x in inputs]
     for order in ((0, 1), (1, 0)):
         contexts = [context(layer) for _ in inputs]
@@ -137,7 +172,7 @@ def gradients_add_up(case: LayerCase) -> None:
     """A layer that is used twice adds both parameter gradients."""
     layer, x1 = case.layer(np.float64), case.input(np.float64)
     need_parameters(layer)
-    x2 = x1[::-1].copy()
+    x2 = reversed_rows(x1)
     one, two = (everything(layer, x)["parameter gradients"] for x in (x1, x2))
     ctx = context(layer)
     passes = []
@@ -156,75 +191,20 @@ def gradients_add_up(case: LayerCase) -> None:
 def examples_do_not_mix(case: LayerCase) -> None:
     """In evaluation each example alone gives what it gives in a batch, and their order does not matter."""
     layer, x = case.layer(np.float64), case.input(np.float64)
-    if len(x) < 2:
+    examples = len(first_of(x))
+    if examples < 2:
         raise NotApplicable("the example input is a single example")
     together = layer.predict(x).copy()
     require(
-        len(together) == len(x),
-        f"a batch of {len(x)} examples gives {len(together)} outputs; the first axis counts examples",
+        len(together) == examples,
+        f"a batch of {examples} examples gives {len(together)} outputs; the first axis counts examples",
     )
     advice = "do not reduce over or walk along the first axis"
-    for i in range(len(x)):
-        message = f"example {i + 1} of {len(x)} gives another output alone than in a batch; {advice}"
-        expect_equal(layer.predict(x[i : i + 1].copy()), together[i : i + 1], message, 1e-9)
+    for i in range(examples):
+        message = f"example {i + 1} of {examples} gives another output alone than in a batch; {advice}"
+        expect_equal(layer.predict(rows_of(x, slice(i, i + 1))), together[i : i + 1], message, 1e-9)
     message = f"the examples give other outputs when their order is reversed; {advice}"
-    expect_equal(layer.predict(x[::-1].copy()), together[::-1], message, 1e-9)
-
-
-def state_makes_an_equal_layer(case: LayerCase) -> None:
-    """A fresh layer that is given the state gives the same output."""
-    layer, fresh = case.layer(), case.layer(seed=1)
-    x = case.input()
-    layer(x, context(layer))
-    fresh.load_state(layer.state())
-    expect_equal(
-        fresh.predict(x),
-        layer.predict(x),
-        "a fresh layer with the same state gives another output; keep everything that decides the output in a "
-        "Parameter (trainable=False for what is not learned) or in the constructor's arguments",
-    )
-
-
-def copies_are_independent(case: LayerCase) -> None:
-    """A copy gives the same output, and goes on giving it when the original changes."""
-    layer, x = case.layer(), case.input()
-    layer.pack()
-    copy = layer.copy()
-    before = layer.predict(x)
-    message = "a copy of the layer {}; give __deepcopy__ up, or copy parameters there"
-    expect_equal(copy.predict(x), before, message.format("gives another output"))
-    for parameter in layer.named_parameters().values():
-        parameter.value += 1
-    expect_equal(copy.predict(x), before, message.format("changes with the original"))
-
-
-def evaluation_is_repeatable(case: LayerCase) -> None:
-    """In evaluation the same input gives the same output, without a generator, and parameters stay."""
-    layer, x = case.layer(), case.input()
-    layer(x, context(layer))
-    before = layer.state()
-    first = layer.predict(x)
-    expect_equal(layer.predict(x), first, "evaluation gives another output the second time; draw in training only")
-    require_same_state(layer, before, "evaluation changed {}; change running values in training only")
-
-
-def calls_leave_nothing_behind(case: LayerCase) -> None:
-    """A pass and its pullback change no attribute of the layer and no trainable parameter."""
-    for training in BOTH_MODES:
-        layer, x = case.layer(), case.input()
-        before, weights = attributes(layer), layer.state()
-        y, pull = layer(x, context(layer, training=training))
-        pull(direction(y))
-        after = attributes(layer)
-        changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-        require(
-            not changed,
-            f"a call in {mode(training)} set {', '.join(changed)} on the layer; keep it in the pullback's closure",
-        )
-        trainable = layer.trainable().keys()
-        require_same_state(
-            layer, {n: weights[n] for n in trainable}, "a call changed {}; only optimizers change weights"
-        )
+    expect_equal(layer.predict(reversed_rows(x)), together[::-1], message, 1e-9)
 
 
 def memory_may_be_reused(case: LayerCase) -> None:
@@ -244,7 +224,7 @@ def gradients_may_be_unwanted(case: LayerCase) -> None:
     """Frozen parameters, gradients that nobody collects and data without a gradient change nothing else."""
     layer, x = case.layer(np.float64), case.input(np.float64)
     alone = everything(layer, x)
-    ctx = context(layer, data=x)
+    ctx = context(layer, data=first_of(x))
     y, pull = layer(x, ctx)
     pull(direction(y))
     message = "parameter gradients change when x is the data that needs no gradient; leave out dL/dx only"
@@ -264,16 +244,6 @@ def gradients_may_be_unwanted(case: LayerCase) -> None:
         expect_equal(frozen["input gradient"], alone["input gradient"], message.format("parameters are frozen"), 1e-10)
 
 
-def randomness_comes_from_the_context(case: LayerCase) -> None:
-    """Equal generators give equal outputs, and NumPy's global generator is not used."""
-    layer, x = case.layer(), case.input()
-    before = repr(np.random.get_state())  # noqa: NPY002 - the global generator is what is watched
-    first, second = (layer(x, context(layer))[0] for _ in range(2))
-    expect_equal(second, first, "two passes with equal generators differ; draw from ctx.random only")
-    after = repr(np.random.get_state())  # noqa: NPY002
-    require(before == after, "the layer drew from NumPy's global generator; draw from ctx.random only")
-
-
 LAYER_CHECKS: tuple[Callable[[LayerCase], None], ...] = (
     input_gradient_matches_finite_differences,
     parameter_gradients_match_finite_differences,
@@ -287,6 +257,7 @@ LAYER_CHECKS: tuple[Callable[[LayerCase], None], ...] = (
     two_passes_keep_apart,
     gradients_add_up,
     examples_do_not_mix,
+    padding_does_not_matter,
     state_makes_an_equal_layer,
     copies_are_independent,
     evaluation_is_repeatable,

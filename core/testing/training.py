@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from neuralzoo.core.batches import ArrayBatches, Batch
+from neuralzoo.core.batches import ArrayBatches, Batch, inputs_of
 from neuralzoo.core.checkpoint import load_checkpoint, save_checkpoint
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.layer import Context, Gradients, Layer, Pullback
@@ -17,6 +18,7 @@ from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.core.testing.check import CheckFailed, NotApplicable, require
 from neuralzoo.core.testing.examples import tiny_data
+from neuralzoo.core.testing.inputs import first_of, with_first
 from neuralzoo.core.testing.instruments import DtypeGradients
 from neuralzoo.core.trainer import Trainer
 
@@ -27,16 +29,12 @@ CUT = 5  # the step after which a run is cut off: in mid-epoch, and odd, so that
 
 @dataclass(frozen=True)
 class ArchitectureCase:
-    """An architecture to check, the optimizer it is trained with, and its settings where they are not the defaults."""
+    """An architecture to check, for which task, with which optimizer, and settings where they are not the defaults."""
 
     architecture: Any
+    task: Any
     make_optimizer: Callable[[Module], Optimizer]
     settings: Mapping[str, Any]
-
-    @property
-    def task(self) -> Any:
-        """The example task."""
-        return self.architecture.example
 
     @property
     def config(self) -> Any:
@@ -59,27 +57,33 @@ class ArchitectureCase:
         """Return fresh copies of the tiny data, always the same."""
         return tuple(array.copy() for array in tiny_data(self.task))
 
+    def inputs(self, dtype: npt.DTypeLike = np.float32) -> Any:
+        """Return what a network reads of the tiny data, its numbers in the dtype."""
+        x = inputs_of(self.data())
+        first = first_of(x)
+        return with_first(x, first.astype(dtype)) if first.dtype.kind == "f" else x
+
     def context(self) -> Context:
         """Return a freshly seeded context as a trainer gives it."""
         return Context(training=True, rng=np.random.default_rng(11))
 
     def prepare(self, learner: Learner, batch: Batch | None = None) -> None:
         """Let a learner start from the tiny data, in one batch."""
-        batch = batch or self.data()
+        batch = self.data() if batch is None else batch
         learner.prepare(ArrayBatches(batch, len(batch[0])), self.context())
 
-    def steps(self, learner: Learner, count: int) -> None:
-        """Learn from the tiny data a number of times."""
+    def steps(self, learner: Learner, count: int, batch: Batch | None = None) -> None:
+        """Learn from the tiny data, or from a batch, a number of times."""
         ctx = self.context()
         for _ in range(count):
-            learner.learn(self.data(), ctx)
+            learner.learn(self.data() if batch is None else batch, ctx)
 
 
-def learn(case: ArchitectureCase, steps: int, module: Module | None = None) -> Learner:
-    """Return a learner that has been prepared and has done a few steps."""
-    learner = case.learner(module if module is not None else case.build())
-    case.prepare(learner)
-    case.steps(learner, steps)
+def learn(case: ArchitectureCase, steps: int, batch: Batch | None = None) -> Learner:
+    """Return a learner that has been prepared and has done a few steps, on the tiny data or on a batch."""
+    learner = case.learner(case.build())
+    case.prepare(learner, batch)
+    case.steps(learner, steps, batch)
     return learner
 
 
@@ -88,7 +92,7 @@ def predicts(module: Module) -> bool:
     return isinstance(module, Layer) or hasattr(module, "predict")
 
 
-def predict(module: Module, x: Array) -> Array:
+def predict(module: Module, x: Any) -> Array:
     """Return a module's prediction.
 
     Raises: NotApplicable when it has no `predict` and is not a Layer either; CheckFailed when a Layer has none.
@@ -193,9 +197,9 @@ def _watched(kind: type[Layer], name: str, found: list[str]) -> type[Layer]:
         if before.dtype == np.float32 and array.dtype.kind == "f" and array.dtype != np.float32:
             found.append(f"the {what} of {name} is {array.dtype}")
 
-    def call(self: Layer, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+    def call(self: Layer, x: Any, ctx: Context) -> tuple[Array, Pullback]:
         y, pull = kind.__call__(self, x, ctx)
-        note("output", y, x[0] if isinstance(x, tuple) else x)
+        note("output", y, first_of(x))
 
         def watched_pull(dy: Array) -> Array:
             dx = pull(dy)

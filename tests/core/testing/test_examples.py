@@ -69,3 +69,15 @@ def test_two_classes_of_an_example_differ():
         1
     ].T
     assert (first != second).all()
+
+
+@pytest.mark.parametrize("lengths", [False, True])
+@pytest.mark.parametrize(("kind", "answer"), [("classification", "class"), ("regression", "numbers")])
+def test_equal_examples_have_equal_answers(kind, answer, lengths):
+    sizes = {"shape": (2,), "vocabulary": 2, "outputs": 3}
+    *inputs, target = tiny_data(Task(kind=kind, input="tokens", answer=answer, lengths=lengths, **sizes))
+    answers = {}
+    for *example, known in zip(*inputs, target, strict=True):
+        answers.setdefault(repr(example), set()).add(repr(known))
+    assert len(answers) < len(target)  # there are equal ones
+    assert {len(known) for known in answers.values()} == {1}
