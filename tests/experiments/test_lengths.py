@@ -1,19 +1,11 @@
-"""Sequences of different lengths and answers for each step, from a run to its pictures and the model that is served."""
+"""Sequences of different lengths, from a run of a plugin that reads them to the model that MLflow serves."""
 
 import json
 import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
-
-from neuralzoo.core.blocks.measures import accuracy
-from neuralzoo.core.layer import Context, Layer
-from neuralzoo.experiments import datasets
-from neuralzoo.experiments.figures import answers, confusion_matrix, has_one_class_each, learning_curve, page
-from neuralzoo.experiments.model import load_model
-from neuralzoo.registry import Task
 
 PLUGIN = '''
 import numpy as np

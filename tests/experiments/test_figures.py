@@ -1,0 +1,302 @@
+"""Pictures of runs: when they are drawn, from what, and that training does not notice."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neuralzoo.core.hooks import hookimpl
+from neuralzoo.experiments import datasets, folder, runner
+from neuralzoo.experiments.figures import (
+    Pictures,
+    PictureWarning,
+    answers,
+    attempted,
+    confusion_matrix,
+    has_one_class_each,
+    learning_curve,
+    page,
+)
+from neuralzoo.experiments.folder import RunFolder
+from neuralzoo.registry import Figure, Task
+
+pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")
+
+
+class Killed(BaseException):
+    pass
+
+
+class KillAt:
+    def __init__(self, step):
+        self.step = step
+
+    @hookimpl(trylast=True)
+    def batch_ended(self, trainer):
+        if trainer.step == self.step:
+            raise Killed
+
+
+class Album:
+    """A figure that remembers what it was handed."""
+
+    def __init__(self, **more):
+        self.seen = []
+        self.figure = Figure(name="album", caption="What the network was like.", draw=self.draw, **more)
+
+    def draw(self, figure, module, data):
+        self.seen.append((weights(module), data))
+        figure.subplots().plot([1, 2])
+
+
+def weights(module):
+    return np.concatenate([values.ravel() for values in module.state().values()])
+
+
+def train(experiment, place, *figures, hooks=()):
+    """Train an experiment whose architecture has these figures, from its checkpoint if it has one."""
+    assembly = runner.prepare(experiment)
+    architecture = assembly.architecture.model_copy(update={"figures": figures})
+    object.__setattr__(assembly, "architecture", architecture)
+    return runner.train(assembly, place, None, hooks)
+
+
+def pictures(place):
+    return sorted(path.relative_to(place.figures).as_posix() for path in place.figures.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def long(tiny):
+    return tiny.set(["epochs=11"])
+
+
+@pytest.fixture
+def place(long, tmp_path):
+    return folder.create(long, tmp_path)
+
+
+def test_a_picture_by_epoch_is_drawn_after_powers_of_two_and_the_last(long, place):
+    album = Album(by_epoch=True)
+    train(long, place, album.figure)
+    epochs = [f"album/epoch-{epoch:04d}.png" for epoch in (1, 2, 4, 8, 11)]
+    assert pictures(place) == ["album.png", *epochs, "confusion_matrix.png", "learning_curve.png"]
+    assert (place.figures / "album.png").read_bytes() == (place.figures / "album/epoch-0011.png").read_bytes()
+    assert len(album.seen) == 5
+
+
+def test_other_pictures_are_drawn_once(long, place):
+    album = Album()
+    train(long, place, album.figure)
+    assert len(album.seen) == 1
+    assert pictures(place) == ["album.png", "confusion_matrix.png", "learning_curve.png"]
+
+
+def test_a_picture_shows_the_network_as_it_is_after_that_epoch(long, place, tmp_path):
+    """With a constant learning rate a run of four epochs ends where one of eleven is after its fourth."""
+    album = Album(by_epoch=True)
+    whole = train(long, place, album.figure)
+    short = runner.run(long.set(["epochs=4"]), track=False, root=tmp_path)
+    assert np.array_equal(album.seen[2][0], weights(short.module))
+    assert np.array_equal(album.seen[-1][0], weights(whole.module))
+
+
+def test_drawing_gets_the_whole_data_set(long, place):
+    album = Album()
+    train(long, place, album.figure)
+    ((_, data),) = album.seen
+    expected = datasets.load("two-spirals")
+    assert data.task == expected.task
+    assert data.classes == expected.classes
+    for part in ("train", "test"):
+        assert all(map(np.array_equal, getattr(data, part), getattr(expected, part)))
+
+
+def spoil_weights(module, data):
+    for parameter in module.named_parameters().values():
+        parameter.value += 1
+
+
+def spoil_dtype(module, data):
+    module.astype(np.float64)
+
+
+def spoil_data(module, data):
+    data.train[0][...] = 0
+
+
+def spoil_nothing(module, data):
+    return None
+
+
+@pytest.mark.parametrize("spoil", [spoil_nothing, spoil_weights, spoil_dtype, spoil_data])
+def test_drawing_changes_no_bit_of_training_whatever_it_does(long, place, tmp_path, spoil):
+    long = long.set(["validation=0"])  # then the network learns from the data set's own arrays
+
+    def draw(figure, module, data):
+        spoil(module, data)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PictureWarning)
+        drawn = train(long, place, Figure(name="spoiler", caption="Nothing good at all.", draw=draw, by_epoch=True))
+    plain = runner.run(long, track=False, root=tmp_path)
+    assert np.array_equal(weights(drawn.module), weights(plain.module))
+    assert drawn.metrics["test/loss"] == plain.metrics["test/loss"]
+
+
+def test_a_run_cut_off_resumes_to_the_same_bits_and_the_same_pictures(long, place, tmp_path):
+    whole = train(long, place, Album(by_epoch=True).figure)
+    cut = RunFolder(tmp_path / "cut")
+    cut.path.mkdir()
+    with pytest.raises(Killed):
+        train(long, cut, Album(by_epoch=True).figure, hooks=[KillAt(5 * 6 + 3)])
+    assert pictures(cut) == [f"album/epoch-000{epoch}.png" for epoch in (1, 2, 4)]
+    resumed = train(long, cut, Album(by_epoch=True).figure)
+    assert np.array_equal(weights(resumed.module), weights(whole.module))
+    assert pictures(cut) == pictures(place)
+
+
+def test_a_picture_of_an_epoch_that_is_over_is_not_drawn_from_later_weights(long, place):
+    with pytest.raises(Killed):
+        train(long, place, hooks=[KillAt(5 * 6)])  # no pictures in this sitting
+    train(long, place, Album(by_epoch=True).figure)
+    epochs = [name for name in pictures(place) if "epoch" in name]
+    assert epochs == ["album/epoch-0008.png", "album/epoch-0011.png"]
+
+
+def test_a_picture_that_can_not_be_drawn_is_told_once_while_training_and_once_at_the_end(long, place):
+    def fail(figure, module, data):
+        raise ZeroDivisionError("nothing to divide by")
+
+    broken = Figure(name="broken", caption="What can not be drawn.", draw=fail, by_epoch=True)
+    with pytest.warns(PictureWarning) as caught:
+        train(long, place, broken, Album(by_epoch=True).figure)
+    told = [str(warning.message) for warning in caught]
+    reason = "is missing: ZeroDivisionError: nothing to divide by"
+    assert told == [f"the picture broken/epoch-0001 {reason}", f"the picture broken {reason}"]
+    assert "album/epoch-0008.png" in pictures(place)
+
+
+def test_seconds_of_drawing_are_counted_apart_from_training(long, place):
+    class Slow(Album):
+        def draw(self, figure, module, data):
+            import time
+
+            time.sleep(0.3)
+
+    assembly = runner.prepare(long)
+    figures = (Slow(by_epoch=True).figure,)
+    object.__setattr__(assembly, "architecture", assembly.architecture.model_copy(update={"figures": figures}))
+    drawn = Pictures(assembly, place.figures)
+    for epoch in (1, 2, 3):
+        drawn.epoch_ended(SimpleNamespace(epoch=epoch, epochs=11, stopped=False))
+    assert drawn.seconds >= 0.6
+    result = train(long, place, *figures)
+    assert result.metrics["time/train_s"] < 1.0 < 5 * 0.3 < result.seconds
+
+
+@pytest.mark.parametrize("name", ["learning_curve", "confusion_matrix"])
+def test_a_name_that_every_run_has_is_refused(name):
+    with pytest.raises(ValueError, match=f"every run has a picture named {name}"):
+        Figure(name=name, caption="Something else entirely.", draw=spoil_nothing)
+
+
+def test_a_picture_is_written_wholly_or_not_at_all(tmp_path):
+    def draw_half():
+        with attempted(tmp_path, "half") as figure:
+            figure.subplots().plot([1])
+            raise KeyError("half")
+
+    with pytest.warns(PictureWarning, match="the picture half is missing: KeyError: 'half'"):
+        draw_half()
+    with attempted(tmp_path, "whole") as f:
+        f.subplots().plot([1])
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.png"]
+
+
+class Fixed:
+    """A network whose answers are given."""
+
+    def __init__(self, classes, outputs):
+        self.logits = np.eye(outputs)[np.asarray(classes)]
+
+    def predict(self, inputs):
+        return self.logits
+
+
+def labelled(task, *arrays):
+    return SimpleNamespace(task=task, test=arrays)
+
+
+def test_the_confusion_of_labelled_steps_leaves_out_the_padding():
+    task = Task(kind="sequence-labelling", input="sequence", shape=(3, 1), outputs=2, lengths=True)
+    x = np.zeros((2, 3, 1), np.float32)
+    predicted = [[0, 1, 1], [1, 0, 0]]
+    truth = np.array([[0, 0, 1], [1, 1, -1]])  # the last step of the first is beyond its length, and yet not marked
+    found, true = answers(Fixed(predicted, 2), labelled(task, x, np.array([2, 2]), truth))
+    assert list(zip(found, true, strict=True)) == [(0, 0), (1, 0), (1, 1), (0, 1)]
+
+
+def test_the_confusion_of_whole_sequences_is_one_answer_each():
+    task = Task(kind="classification", input="sequence", shape=(3, 1), outputs=2, lengths=True)
+    data = labelled(task, np.zeros((2, 3, 1), np.float32), np.array([1, 3]), np.array([1, 0]))
+    found, true = answers(Fixed([1, 1], 2), data)
+    assert (found.tolist(), true.tolist()) == ([1, 1], [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "one"),
+    [
+        ("classification", "class", True),
+        ("sequence-labelling", "class", True),
+        ("classification", "classes", False),
+        ("classification", "marks", False),
+        ("sequence-labelling", "marks", False),
+        ("language-modelling", "class", False),
+        ("regression", "numbers", False),
+    ],
+)
+def test_a_confusion_matrix_is_drawn_where_an_answer_is_one_class(kind, answer, one):
+    task = Task(kind=kind, answer=answer, input="sequence", shape=(3, 1), outputs=2)
+    assert has_one_class_each(task) is one
+
+
+def test_the_confusion_matrix_says_the_share_that_is_right(tmp_path):
+    with page(tmp_path / "c.png") as figure:
+        confusion_matrix(figure, np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1]), (), 2)
+    (axes,) = figure.axes
+    assert axes.get_title() == "75.0% right"
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
+    assert cells == {(0, 0): "1", (1, 0): "1", (1, 1): "2"}  # (predicted, true)
+
+
+def drawn_curves(tmp_path, history):
+    with page(tmp_path / "l.png") as figure:
+        learning_curve(figure, history)
+    return {axes.get_title(): {line.get_label(): list(line.get_ydata()) for line in axes.lines} for axes in figure.axes}
+
+
+def test_the_learning_curve_has_loss_and_accuracy_of_both_splits(tmp_path):
+    history = [
+        {"train/loss": 2.0, "train/accuracy": 0.5, "train/norm": 9.0, "val/loss": 3.0, "val/accuracy": 0.4},
+        {"train/loss": 1.0, "train/accuracy": 0.7, "train/norm": 8.0, "val/loss": 2.5, "val/accuracy": 0.6},
+    ]
+    assert drawn_curves(tmp_path, history) == {
+        "loss": {"train": [2.0, 1.0], "val": [3.0, 2.5]},
+        "accuracy": {"train": [0.5, 0.7], "val": [0.4, 0.6]},
+    }
+
+
+def test_where_there_is_neither_loss_nor_accuracy_the_learning_curve_has_what_there_is(tmp_path):
+    history = [{"train/generator": 1.0, "train/discriminator": 2.0, "val/generator": 3.0, "time/train_s": 0.1}]
+    assert drawn_curves(tmp_path, history) == {
+        "generator": {"train": [1.0], "val": [3.0]},
+        "discriminator": {"train": [2.0]},
+    }
+
+
+def test_captions_stand_above_the_pictures(long, place):
+    seen = []
+    figure = Figure(name="captioned", caption="What can be seen.", draw=lambda figure, *_: seen.append(figure))
+    train(long, place, figure)
+    assert seen[0].get_suptitle() == "What can be seen."
