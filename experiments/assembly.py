@@ -20,14 +20,20 @@ from neuralzoo.registry import (
     Config,
     Constant,
     Cosine,
+    Entry,
     Experiment,
+    Figure,
+    MakeHook,
     MakeOptimizer,
     RMSprop,
     SettingError,
     StepDecay,
     Task,
     build,
+    figure,
     get,
+    learner,
+    trainer_hook,
 )
 
 EVALUATION_BATCH = 500
@@ -53,6 +59,10 @@ class Assembly:
     train: ArrayBatches
     validation: ArrayBatches | None
     test: ArrayBatches
+    hooks: tuple[tuple[Entry, MakeHook], ...] = ()
+    """Where the trainer hooks of plugins come from, and what makes them."""
+    figures: tuple[Figure, ...] = ()
+    """The architecture's, and those that the experiment names."""
 
     @property
     def about(self) -> dict[str, object]:
@@ -67,6 +77,8 @@ def assemble(experiment: Experiment) -> Assembly:
     """
     architecture = get(experiment.architecture)
     config = architecture.configure(experiment.model)  # before the data: a mistake should not wait for a download
+    hooks = tuple(trainer_hook(name) for name in experiment.hooks)
+    figures = figures_of(experiment, architecture)
     if not experiment.data and (reason := architecture.refusal(task_of(experiment))):
         raise SettingError(reason)
     data = load(experiment)
@@ -80,11 +92,28 @@ def assemble(experiment: Experiment) -> Assembly:
         config=config,
         data=data,
         module=module,
-        learner=architecture.learner(module, config, data.task, make_optimizer),
+        learner=learner(architecture, module, config, data.task, make_optimizer),
         train=batches,
         validation=ArrayBatches(validation, EVALUATION_BATCH) if validation is not None else None,
         test=ArrayBatches(data.test, EVALUATION_BATCH),
+        hooks=hooks,
+        figures=figures,
     )
+
+
+def figures_of(experiment: Experiment, architecture: Architecture) -> tuple[Figure, ...]:
+    """Return an architecture's figures and those of plugins that an experiment names.
+
+    Raises: UnknownName, Clash or BrokenPlugin; SettingError when two have one file name.
+    """
+    found = list(architecture.figures)
+    for name in experiment.figures:
+        found.append(figure(name))
+        if (file := found[-1].name) in [earlier.name for earlier in found[:-1]]:
+            raise SettingError(
+                f"{architecture.name} got the figure {name!r}; it has one named {file}, it needs another"
+            )
+    return tuple(found)
 
 
 def load(experiment: Experiment) -> DataSet:

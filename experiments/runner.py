@@ -1,7 +1,6 @@
 """Running an experiment: assemble, train, test once, keep what came out."""
 
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from neuralzoo.experiments import folder as folders
 from neuralzoo.experiments.assembly import Assembly, assemble
 from neuralzoo.experiments.datasets import DataError, DataSet
 from neuralzoo.experiments.folder import RUNS, RunFolder
+from neuralzoo.experiments.guests import Terminated, guests
 from neuralzoo.experiments.model import save_model
 from neuralzoo.registry import Experiment, SettingError, get
 from neuralzoo.registry.config import Settings, parse
@@ -195,6 +195,7 @@ def _train(
 ) -> Result:
     observers: list[Any] = [
         *hooks,
+        *guests(assembly.hooks, assembly.experiment, folder.path),
         Products(assembly, folder),
         Checkpoints(folder.checkpoint, assembly.about),
     ]
@@ -264,7 +265,7 @@ def terminated_by_exception() -> Iterator[None]:
         return
 
     def leave(number: int, frame: FrameType | None) -> None:
-        sys.exit(128 + number)
+        raise Terminated(128 + number)
 
     before = signal.signal(signal.SIGTERM, leave)
     try:

@@ -17,11 +17,12 @@ from neuralzoo.registry.discovery import (
 from neuralzoo.registry.errors import BrokenPlugin, Clash, DataError, SettingError, UnknownName, ZooError
 from neuralzoo.registry.experiment import SGD, Adam, AdamW, Constant, Cosine, Experiment, RMSprop, StepDecay
 from neuralzoo.registry.hookspecs import MakeHook, hookimpl
-from neuralzoo.registry.installed import Entry, entries, names
+from neuralzoo.registry.installed import GROUP, Entry, Kind, entries, find, names
 from neuralzoo.registry.task import Answer, InputKind, Task, TaskKind
 
 __all__ = [
     "CONTRACT",
+    "GROUP",
     "SGD",
     "Adam",
     "AdamW",
@@ -41,6 +42,7 @@ __all__ = [
     "Experiment",
     "Figure",
     "InputKind",
+    "Kind",
     "MakeHook",
     "MakeOptimizer",
     "Published",
@@ -57,6 +59,7 @@ __all__ = [
     "create",
     "entries",
     "figure",
+    "find",
     "get",
     "hookimpl",
     "learner",

@@ -4,6 +4,7 @@ Names come from package metadata alone; a plugin is imported when somebody asks 
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -86,16 +87,23 @@ def matching(pattern: str = "*", *, task: TaskKind | None = None, input: InputKi
     ]
 
 
-def statuses(pattern: str = "*", *, kind: Kind = "architecture", others: bool = True) -> list[Status]:
+def statuses(
+    pattern: str = "*", *, kind: Kind = "architecture", others: bool = True, also: Sequence[Entry] = ()
+) -> list[Status]:
     """Return every installed plugin whose name matches a glob: what it brings, or the reason why it can't be used.
 
     Without `others` only those that come with the library are imported: a slow one then costs nobody who did not
-    ask for it.
+    ask for it. `also` is built in without an entry point: nothing is said about it, but its names are taken.
 
     Raises: BrokenPlugin or Clash for the first that can't be used, where NEURALZOO_STRICT is 1.
     """
+    taken = {entry.name: entry for entry in also}
     known = [offered for name, offered in entries(kind).items() if matches(name, pattern)]
-    return [_status(entry, offered, others) for offered in known for entry in offered]
+    return [
+        _status(entry, [taken[entry.name], *offered] if entry.name in taken else offered, others)
+        for offered in known
+        for entry in offered
+    ]
 
 
 def _status(entry: Entry, offered: list[Entry], others: bool) -> Status:

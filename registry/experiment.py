@@ -102,6 +102,8 @@ class Experiment(Settings):
     model: dict[str, Any] = Field(default_factory=dict, description="settings of the architecture")
     data: dict[str, Any] = Field(default_factory=dict, description="options of the data set")
     task: TaskKind | None = Field(default=None, description="what is asked for; none is what the data set asks for")
+    hooks: tuple[str, ...] = Field(default=(), description="trainer hooks of plugins by name")
+    figures: tuple[str, ...] = Field(default=(), description="figures of plugins by name, beside the architecture's")
 
     def set(self, assignments: Iterable[str]) -> Self:
         """Return an experiment with dotted assignments such as `optimizer.lr=0.01` applied.
@@ -122,7 +124,7 @@ class Experiment(Settings):
     def settings(self) -> dict[str, Any]:
         """Return all settings as plain values; None is "none", as TOML has no word for it.
 
-        Without `data` and `task` where they are the defaults, so that checkpoints of earlier versions still fit.
+        Without what came later where it is the default, so that checkpoints of earlier versions still fit.
         """
         plain: dict[str, Any] = spelled(self.model_dump(mode="json"))
         return {key: value for key, value in plain.items() if key not in _LATER or value != _LATER[key]}
@@ -177,13 +179,21 @@ class Experiment(Settings):
             raise ValueError("it needs to be a split and a metric, such as test/accuracy")
         return headline
 
+    @field_validator("hooks", "figures")
+    @classmethod
+    def _is_named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("it needs each name once")
+        return names
+
     @field_validator("model", "data", mode="before")
     @classmethod
     def _is_plain(cls, settings: Any) -> Any:
         return spelled(settings)
 
 
-_LATER: dict[str, Any] = {"data": {}, "task": "none"}  # fields that came after the first checkpoints
+# Fields that came after the first checkpoints, with their defaults as settings.
+_LATER: dict[str, Any] = {"data": {}, "task": "none", "hooks": [], "figures": []}
 _CHOICES = ("optimizer.name", "optimizer.schedule.name")
 
 

@@ -131,7 +131,9 @@ def reason(error: BaseException, entry: Entry | None = None) -> str:
             own = entry is not None and entry.root == (error.name or "").partition(".")[0]
             text += f"; it needs {package} installed anew" if own else f"; it needs {error.name} installed"
         case _:
-            block = f", NEURALZOO_BLOCK={entry.point.name} leaves it out" if entry is not None else ""
+            block = ""
+            if entry is not None and entry.kind == "architecture":  # the others are only used by those who name them
+                block = f", NEURALZOO_BLOCK={entry.point.name} leaves it out"
             text += f"{_where(error, entry)}; a newer {package} may help{block}"
     return f"{type(error).__name__}: {text}"
 

@@ -29,6 +29,9 @@ def run(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a setting: optimizer.lr=0.01.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, data order and dropout.")] = None,
+    hook: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Let a plugin's trainer hook watch; may be given again.")
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run: its name, folder, or `last`.")
     ] = None,
@@ -44,7 +47,7 @@ def run(
     from neuralzoo.registry import Experiment, SettingError
 
     if resume is not None:
-        if any(given is not None for given in (what, set, seed, profile, tracking_uri, track)):
+        if any(given is not None for given in (what, set, seed, profile, hook, tracking_uri, track)):
             raise SettingError("--resume got settings too; a resumed run keeps its own, it needs only the run")
         folder = runner.unfinished(resume, runs)
         title = f"resuming {folder.name}\n{_title(Experiment.from_file(folder.experiment))}"
@@ -54,6 +57,8 @@ def run(
         raise SettingError("run got neither a name nor a file; it needs one, such as `neuralzoo run fnn`")
     settings = [*(set or []), *([f"seed={seed}"] if seed is not None else [])]
     experiment = _changed(runner.experiment_of(what, profile), settings)
+    if hook:
+        experiment = experiment.set([f"hooks={[*experiment.hooks, *hook]}"])
     hooks = [ProgressBar(say.out, _title(experiment))]
     _tell(runner.run(experiment, track=track, tracking_uri=tracking_uri, root=runs, hooks=hooks), advise=track is None)
 

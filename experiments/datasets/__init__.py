@@ -1,12 +1,14 @@
 """Data sets by name: what there is, what can be said about it unread, and the arrays.
 
 Each file here is one family: it declares its data sets and the functions that make them. Reading needs no network
-for the embedded and generated ones; `sources` says where the others come from.
+for the embedded and generated ones; `sources` says where the others come from. Plugins bring more.
 """
 
+from importlib.metadata import EntryPoint
 from itertools import chain
 from typing import Any
 
+from neuralzoo import __version__, registry
 from neuralzoo.experiments.datasets import (
     images,
     memory,
@@ -19,9 +21,9 @@ from neuralzoo.experiments.datasets import (
     vowels,
     warped,
 )
-from neuralzoo.registry import DataError, UnknownName
+from neuralzoo.registry import DataError
 from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes
-from neuralzoo.registry.errors import nearest
+from neuralzoo.registry.loading import load as load_plugin
 
 __all__ = [
     "Arrays",
@@ -31,40 +33,56 @@ __all__ = [
     "File",
     "Info",
     "Sizes",
+    "built_in",
     "entry",
     "info",
     "load",
     "names",
+    "statuses",
 ]
 
 FAMILIES = (images, memory, music, points, reber, sequences, series, text, vowels, warped)
 
 
-def entries() -> dict[str, Entry]:
-    """Return all data sets by name."""
+def built_in() -> dict[str, Entry]:
+    """Return the data sets that come with the library by name."""
     return {e.info.name: e for e in chain.from_iterable(family.ENTRIES for family in FAMILIES)}
 
 
 def names() -> list[str]:
-    """Return the names of all data sets in alphabetical order."""
-    return sorted(entries())
+    """Return the names of all data sets in alphabetical order; those of plugins from package metadata alone."""
+    return sorted({*built_in(), *registry.names(kind="data")})
+
+
+def statuses(others: bool = True) -> list[registry.Status]:
+    """Return every data set that a plugin brings, or the reason why it can't be used; `others` imports them."""
+    return registry.statuses(kind="data", others=others, also=_as_plugins())
 
 
 def entry(name: str) -> Entry:
-    """Return the data set of this name, unread.
+    """Return the data set of this name, unread; `package:name` says which one where two packages clash.
 
-    Raises: UnknownName with the nearest names.
+    Raises: UnknownName, Clash or BrokenPlugin, each with what to do.
     """
-    known = entries()
-    if name not in known:
-        raise UnknownName(f"no data set is named {name!r}{nearest(name, known)} (`neuralzoo datasets` shows all)")
-    return known[name]
+    found = registry.find(name, "data", _as_plugins())
+    if found.is_built_in:
+        return built_in()[found.name]
+    brought: Entry = load_plugin(found)
+    return brought
+
+
+def _as_plugins() -> list[registry.Entry]:
+    """Return what comes with the library as if its package had declared it like others do."""
+    return [
+        registry.Entry(name, "neuralzoo", __version__, EntryPoint(f"data.{name}", __name__, registry.GROUP), "data")
+        for name in built_in()
+    ]
 
 
 def info(name: str) -> Info:
     """Return what can be said about a data set without reading it.
 
-    Raises: UnknownName with the nearest names.
+    Raises: UnknownName, Clash or BrokenPlugin, each with what to do.
     """
     return entry(name).info
 
