@@ -66,6 +66,8 @@ class Cell(Module, ABC):
     def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
         """Return all states, packed and headed by those of the start, and their pullback; z may be overwritten.
 
+        A cell with gates leaves their values in z, block by block.
+
         Shapes: z is (total, gates hidden), still without the bias; each of `start` is (N, hidden), in the order of the
         packing; each of the states is (N + total, hidden).
         """

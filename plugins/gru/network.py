@@ -53,7 +53,7 @@ class GRUCell(Cell):
         self.bias_state = Parameter(np.zeros(hidden, np.float32))
 
     def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
-        """Return h of all steps and its pullback."""
+        """Return h of all steps and its pullback; z holds r, u, n then."""
         (n, hidden), dtype = start[0].shape, z.dtype
         weight, two = self.weight_state.value, 2 * hidden
         bias_gates, bias_new, bias_state = (
@@ -118,7 +118,7 @@ class EarlyResetGRUCell(Cell):
     gates = 3
 
     def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
-        """Return h of all steps and its pullback."""
+        """Return h of all steps and its pullback; z holds r, u, n then."""
         (n, hidden), dtype = start[0].shape, z.dtype
         two = 2 * hidden
         weight_gates, weight_new = (np.ascontiguousarray(w) for w in np.split(self.weight_state.value, [two], axis=1))

@@ -55,7 +55,7 @@ class LSTMCell(Cell):
         self.bias.value[hidden : 2 * hidden] = forget_bias
 
     def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
-        """Return h and c of all steps and their pullback."""
+        """Return h and c of all steps and their pullback; z holds the gates i, f, g, o then."""
         (n, hidden), dtype = start[0].shape, z.dtype
         weight = self.weight_state.value
         # Whole arrays, for in NumPy a row that is repeated costs twice as much.
