@@ -30,6 +30,7 @@ class Packing:
     def __init__(self, examples: int, steps: int, lengths: Array | None = None) -> None:
         if lengths is not None:
             _check_lengths(lengths, examples, steps)
+            lengths = lengths.astype(np.intp)  # 255 + 1 is 0 in eight bits
         self.shape = (examples, steps)
         self.even = lengths is None or bool((lengths == steps).all())
         if self.even or lengths is None:
@@ -59,7 +60,7 @@ class Packing:
     def unpack(self, rows: Array, out: Array) -> Array:
         """Write packed rows (total, D) into sequences `out` (N, T, D), zero in the padding, and return it."""
         if self.even:
-            np.copyto(out, rows.reshape(self.shape[1], self.shape[0], -1).swapaxes(0, 1))
+            np.copyto(out, rows.reshape(self.shape[1], self.shape[0], rows.shape[1]).swapaxes(0, 1))
         else:
             out.fill(0)
             self._rows_of(out)[self._places] = rows
@@ -95,7 +96,7 @@ class Packing:
     def reverse(self, rows: Array, out: Array) -> Array:
         """Write packed rows with each sequence from its end to its start into `out` and return it."""
         if self.even:
-            steps = (self.shape[1], self.shape[0], -1)
+            steps = (self.shape[1], self.shape[0], rows.shape[1])
             np.copyto(out.reshape(steps), rows.reshape(steps)[::-1])
         else:
             np.take(rows, self._mirror, axis=0, out=out)
