@@ -193,29 +193,28 @@ class Tracking:
     def _log_files(self, trainer: Trainer) -> None:
         with explained(self.uri):
             self.client.log_artifact(self.run_id, str(self.folder.experiment))
-        for path in sorted(self.folder.figures.glob("*.png")):
-            self._log_picture(path, path.stem, trainer.epoch)
+            for path in sorted(self.folder.figures.glob("*.png")):
+                self.client.log_artifact(self.run_id, str(path), "figures")
+                self._log_image(path, path.stem, trainer.epoch)
 
     def _log_epoch_pictures(self) -> None:
-        """Log the pictures that there are of epochs that are finished; the page shows those of a name with a slider."""
+        """Log the pictures that there are of finished epochs; the page shows those of one name with a slider."""
         for path in sorted(self.folder.figures.glob("*/epoch-*.png")):
-            epoch = int(path.stem.rpartition("-")[2])
-            if epoch <= self.finished:
-                self._log_picture(path, path.parent.name, epoch)
+            name, epoch = path.parent.name, int(path.stem.rpartition("-")[2])
+            if epoch <= self.finished and (name, epoch) not in self.pictured:
+                with explained(self.uri):
+                    self.client.log_artifact(self.run_id, str(path), f"figures/{name}")
+                    self._log_image(path, name, epoch)
 
-    def _log_picture(self, path: Path, key: str, step: int) -> None:
-        """Log a picture as a file and as an image, unless the store has it."""
+    def _log_image(self, path: Path, name: str, step: int) -> None:
         from PIL import Image
 
-        if (key, step) in self.pictured:
+        if (name, step) in self.pictured:
             return  # its file has a name of its own each time
-        with explained(self.uri):
-            place = path.parent.relative_to(self.folder.path).as_posix()
-            self.client.log_artifact(self.run_id, str(path), place)
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            self.client.log_image(self.run_id, pixels, key=key, step=step, synchronous=True)
-        self.pictured.add((key, step))
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        self.client.log_image(self.run_id, pixels, key=name, step=step, synchronous=True)
+        self.pictured.add((name, step))
 
     def _log_model(self, trainer: Trainer) -> None:
         a = self.assembly
