@@ -160,6 +160,15 @@ class EditsTheLengthsLater(Recurrence):
         return y, pull_and_edit
 
 
+class BorrowsTheLengths(Recurrence):
+    """Writes into the lengths and puts them back."""
+
+    def __call__(self, batch, ctx):
+        batch[1][:] -= 1
+        batch[1][:] += 1
+        return super().__call__(batch, ctx)
+
+
 class KeepsTheLengths(Recurrence):
     def __call__(self, batch, ctx):
         self.lengths = batch[1].copy()
@@ -213,6 +222,7 @@ BROKEN_LAYERS = [
     (LearnsFromThePadding, PADDING, {WEIGHTS, STACK}),
     (TakesOneLengthForAll, "examples_do_not_mix", set()),
     (ForgetsToUnsort, "examples_do_not_mix", set()),
+    (BorrowsTheLengths, "inputs_are_left_alone", {"views_serve_like_arrays"}),
     (KeepsTheLengths, "calls_leave_nothing_behind", set()),
     (NeedsLengthsSideBySide, "views_serve_like_arrays", set()),
     (DividesByLengths, "dtype_is_kept", set()),
@@ -288,6 +298,19 @@ def test_an_input_that_would_hide_faults_is_refused(x, message):
 
 def test_equal_sequences_of_different_lengths_are_examples_that_differ():
     assert failing(checks_for_layer(Recurrence, (np.ones((2, 3, 4)), np.array([2, 3])))) == set()
+
+
+def test_an_input_may_be_lists():
+    assert failing(checks_for_layer(Recurrence, (X[0].tolist(), LENGTHS.tolist()))) == set()
+
+
+def test_an_answer_with_as_many_numbers_as_there_are_steps_counts_whole():
+    class TakesAFeatureOfEachStep(Layer):
+        def __call__(self, batch, ctx):
+            x = batch[0]
+            return x[:, :, 0].copy(), lambda dy: dy[:, :, None] * np.array([1, 0, 0, 0], dy.dtype)
+
+    assert failing(checks_for_layer(lambda rng: TakesAFeatureOfEachStep(), X)) == {PADDING}
 
 
 def test_whole_numbers_that_are_no_lengths_can_be_declared():
