@@ -2,13 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.experiments import results
-from neuralzoo.experiments.proofs import Prover, check_sizes, claims_of
+from neuralzoo.experiments.figures import PictureWarning
+from neuralzoo.experiments.model import load_model
+from neuralzoo.experiments.proofs import Prover, check_sizes, claim_key, claims_of
 from neuralzoo.experiments.verdict import judge
-from neuralzoo.registry import Claim, Condition, Contestant, SettingError, get, matching
+from neuralzoo.registry import Claim, ClaimFigure, Condition, Contestant, SettingError, get, matching
 
 pytest.importorskip("scipy", reason="proofs need the extra 'experiments'")
 
@@ -131,19 +134,82 @@ def test_probes_that_were_not_measured_are_measured_on_the_saved_models(small, t
     assert count.batches == 0
 
 
+def test_a_measure_that_no_condition_is_about_is_kept_with_the_verdict(small, tmp_path):
+    more = small.model_copy(update={"measures": ("test/loss", "model/n_params")})
+    verdict = Prover(root=tmp_path).prove(get("fnn"), more).verdict
+    assert [len(verdict.values[label]["test/loss"]) for label in ("deep", "linear")] == [2, 2]
+    assert verdict.values["linear"]["model/n_params"] == (6.0, 6.0)
+    assert len(verdict.findings) == len(small.conditions)
+
+
+def test_a_measure_that_nobody_takes_is_told(small, tmp_path):
+    with pytest.raises(SettingError, match="measures 'test/f1', which deep lacks; it has"):
+        Prover(root=tmp_path).prove(get("fnn"), small.model_copy(update={"measures": ("test/f1",)}))
+
+
+def test_figures_of_a_claim_are_drawn_from_its_values_and_the_networks_of_the_first_seed(small, tmp_path):
+    seen = []
+
+    def draw(figure, values, modules):
+        seen.append((values, {label: load() for label, load in modules.items()}))
+        figure.subplots().plot(values["deep"]["model/n_params"])
+
+    curve = ClaimFigure(name="curve", caption="The sizes by seed.", draw=draw)
+    proof = Prover(root=tmp_path).prove(get("fnn"), small.model_copy(update={"figures": (curve,)}))
+    ((values, modules),) = seen
+    assert values == proof.verdict.values
+    for label, module in modules.items():
+        saved = load_model(proof.folder / f"{label}-s0" / "model.safetensors").state()
+        assert all(np.array_equal(array, saved[name]) for name, array in module.state().items())
+    assert (proof.folder / "curve.png").stat().st_size > 5000
+
+
+def test_a_figure_of_a_claim_that_can_not_be_drawn_costs_only_itself(small, tmp_path):
+    def fail(figure, values, modules):
+        raise ZeroDivisionError("nothing to divide by")
+
+    broken = ClaimFigure(name="broken", caption="What can not be drawn.", draw=fail)
+    with pytest.warns(PictureWarning, match="the picture broken is missing: ZeroDivisionError"):
+        proof = Prover(root=tmp_path).prove(get("fnn"), small.model_copy(update={"figures": (broken,)}))
+    assert proof.verdict.answer == "yes"
+    assert sorted(path.name for path in proof.folder.glob("*.png")) == ["verdict.png"]
+
+
+def nothing(*arguments):
+    return 1.0
+
+
+def test_pictures_and_probes_are_not_in_the_key_of_a_claim_and_further_measures_are(small):
+    figure = ClaimFigure(name="curve", caption="The sizes by seed.", draw=nothing)
+    assert claim_key(small.model_copy(update={"figures": (figure,), "measures": ()})) == claim_key(small)
+    assert claim_key(small.model_copy(update={"measures": ("test/loss",)})) != claim_key(small)
+
+
+def test_figures_of_a_claim_have_names_of_their_own(small):
+    figure = ClaimFigure(name="curve", caption="The sizes by seed.", draw=nothing)
+    settings = {name: getattr(small, name) for name in type(small).model_fields}
+    with pytest.raises(ValueError, match="has two figures of one name"):
+        Claim(**{**settings, "figures": (figure, figure)})
+    with pytest.raises(ValueError, match="every claim has a picture named verdict"):
+        ClaimFigure(name="verdict", caption="The sizes by seed.", draw=nothing)
+
+
 @pytest.mark.filterwarnings("ignore")  # MLflow's own
 def test_a_proof_is_a_parent_run_with_a_child_for_each_contestant_and_seed(small, tmp_path):
     pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
     from neuralzoo.experiments import store
 
     uri = f"sqlite:///{tmp_path}/mlflow.db"
+    curve = ClaimFigure(name="curve", caption="The sizes by seed.", draw=lambda figure, *rest: figure.subplots())
+    small = small.model_copy(update={"figures": (curve,)})
     proof = Prover(root=tmp_path, uri=uri).prove(get("fnn"), small)
     client = store.client(uri)
     parent = client.get_run(proof.tracked["run_id"])
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["verdict"] == "yes"
     assert parent.data.metrics["deep.twice"] == 84.0
-    assert {"verdict.json", "verdict.md", "verdict.png"} <= {f.path for f in client.list_artifacts(parent.info.run_id)}
+    files = {f.path for f in client.list_artifacts(parent.info.run_id)}
+    assert {"verdict.json", "verdict.md", "verdict.png", "curve.png"} <= files
     children = client.search_runs([parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'")
     assert sorted(run.data.tags["neuralzoo.label"] for run in children) == ["deep", "deep", "linear", "linear"]
     assert {run.info.status for run in children} == {"FINISHED"}

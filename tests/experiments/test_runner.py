@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -223,3 +224,37 @@ def test_an_experiment_is_run_from_a_file(tiny, tmp_path, name):
 def test_a_model_that_is_not_there_says_what_a_model_is():
     with pytest.raises(CheckpointError, match="nope is not there; load_model needs the model"):
         load_model("nope")
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("split", ["train", "test", "validation", "test-2"])
+def test_data_that_are_not_finite_are_refused_before_training(split, number):
+    data = datasets.load("two-spirals")
+    x, y = (array.copy() for array in data.train)
+    x[[2, 5, 5], [0, 0, 1]] = number
+    changed = {"test-2": {"tests": {"test-2": (x, y)}}}.get(split, {split: (x, y)})
+    with pytest.raises(datasets.DataError) as caught:
+        runner.check_finite(replace(data, **changed))
+    assert str(caught.value) == (
+        f"data set two-spirals has 2 of 194 examples in its {split} split with numbers that are NaN or infinite; "
+        "training needs finite ones"
+    )
+
+
+def test_a_run_on_data_that_are_not_finite_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
+    data = datasets.load("two-spirals")
+    data.test[0][0, 0] = np.nan
+    monkeypatch.setattr("neuralzoo.experiments.assembly.load", lambda experiment: data)
+    with pytest.raises(datasets.DataError, match="1 of 576 examples in its test split"):
+        run(tiny, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_targets_are_data_too_and_whole_numbers_are_always_finite():
+    data = datasets.load("mackey-glass")
+    x, y = (array.copy() for array in data.train)
+    runner.check_finite(data)
+    runner.check_finite(datasets.load("two-spirals"))
+    y[7] = np.nan
+    with pytest.raises(datasets.DataError, match="1 of 500 examples in its train split"):
+        runner.check_finite(replace(data, train=(x, y)))

@@ -119,3 +119,16 @@ def test_an_example_of_another_size_is_refused_in_one_sentence():
 
 def test_dense_layers_are_found_in_order():
     assert all(isinstance(layer, Dense) for layer in create("fnn", hidden=(3, 2)).dense)
+
+
+def test_the_picture_shows_the_first_layer_in_the_shape_of_an_example(tmp_path):
+    from neuralzoo.experiments.figures import page
+
+    data = datasets.load("fashion-mnist-5k")
+    network = create("fnn", inputs=(28, 28, 1), outputs=10, hidden=(5,))
+    with page(tmp_path / "weights.png") as figure:
+        get("fnn").figures[0].draw(figure, network, data)
+    drawn = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    columns = network.dense[0].weight.value.T.reshape(5, 28, 28)
+    assert len(drawn) == 5
+    assert all(any(np.array_equal(picture, column) for column in columns) for picture in drawn)
