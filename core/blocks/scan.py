@@ -33,6 +33,17 @@ first states; the last argument says whether anybody asks for dL/dx."""
 PullAll = Callable[[Array, State | None], tuple[Array, State]]
 """The same with x and y as sequences (N, T, ...)."""
 
+NEGLIGIBLE = 1e-23
+
+
+def flush(gradient: Array) -> None:
+    """Set what is smaller than about 1e-30 to 0: a vanishing gradient must not get where numbers lose their leading bits.
+
+    Processors take a hundred times longer to compute with such numbers (1e-38 and less in float32).
+    """
+    gradient += NEGLIGIBLE  # rounds to multiples of about 1e-30
+    gradient -= NEGLIGIBLE
+
 
 class Cell(Module, ABC):
     """What a recurrent network does at one step: a function of the input and of the states before.

@@ -24,7 +24,7 @@ import numpy as np
 from neuralzoo.core.blocks.activation import sigmoid
 from neuralzoo.core.blocks.init import Initializer, glorot_uniform, orthogonal
 from neuralzoo.core.blocks.packing import Packing
-from neuralzoo.core.blocks.scan import Cell, PullStates, States
+from neuralzoo.core.blocks.scan import Cell, PullStates, States, flush
 from neuralzoo.core.blocks.sequence import SequenceNetwork, sequence_network
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array, Parameter
@@ -105,6 +105,7 @@ class GRUCell(Cell):
                 np.multiply(dz[:, two:], r, out=dm[:, two:])
                 np.matmul(dm, weight_t, out=dh_t)
                 dh_t += keep
+                flush(dh_t)
             ctx.grads.add_product(self.weight_state, packing.before(h).T, dm_all)
             ctx.grads.add(self.bias_state, np.ones(len(dm_all), dtype) @ dm_all[:, two:])
             return dz_all, [dh]
@@ -166,6 +167,7 @@ class EarlyResetGRUCell(Cell):
                 s *= z_t[:, :two]
                 dz[:, :two] *= s
                 dh_t += np.matmul(dz[:, :two], weight_gates.T, out=product[:some])
+                flush(dh_t)
             dweight_gates = packing.before(h).T @ dz_all[:, :two]
             dweight_new = seen.T @ dz_all[:, two:]
             ctx.grads.add(self.weight_state, np.concatenate([dweight_gates, dweight_new], axis=1))

@@ -25,7 +25,7 @@ import numpy as np
 
 from neuralzoo.core.blocks.init import Initializer, glorot_uniform, orthogonal
 from neuralzoo.core.blocks.packing import Packing
-from neuralzoo.core.blocks.scan import Cell, PullStates, States
+from neuralzoo.core.blocks.scan import Cell, PullStates, States, flush
 from neuralzoo.core.blocks.sequence import SequenceNetwork, sequence_network
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
@@ -104,6 +104,8 @@ class LSTMCell(Cell):
                 s *= np.add(gates, linear[:some], out=other[:some])
                 dz *= s
                 np.matmul(dz, weight_t, out=dh_t)
+                flush(dh_t)
+                flush(dc_t)
             ctx.grads.add_product(self.weight_state, packing.before(h).T, dz_all)
             return dz_all, [dh, dc]
 

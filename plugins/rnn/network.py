@@ -20,7 +20,7 @@ import numpy as np
 
 from neuralzoo.core.blocks.init import Initializer, glorot_uniform, orthogonal
 from neuralzoo.core.blocks.packing import Packing
-from neuralzoo.core.blocks.scan import Cell, PullStates, States
+from neuralzoo.core.blocks.scan import Cell, PullStates, States, flush
 from neuralzoo.core.blocks.sequence import SequenceNetwork, sequence_network
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
@@ -73,6 +73,7 @@ class RNNCell(Cell):
                     np.subtract(1.0, np.multiply(h_t, h_t, out=dz), out=dz)
                 dz *= dh_t
                 np.matmul(dz, weight_t, out=dh_t)
+                flush(dh_t)
             ctx.grads.add_product(self.weight_state, packing.before(h).T, dz_all)
             return dz_all, [dh]
 
