@@ -36,7 +36,9 @@ def contestants(dataset: str, tell: Callable[[str], None]) -> list[Contestant]:
     """Return all who can enter: the experiment `arena` of an architecture if it has one, else its quick one."""
     task = datasets.info(dataset).task
     found: list[Contestant] = []
-    for a in matching(task=task.kind, input=task.input):
+    for a in matching():
+        if a.refusal(task):
+            continue
         profile = "arena" if "arena" in a.experiments else "quick"
         found += contestants_of([a.name], profile, dataset, SETTINGS)
         try:

@@ -2,28 +2,32 @@
 
 import os
 import platform
+import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 
 from neuralzoo import __version__
-from neuralzoo.registry import statuses
+from neuralzoo.experiments import datasets
+from neuralzoo.registry import Entry, Kind, Status, statuses
+from neuralzoo.registry.loading import import_seconds
 
+NEEDED = ("numpy", "pluggy", "pydantic", "safetensors", "tomli-w", "typer", "rich", "filelock")
 EXTRA = ("mlflow", "matplotlib", "scikit-learn", "scipy", "pooch", "psutil", "pillow", "jinja2")
+SLOW_S = 1.0
 
 
-def examine(here: Path) -> dict[str, dict[str, str]]:
-    """Return the findings by heading."""
+def examine() -> dict[str, Any]:
+    """Return the findings by heading: facts by name, and a list of plugins."""
     return {
         "versions": {
             "neuralzoo": __version__,
             "python": platform.python_version(),
-            **{
-                name: installed(name)
-                for name in ("numpy", "pluggy", "pydantic", "safetensors", "typer", "rich", "filelock")
-            },
+            **{name: installed(name) for name in NEEDED},
         },
         "computing": {
             "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -32,11 +36,50 @@ def examine(here: Path) -> dict[str, dict[str, str]]:
         },
         "extra 'experiments'": {name: installed(name) for name in EXTRA},
         "store": {"address": _store_address(), "state": _store_state()},
-        "plugins": {
-            f"{s.entry.name} ({s.entry.origin})": "ready" if s.architecture is not None else s.reason
-            for s in statuses()
-        },
+        "plugins": plugins(),
     }
+
+
+def plugins() -> list[dict[str, str]]:
+    """Return every plugin, whatever it brings: where it is, whether it can be used, and what is to be said about it."""
+    found: list[Status] = []
+    for kind in get_args(Kind):
+        found += datasets.statuses(strict=False) if kind == "data" else statuses(kind=kind, strict=False)
+    return [
+        {
+            "kind": status.entry.kind,
+            "name": status.entry.name,
+            "package": status.entry.package,
+            "version": status.entry.version,
+            "path": _path(status.entry),
+            "state": status.state,
+            "reason": status.reason or "; ".join(_remarks(status)),
+        }
+        for status in found
+    ]
+
+
+def _remarks(status: Status) -> Iterator[str]:
+    """Yield what its author should mend although it can be used."""
+    if (seconds := import_seconds.get(status.entry.point, 0.0)) > SLOW_S:
+        yield f"importing it takes {seconds:.1f} s; it needs to import what is slow in functions"
+    if status.architecture is not None:
+        fields = status.architecture.config.model_fields
+        bare = [f"model.{name}" for name, field in fields.items() if not (field.description or "").strip()]
+        if bare:
+            yield f"{', '.join(bare)} has no description; it needs Field(default=..., description='...')"
+
+
+def _path(entry: Entry) -> str:
+    """Return the file that an entry point names, or the first that would be imported for it."""
+    module = sys.modules.get(entry.point.value.partition(":")[0].strip())
+    if (file := getattr(module, "__file__", None)) is not None:
+        return str(file)
+    try:
+        spec = find_spec(entry.root)
+    except (ImportError, ValueError):
+        spec = None
+    return spec.origin or "not found" if spec is not None else "not found"
 
 
 def machine() -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import create_model
 
 from neuralzoo.core.module import Array
-from neuralzoo.registry.config import Settings, parse
+from neuralzoo.registry.config import Settings, parse, spelled
 from neuralzoo.registry.errors import SettingError, nearest
 from neuralzoo.registry.task import Task, TaskKind
 
@@ -171,7 +171,13 @@ def fault(entry: Entry) -> str:
         got = f"Entry(info={type(entry.info).__name__}, loader={type(entry.loader).__name__})"
         return f"its data set is {got}; it needs an Info and a function of (info, seed, **options)"
     bare = [name for name, default in entry.options.items() if default is inspect.Parameter.empty]
-    return f"its loader has options without a default: {', '.join(bare)}; each needs one" if bare else ""
+    if bare:
+        return f"its loader has options without a default: {', '.join(bare)}; each needs one"
+    try:
+        spelled(entry.options)
+    except ValueError as error:
+        return f"its loader has an option that can't be written down: {error}"
+    return ""
 
 
 def trouble(data: Any) -> str:

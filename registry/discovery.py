@@ -88,25 +88,32 @@ def matching(pattern: str = "*", *, task: TaskKind | None = None, input: InputKi
 
 
 def statuses(
-    pattern: str = "*", *, kind: Kind = "architecture", others: bool = True, also: Sequence[Entry] = ()
+    pattern: str = "*",
+    *,
+    kind: Kind = "architecture",
+    others: bool = True,
+    also: Sequence[Entry] = (),
+    strict: bool | None = None,
 ) -> list[Status]:
     """Return every installed plugin whose name matches a glob: what it brings, or the reason why it can't be used.
 
     Without `others` only those that come with the library are imported: a slow one then costs nobody who did not
     ask for it. `also` is built in without an entry point: nothing is said about it, but its names are taken.
 
-    Raises: BrokenPlugin or Clash for the first that can't be used, where NEURALZOO_STRICT is 1.
+    Raises: BrokenPlugin or Clash for the first that can't be used, if `strict`, which without a word is whether
+    NEURALZOO_STRICT is 1.
     """
+    strict = os.environ.get("NEURALZOO_STRICT") == "1" if strict is None else strict
     taken = {entry.name: entry for entry in also}
     known = [offered for name, offered in entries(kind).items() if matches(name, pattern)]
     return [
-        _status(entry, [taken[entry.name], *offered] if entry.name in taken else offered, others)
+        _status(entry, [taken[entry.name], *offered] if entry.name in taken else offered, others or strict, strict)
         for offered in known
         for entry in offered
     ]
 
 
-def _status(entry: Entry, offered: list[Entry], others: bool) -> Status:
+def _status(entry: Entry, offered: list[Entry], others: bool, strict: bool) -> Status:
     try:
         if len(offered) > 1:
             raise Clash(clash(offered))
@@ -114,7 +121,7 @@ def _status(entry: Entry, offered: list[Entry], others: bool) -> Status:
             return Status(entry, load(entry))
         return Status(entry)
     except ZooError as error:
-        if os.environ.get("NEURALZOO_STRICT") == "1":
+        if strict:
             raise
         return Status(entry, None, str(error))
 

@@ -1,14 +1,27 @@
 """Commands that show what there is: list, show, datasets, doctor."""
 
 from enum import Enum
-from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from neuralzoo.experiments.cli.shared import say
-from neuralzoo.registry import Architecture, Experiment, InputKind, Status, TaskKind, build, get, statuses
+from neuralzoo.registry import (
+    Architecture,
+    Entry,
+    Experiment,
+    InputKind,
+    Status,
+    TaskKind,
+    ZooError,
+    build,
+    get,
+    statuses,
+)
 from neuralzoo.registry.config import spelled
+
+if TYPE_CHECKING:
+    from neuralzoo.registry.dataset import Entry as DataSetEntry
 
 TaskChoice = Enum("TaskChoice", {name: name for name in get_args(TaskKind)}, type=str)  # type: ignore[misc]
 InputChoice = Enum("InputChoice", {name: name for name in get_args(InputKind)}, type=str)  # type: ignore[misc]
@@ -28,10 +41,12 @@ def list_architectures(
     pattern: Annotated[str, typer.Argument(help="Only names that match, such as 'c*'.")] = "*",
     task: Annotated[TaskChoice | None, typer.Option(help="Only those that can do this.")] = None,
     input: Annotated[InputChoice | None, typer.Option(help="Only those that read this.")] = None,
+    load: Annotated[bool, typer.Option("--load", help="Import the plugins of other packages, too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the architectures."""
-    found = [s for s in statuses() if _fits(s, pattern, task, input)]
+    """List the architectures; those of other packages are imported only if something is asked about them."""
+    asked = load or pattern != "*" or task is not None or input is not None
+    found = [s for s in statuses(pattern, others=asked) if _fits(s, task, input)]
     if as_json:
         say.json([_row(status) for status in found])
         return
@@ -41,7 +56,7 @@ def list_architectures(
             facts = f"{', '.join(sorted(a.tasks))} · {', '.join(sorted(a.inputs))} · {status.entry.origin}"
             say.entry(a.name, a.summary, facts, width)
         else:
-            say.entry(status.entry.name, f"not loaded: {status.reason}", status.entry.origin, width, style="red")
+            _entry(status, f"neuralzoo show {status.entry.name}", width)
     if not found:
         say.line("nothing matches; `neuralzoo list` without filters shows all")
 
@@ -80,66 +95,81 @@ def show(
 def datasets(
     name: Annotated[str | None, typer.Argument(help="Show everything about this one.")] = None, as_json: Json = False
 ) -> None:
-    """List the data sets, or show one."""
+    """List the data sets, or show one; those of other packages are imported only to show them."""
     from neuralzoo.experiments import datasets as sets
 
-    infos = [sets.info(n) for n in (sets.names() if name is None else [name])]
-    if as_json:
-        say.json([_dataset_row(info) for info in infos])
-        return
     if name is not None:
+        row = _dataset_row(sets.plugin(name), sets.entry(name))
+        if as_json:
+            say.json([row])
+            return
         table = say.table("", "")
         table.show_header = False
-        for key, value in _dataset_row(infos[0]).items():
+        for key, value in row.items():
             say.row(table, key, str(value))
         say.show(table)
         return
-    width = max(len(info.name) for info in infos)
-    for info in infos:
-        shape = "x".join(map(str, info.task.shape))
-        counts = f"{info.sizes.train:,}/{info.sizes.test:,} examples of {shape}"
-        say.entry(info.name, info.summary, f"{info.task.kind} · {counts} · {info.kind} · {info.licence}", width)
+    ours, brought = sets.built_in(), sets.statuses(others=False)
+    if as_json:
+        rows = [_dataset_row(sets.plugin(f"neuralzoo:{key}"), entry) for key, entry in ours.items()]
+        say.json(sorted([*rows, *map(_row, brought)], key=lambda row: str(row["name"])))
+        return
+    width = max(len(key) for key in sets.names())
+    for key in sets.names():
+        if key in ours:
+            info = ours[key].info
+            shape = "x".join(map(str, info.task.shape))
+            counts = f"{info.sizes.train:,}/{info.sizes.test:,} examples of {shape}"
+            say.entry(key, info.summary, f"{info.task.kind} · {counts} · {info.kind} · {info.licence}", width)
+        for status in brought:
+            if status.entry.name == key:
+                _entry(status, f"neuralzoo datasets {key}", width)
 
 
 def doctor(as_json: Json = False) -> None:
     """Show versions, threads, extras, the store and the state of every plugin."""
     from neuralzoo.experiments.doctor import examine
 
-    findings = examine(Path.cwd())
+    with say.waiting("importing every plugin"):
+        findings = examine()
     if as_json:
         say.json(findings)
         return
     for heading, facts in findings.items():
         say.line(heading, style="bold")
-        table = say.table("", "")
-        table.show_header = False
-        for key, value in facts.items():
-            say.row(table, f"  {key}", str(value))
-        say.show(table)
+        for key, value in facts.items() if isinstance(facts, dict) else ():
+            say.line(f"  {key:<13}{value}")
+        for plugin in facts if isinstance(facts, list) else ():
+            style = "red" if plugin["state"] == "unusable" else "yellow" if plugin["reason"] else None
+            point = plugin["name"] if plugin["kind"] == "architecture" else f"{plugin['kind']}.{plugin['name']}"
+            told = f"{plugin['state']}: {plugin['reason']}" if plugin["reason"] else plugin["state"]
+            say.line(f"  {point} ({plugin['package']} {plugin['version']}) {told}", style=style)
+            say.line(f"    {plugin['path']}", style="dim")
 
 
-def _fits(status: Status, pattern: str, task: Any, input: Any) -> bool:
-    from fnmatch import fnmatchcase
-
+def _fits(status: Status, task: Any, input: Any) -> bool:
     a = status.architecture
-    if not fnmatchcase(status.entry.name, pattern):
-        return False
     if a is None:
         return task is None and input is None
     return (task is None or task.value in a.tasks) and (input is None or input.value in a.inputs)
 
 
+def _entry(status: Status, command: str, width: int) -> None:
+    """Print a plugin that was not imported or can't be used."""
+    entry = status.entry
+    if status.reason:
+        say.entry(entry.name, f"not loaded: {status.reason}", entry.origin, width, style="red")
+    else:
+        told = entry.summary or "its package says nothing about it"
+        say.entry(entry.name, told, f"not imported, `{command}` does · {entry.origin}", width)
+
+
 def _row(status: Status) -> dict[str, Any]:
-    entry = {"name": status.entry.name, "package": status.entry.package, "version": status.entry.version}
-    if status.architecture is None:
-        return entry | {"loaded": False, "reason": status.reason}
-    a = status.architecture
-    return entry | {
-        "loaded": True,
-        "summary": a.summary,
-        "tasks": sorted(a.tasks),
-        "inputs": sorted(a.inputs),
-    }
+    e, a = status.entry, status.architecture
+    row = {"name": e.name, "package": e.package, "version": e.version, "state": status.state, "loaded": a is not None}
+    if a is None:
+        return row | ({"reason": status.reason} if status.reason else {"summary": e.summary})
+    return row | {"summary": a.summary, "tasks": sorted(a.tasks), "inputs": sorted(a.inputs)}
 
 
 def _card(a: Architecture) -> dict[str, Any]:
@@ -170,23 +200,32 @@ def _toml(experiment: Experiment) -> str:
 
 
 def _size(architecture: Architecture, profile: str) -> str:
-    from neuralzoo.experiments import datasets as sets
+    from neuralzoo.experiments.assembly import task_of
 
     experiment = architecture.experiments[profile]
-    module = build(architecture, experiment.model, sets.info(experiment.dataset).task, seed=0)
+    try:
+        module = build(architecture, experiment.model, task_of(experiment), seed=0)
+    except ZooError as error:  # of its data set; everything else can still be shown
+        return f"size unknown: {error}"
     return f"{module.size:,} parameters"
 
 
-def _dataset_row(info: Any) -> dict[str, Any]:
+def _dataset_row(plugin: Entry, entry: "DataSetEntry") -> dict[str, Any]:
+    info = entry.info
     return {
         "name": info.name,
+        "package": plugin.package,
+        "version": plugin.version,
         "summary": info.summary,
         "kind": info.kind,
         "task": info.task.kind,
         "input": info.task.input,
         "shape": list(info.task.shape),
+        "lengths": info.task.lengths,
         "outputs": info.task.outputs,
+        "answer": info.task.answer,
         "examples": info.sizes._asdict(),
+        "options": spelled(entry.options),
         "classes": list(info.classes),
         "licence": info.licence,
         "citation": info.citation,

@@ -38,6 +38,7 @@ __all__ = [
     "info",
     "load",
     "names",
+    "plugin",
     "statuses",
 ]
 
@@ -54,9 +55,9 @@ def names() -> list[str]:
     return sorted({*built_in(), *registry.names(kind="data")})
 
 
-def statuses(others: bool = True) -> list[registry.Status]:
+def statuses(others: bool = True, strict: bool | None = None) -> list[registry.Status]:
     """Return every data set that a plugin brings, or the reason why it can't be used; `others` imports them."""
-    return registry.statuses(kind="data", others=others, also=_as_plugins())
+    return registry.statuses(kind="data", others=others, also=_as_plugins(), strict=strict)
 
 
 def entry(name: str) -> Entry:
@@ -64,11 +65,19 @@ def entry(name: str) -> Entry:
 
     Raises: UnknownName, Clash or BrokenPlugin, each with what to do.
     """
-    found = registry.find(name, "data", _as_plugins())
+    found = plugin(name)
     if found.is_built_in:
         return built_in()[found.name]
     brought: Entry = load_plugin(found)
     return brought
+
+
+def plugin(name: str) -> registry.Entry:
+    """Return which package and version bring the data set of this name.
+
+    Raises: UnknownName or Clash, each with what to do.
+    """
+    return registry.find(name, "data", _as_plugins())
 
 
 def _as_plugins() -> list[registry.Entry]:

@@ -106,6 +106,19 @@ class Shelf:
             check=False,
         )
 
+    def command(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a person does who has this shelf installed; the folder is the shelf's."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("NEURALZOO_", "MLFLOW_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "neuralzoo.experiments.cli", *words],
+            env={**clean, "PYTHONPATH": str(self.path), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=self.path,
+            check=False,
+        )
+
 
 def _files(package: str, points: Mapping[str, str] | str, modules: Mapping[str, str], version: str) -> dict[str, str]:
     info = f"{package.replace('-', '_')}-{version}.dist-info"

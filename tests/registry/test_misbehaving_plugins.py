@@ -1,0 +1,236 @@
+"""Twelve plugins that misbehave, installed side by side: what every command says, and that all the rest works."""
+
+import json
+import re
+
+import pytest
+
+from neuralzoo import __version__
+
+TRAINABLE = (
+    "learner=__import__('neuralzoo.core.blocks.supervised', fromlist=['supervised']).supervised, "
+    "build=lambda config, task, rng: Tiny(task, TinyConfig(width=2, heads=1), rng), "
+    "experiments={'quick': Experiment(architecture='NAME', dataset='two-spirals', epochs=1, batch_size=64)}"
+)
+UNDESCRIBED = "config=type('Bare', (Config,), {'__annotations__': {'depth': int}, 'depth': 3})"
+HOOK = "from neuralzoo.registry import hookimpl\n@hookimpl\ndef architecture():\n    "
+FINE = "ready"
+NOT_IMPORTED = "not imported"
+CLASH = "name the one you mean: "
+
+
+def _trainable(source, name, changes="", first="", last=""):
+    both = ", ".join(filter(None, [TRAINABLE.replace("NAME", name), changes]))
+    return f"{first}\n{source(name, both)}\n{last}"
+
+
+# name: what whoever asks for it reads behind "'name' from package 1.0 can't be used: ", or nothing if it can be used
+FAULTS = {
+    "unimportable": "ImportError: cannot import name 'NotYetThere' from 'neuralzoo.registry' "
+    ".*; it may have been written for another version of neuralzoo, a newer unimportable-pack may help",
+    "raising": r"RuntimeError: no luck \(plugin_raising.py, line 4\); a newer raising-pack may help, "
+    "NEURALZOO_BLOCK=raising leaves it out",
+    "misspelt": r"SyntaxError: invalid syntax \(plugin_misspelt.py, line 1\); a newer misspelt-pack may help, "
+    "NEURALZOO_BLOCK=misspelt leaves it out",
+    "leaving": r"it ended the program \(exit 3\); it needs to leave that to whoever runs it",
+    "slow": "",
+    "futuristic": "it was written for contract 2, this neuralzoo has 1; it needs a newer neuralzoo",
+    "dependent": "ModuleNotFoundError: No module named 'no_such_module'; it needs no_such_module installed",
+    "undescribed": "",
+    "Wéird näme!": "the name of its entry point is 'Wéird näme!'; it needs small letters, digits, - and _, "
+    "behind data., hook., figure. if it is no architecture",
+    "loud": "",
+}
+CLASHES = {
+    "fnn": f"'fnn' is offered by neuralzoo {__version__} and rival 1.0; {CLASH}neuralzoo:fnn or rival:fnn, or "
+    "uninstall one",
+    "twin": f"'twin' is offered by blue-pack 1.0 and red-pack 1.0; {CLASH}blue-pack:twin or red-pack:twin, or "
+    "uninstall one",
+}
+# what the doctor says about those that can be used all the same
+REMARKS = {
+    "slow": r"importing it takes \d\.\d s; it needs to import what is slow in functions",
+    "undescribed": r"model\.depth has no description; it needs Field\(default=..., description='...'\)",
+    "loud": "",
+}
+
+
+@pytest.fixture(scope="module")
+def zoo(new_shelf, source):
+    """Return a shelf with the twelve, and one plugin that is sound."""
+    shelf = new_shelf()
+    modules = {
+        "sound": _trainable(source, "sound"),
+        "unimportable": "from neuralzoo.registry import NotYetThere",
+        "raising": f"{HOOK}raise RuntimeError('no luck')",
+        "misspelt": "def architecture(:",
+        "leaving": "import sys; sys.exit(3)",
+        "slow": _trainable(source, "slow", first="import time; time.sleep(1.1)"),
+        "futuristic": source("futuristic", "contract=2"),
+        "dependent": "import no_such_module",
+        "undescribed": _trainable(source, "undescribed", UNDESCRIBED),
+        "Wéird näme!": _trainable(source, "weird"),
+        "loud": _trainable(source, "loud", first="print('hello from a plugin')"),
+    }
+    for name, code in modules.items():
+        package = name if name.isascii() else "weird"
+        shelf.add(f"{package}-pack", {name: f"plugin_{package}"}, {f"plugin_{package}": code})
+    shelf.add_plugin("rival", "fnn")
+    for package in ("red-pack", "blue-pack"):
+        shelf.add_plugin(package, "twin")
+    return shelf
+
+
+def told(name):
+    """Return the pattern of what whoever asks for a plugin reads."""
+    if name in CLASHES:
+        return re.escape(CLASHES[name])
+    package = name if name.isascii() else "weird"
+    return f"{re.escape(repr(name))} from {package}-pack 1\\.0 can't be used: {FAULTS[name]}"
+
+
+BROKEN = [name for name in (*FAULTS, *CLASHES) if FAULTS.get(name) != ""]
+USABLE = [name for name in FAULTS if not FAULTS[name]]
+
+
+@pytest.fixture(scope="module")
+def listed(zoo):
+    """Return what `neuralzoo list` says: two lines for each plugin."""
+    done = zoo.command("list")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    return list(zip(lines[::2], lines[1::2], strict=True))
+
+
+@pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
+def test_list_names_all_of_them_and_imports_none(listed, name):
+    found = [(line, facts) for line, facts in listed if line.startswith(f"{name} ")]
+    print(*found, sep="\n")
+    assert len(found) == (2 if name in CLASHES else 1)
+    for line, facts in found:
+        if name in CLASHES or not name.isascii():
+            assert re.search(f"  not loaded: {told(name)}$", line)
+        else:
+            assert facts.strip() == f"not imported, `neuralzoo show {name}` does · {name}-pack 1.0"
+
+
+@pytest.fixture(scope="module")
+def loaded(zoo):
+    """Return what `neuralzoo list --load` says about each plugin, and how much was said on standard error."""
+    done = zoo.command("list", "--load", "--json")
+    assert done.returncode == 0
+    return json.loads(done.stdout), done.stderr
+
+
+@pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
+def test_list_that_loads_says_why_in_clean_json(loaded, name):
+    rows, errors = loaded
+    assert errors == "hello from a plugin\n"
+    found = [row for row in rows if row["name"] == name]
+    for row in found:
+        assert row["loaded"] == (name in USABLE)
+        assert re.fullmatch(told(name) if name in BROKEN else "", row.get("reason", ""))
+    assert len(found) == (2 if name in CLASHES else 1)
+
+
+@pytest.fixture(scope="module")
+def created(zoo):
+    """Return what `create` raises for each plugin, or nothing, all in one process."""
+    return zoo.ask(f"""
+        import json, neuralzoo
+        from neuralzoo.registry import ZooError
+        told = {{}}
+        for name in {[*FAULTS, *CLASHES, "sound", "neuralzoo:fnn"]}:
+            try:
+                neuralzoo.create(name)
+                told[name] = ""
+            except ZooError as error:
+                told[name] = str(error)
+        print(json.dumps(told))
+    """)
+
+
+@pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
+def test_create_says_why_in_one_line_or_works(created, name):
+    print(created[name])
+    assert re.fullmatch(told(name) if name in BROKEN else "", created[name])
+
+
+def test_create_still_makes_all_the_others(created):
+    assert created["sound"] == created["neuralzoo:fnn"] == ""
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_run_says_why_in_one_line_and_leaves_nothing(zoo, name):
+    done = zoo.command("run", name)
+    print(done.stderr)
+    assert done.returncode == 2
+    assert re.fullmatch(f"neuralzoo: {told(name)}\n", done.stderr)
+    assert done.stdout == ""
+    assert not [run for run in (zoo.path / "runs").glob("*") if name in run.name]
+
+
+@pytest.mark.parametrize("name", [*USABLE, "sound"])
+def test_run_trains_those_that_can_be_used(zoo, name):
+    done = zoo.command("run", name, "--no-track", "--runs", f"runs-{name}")
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert "test/accuracy" in done.stdout
+    assert done.stderr.replace("hello from a plugin\n", "") == ""
+
+
+def test_run_trains_the_built_in_of_a_clash_by_its_full_name(zoo):
+    small = ["--set", "dataset=two-spirals", "--set", "epochs=1", "--set", "model.hidden=[4]"]
+    done = zoo.command("run", "neuralzoo:fnn", "--no-track", *small)
+    assert "test/accuracy" in done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def examined(zoo):
+    """Return the plugins as `neuralzoo doctor --json` shows them."""
+    done = zoo.command("doctor", "--json")
+    assert (done.returncode, done.stderr) == (0, "hello from a plugin\n")
+    return json.loads(done.stdout)["plugins"]
+
+
+@pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
+def test_the_doctor_shows_package_version_path_state_and_reason(zoo, examined, name):
+    found = [row for row in examined if row["name"] == name]
+    assert len(found) == (2 if name in CLASHES else 1)
+    for row in found:
+        print(row)
+        if row["package"] != "neuralzoo":
+            assert row["version"] == "1.0"
+            assert row["path"].startswith(str(zoo.path / "plugin_" if name in FAULTS else zoo.path))
+        assert row["state"] == ("unusable" if name in BROKEN else "ready")
+        assert re.fullmatch(told(name) if name in BROKEN else REMARKS[name], row["reason"])
+
+
+def test_the_doctor_says_the_same_to_people(zoo, examined):
+    shown = zoo.command("doctor").stdout
+    for row in examined:
+        reason = re.sub(r"\d\.\d s", "_ s", row["reason"])
+        assert f"  {row['name']} ({row['package']} {row['version']}) {row['state']}" in shown
+        assert reason in re.sub(r"\d\.\d s", "_ s", shown)
+        assert row["path"] in shown
+
+
+def test_the_doctor_shows_all_of_them_in_a_strict_zoo_too(zoo, examined):
+    done = zoo.command("doctor", "--json", NEURALZOO_STRICT="1")
+    assert len(json.loads(done.stdout)["plugins"]) == len(examined)
+
+
+def test_fifty_plugins_are_listed_without_importing_one(shelf):
+    for number in range(50):
+        shelf.add_plugin(f"pack-{number}", f"net{number}")
+    done = shelf.start("""
+        import sys
+        sys.argv = ["neuralzoo", "list", "--json"]
+        from neuralzoo.experiments.cli import main
+        try:
+            main()
+        except SystemExit:
+            print([module for module in sys.modules if module.startswith("pack_")], file=sys.stderr)
+    """)
+    assert len([row for row in json.loads(done.stdout) if row["package"].startswith("pack-")]) == 50
+    assert done.stderr == "[]\n"
