@@ -37,9 +37,9 @@ NEGLIGIBLE = 1e-23
 
 
 def flush(gradient: Array) -> None:
-    """Set what is smaller than about 1e-30 to 0: a vanishing gradient must not get where numbers lose their leading bits.
+    """Set what is smaller than about 1e-30 to 0, before a vanishing gradient gets where numbers lose leading bits.
 
-    Processors take a hundred times longer to compute with such numbers (1e-38 and less in float32).
+    Processors take a hundred times longer to compute with such numbers, 1e-38 and less in float32.
     """
     gradient += NEGLIGIBLE  # rounds to multiples of about 1e-30
     gradient -= NEGLIGIBLE
