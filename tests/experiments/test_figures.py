@@ -85,6 +85,23 @@ def test_a_picture_by_epoch_is_drawn_after_powers_of_two_and_the_last(long, plac
     assert len(album.seen) == 5
 
 
+class StopAfter:
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    @hookimpl
+    def should_stop(self, trainer):
+        return trainer.epoch == self.epochs or None
+
+
+@pytest.mark.parametrize(("stop", "epochs"), [(4, [1, 2, 4]), (5, [1, 2, 4, 5])])
+def test_the_last_epoch_is_drawn_once_also_of_a_run_that_stops_early(long, place, stop, epochs):
+    album = Album(by_epoch=True)
+    train(long, place, album.figure, hooks=[StopAfter(stop)])
+    assert len(album.seen) == len(epochs)
+    assert [name for name in pictures(place) if "epoch" in name] == [f"album/epoch-000{e}.png" for e in epochs]
+
+
 def test_other_pictures_are_drawn_once(long, place):
     album = Album()
     train(long, place, album.figure)
