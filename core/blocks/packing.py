@@ -29,7 +29,7 @@ class Packing:
 
     def __init__(self, examples: int, steps: int, lengths: Array | None = None) -> None:
         if lengths is not None:
-            _check_lengths(lengths, examples, steps)
+            check_lengths(lengths, examples, steps)
             lengths = lengths.astype(np.intp)  # 255 + 1 is 0 in eight bits
         self.shape = (examples, steps)
         self.even = lengths is None or bool((lengths == steps).all())
@@ -132,7 +132,11 @@ class Packing:
         return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
 
 
-def _check_lengths(lengths: Array, examples: int, steps: int) -> None:
+def check_lengths(lengths: Array, examples: int, steps: int) -> None:
+    """Make sure that there is a length for each sequence.
+
+    Raises: ValueError when a length is out of range or there is not one for each sequence.
+    """
     if lengths.shape != (examples,) or lengths.dtype.kind not in "iu":
         raise ValueError(
             f"a recurrence got lengths of shape {lengths.shape} and dtype {lengths.dtype}; it needs one whole number "

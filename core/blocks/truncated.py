@@ -7,13 +7,14 @@ import numpy as np
 
 from neuralzoo.core.batches import Batch
 from neuralzoo.core.blocks.losses import PADDING
-from neuralzoo.core.blocks.scan import State
+from neuralzoo.core.blocks.packing import check_lengths
+from neuralzoo.core.blocks.scan import State as Memory
 from neuralzoo.core.blocks.sequence import SequenceNetwork, SequenceTask
 from neuralzoo.core.blocks.supervised import StepByStep, supervised, without_padding
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import SILENTLY, Mean, Measure, Metrics, Supervised
 from neuralzoo.core.loss import Loss
-from neuralzoo.core.module import Array, Module
+from neuralzoo.core.module import Array, Module, State, load_arrays
 from neuralzoo.core.optimizer import Diverged, Optimizer
 
 
@@ -35,22 +36,24 @@ class Truncated(StepByStep):
         measures: Mapping[str, Measure],
         *,
         steps: int,
-        stretches: int,
     ) -> None:
         super().__init__(module, loss, optimizer, measures)
         self.network = module
         self.steps = steps
+        self.batches = 0  # learned from: the optimizer can't tell, for batches have different numbers of stretches
         by_batch = optimizer.schedule
-        optimizer.schedule = lambda step: by_batch(step // stretches)
+        optimizer.schedule = lambda step: by_batch(self.batches)
 
     @SILENTLY
     def learn(self, batch: Batch, ctx: Context) -> Metrics:
         """Do one step down the gradient for each stretch that has a target that counts.
 
-        Raises: Diverged when a loss or a gradient is not finite; the parameters are as they were then.
+        Raises: Diverged when a loss or a gradient is not finite; the parameters are as they were then. ValueError when
+        a length is out of range, or all targets are padding.
         """
         x, *lengths, target = without_padding(batch)
         left = lengths[0] if lengths else np.full(len(x), x.shape[1])
+        check_lengths(left, *target.shape[:2])
         mean = Mean()
         state: list[Array] = []
         for first in range(0, x.shape[1], self.steps):
@@ -65,9 +68,26 @@ class Truncated(StepByStep):
             for memory, last in zip(state, end, strict=True):
                 memory[:, rows] = last
             mean.add(metrics, int(np.count_nonzero(part[2] != PADDING)))
+        if not mean.weights:
+            raise ValueError(f"{type(self).__name__} got only targets of -1, padding; it needs one that counts")
+        self.batches += 1
         return mean.value()
 
-    def _stretch(self, part: Batch, start: State | None, ctx: Context) -> tuple[Metrics, State]:
+    def state(self) -> State:
+        """Return a copy of everything that learning changes, the number of batches among it."""
+        return super().state() | {"batches": np.array(self.batches)}
+
+    def load_state(self, state: State) -> None:
+        """Set everything that learning changes.
+
+        Raises: ValueError when the state belongs to another learner.
+        """
+        count = {name: array for name, array in state.items() if name == "batches"}
+        load_arrays(type(self).__name__, {"batches": (batches := np.array(0))}, count)
+        super().load_state(state)
+        self.batches = int(batches)
+
+    def _stretch(self, part: Batch, start: Memory | None, ctx: Context) -> tuple[Metrics, Memory]:
         x, lengths, target = part
         if (target == PADDING).all():
             return {}, self.network.run(x, Context(), lengths, start)[1]
@@ -104,7 +124,4 @@ def sequence_learner(
         return plain
     if not isinstance(plain, StepByStep):
         raise ValueError(f"truncate got {config.truncate} for {task.kind}; it needs a task with an answer at each step")
-    stretches = -(-task.shape[0] // config.truncate)
-    return Truncated(
-        module, plain.loss, plain.optimizers["main"], plain.measures, steps=config.truncate, stretches=stretches
-    )
+    return Truncated(module, plain.loss, plain.optimizers["main"], plain.measures, steps=config.truncate)
