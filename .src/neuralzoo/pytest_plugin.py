@@ -3,7 +3,7 @@
 Every pytest in an environment with neuralzoo imports this module, so it imports nothing before it is asked for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,34 +24,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the checks before the tests that were found, where -k and the like can still choose among them."""
-    names = list(dict.fromkeys(config.getoption("neuralzoo")))
-    items[:0] = [item for name in names for item in Conformance.of(session, name).collect()]
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Put the architectures before the files: from then on their checks are tests like any other.
+
+    Raises: pytest.UsageError when there is no such architecture, or it can't be used.
+    """
+    report = yield
+    if isinstance(collector, pytest.Session) and report.passed:
+        names = list(dict.fromkeys(collector.config.getoption("neuralzoo")))
+        report.result[:0] = [Conformance.of(collector, name) for name in names]
+    return report
 
 
 class Conformance(pytest.Collector):
     """An architecture, as something that has tests."""
 
+    def __init__(self, *, checks: "list[Check]", **rest: Any) -> None:
+        super().__init__(**rest)
+        self.checks = checks
+
     @classmethod
     def of(cls, session: pytest.Session, name: str) -> "Conformance":
         """Return the collector of a name; it belongs to no file."""
-        return cls.from_parent(session, name=name, nodeid=f"neuralzoo::{name}")
-
-    def collect(self) -> Iterable[pytest.Item]:
-        """Return an item for each check.
-
-        Raises: pytest.UsageError when there is no such architecture, or it can't be used.
-        """
         from neuralzoo.registry import ZooError
         from neuralzoo.testing import checks_for
 
         try:
-            checks = checks_for(self.name)
+            checks = checks_for(name)
         except ZooError as error:
-            raise pytest.UsageError(f"--neuralzoo {self.name}: {error}") from None
-        return [CheckItem.from_parent(self, name=check.name, check=check) for check in checks]
+            raise pytest.UsageError(f"--neuralzoo {name}: {error}") from None
+        return cls.from_parent(session, name=name, nodeid=f"neuralzoo::{name}", checks=checks)
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """Return an item for each check."""
+        return [CheckItem.from_parent(self, name=check.name, check=check) for check in self.checks]
 
 
 class CheckItem(pytest.Item):

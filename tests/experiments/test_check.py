@@ -1,0 +1,190 @@
+"""`neuralzoo check`: what it says of a right plugin, of wrong ones, and of what is no plugin."""
+
+import json
+import re
+
+import pytest
+
+from neuralzoo.experiments.new_package import write_package
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Write a package that works, and then break it."""
+
+    folder = write_package("my_net", into=tmp_path)
+
+    def change(file, *changes):
+        path = folder / "src" / "my_net" / file
+        text = path.read_text()
+        for right, wrong in changes:
+            assert right in text
+            text = text.replace(right, wrong)
+        path.write_text(text)
+
+    return change
+
+
+def failures(done):
+    """The checks that failed, each with what is said about it."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    (told,) = json.loads(done.stdout)
+    return {check["name"]: check for check in told["checks"] if check["status"] == "fail"}
+
+
+def mistake(done):
+    """The one line of a user's mistake."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    return line
+
+
+def test_every_check_is_told_by_name_and_those_that_ran_are_counted(neuralzoo):
+    lines = neuralzoo("check", "fnn").stdout.splitlines()
+    assert re.fullmatch(r"fnn from neuralzoo \S+", lines[0])
+    ran, passed, skipped = map(
+        int, re.fullmatch(r"(\d+) checks ran: (\d+) passed, 0 failed, (\d+) not applicable", lines[-1]).groups()
+    )
+    assert ran == passed == sum(line.startswith("  pass ") for line in lines) > 15
+    assert skipped == sum(line.startswith("  not applicable ") for line in lines)
+    assert "  pass            gradients_match_finite_differences" in lines
+
+
+def test_the_counts_in_json_are_those_of_the_checks(neuralzoo):
+    (told,) = json.loads(neuralzoo("check", "fnn", "--json").stdout)
+    statuses = [check["status"] for check in told["checks"]]
+    counts = [statuses.count(status) for status in ("pass", "fail", "not applicable")]
+    assert [told["passed"], told["failed"], told["not_applicable"]] == counts
+    assert told["ran"] == counts[0] + counts[1]
+
+
+def test_a_wrong_gradient_is_told_with_the_parameter_both_numbers_and_what_to_do(neuralzoo, broken):
+    broken("network.py", ("(1 - h * h)", "(1 - h)"))
+    failed = failures(neuralzoo("check", "my_net", "--json", check=False))
+    message = failed["gradients_match_finite_differences"]["message"]
+    assert re.search(r"gradient of weight in training at \(\d+, \d+\) is \S+ and finite differences say \S+; ", message)
+    assert message.endswith("compare the backward formula with the forward one, term by term")
+
+
+def test_state_outside_parameters_is_told_with_where_to_keep_it(neuralzoo, broken):
+    broken(
+        "network.py",
+        ("        self.bias =", "        self.shift = float(rng.standard_normal())\n        self.bias ="),
+        ("+ self.bias.value)", "+ self.bias.value + self.shift)"),
+    )
+    failed = failures(neuralzoo("check", "my_net", "--json", check=False))
+    assert set(failed) == {"saved_weights_predict_the_same", "training_resumes_bit_for_bit"}
+    message = failed["saved_weights_predict_the_same"]["message"]
+    assert "keep everything that decides a prediction in a Parameter (trainable=False" in message
+
+
+def test_a_setting_without_description_is_told_with_what_to_write(neuralzoo, broken):
+    broken("config.py", ("    hidden:", "    depth: int = 2\n    hidden:"))
+    failed = failures(neuralzoo("check", "my_net", "--json", check=False))
+    assert set(failed) == {"settings_are_described_and_defaulted"}
+    assert next(iter(failed.values()))["message"] == (
+        "the config does not describe depth; use Field(default=..., description='...')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("instead", "message"),
+    [
+        (
+            "np.random.default_rng()",
+            r"two builds with the same seed differ in .*weight.*; draw from the rng that build",
+        ),
+        ("np.random.default_rng(3)", "builds with different seeds are equal; draw the weights from the rng that build"),
+    ],
+)
+def test_weights_that_ignore_the_seed_are_told_with_where_to_draw_from(neuralzoo, broken, instead, message):
+    broken("network.py", ("(rng.standard_normal", f"({instead}.standard_normal"))
+    failed = failures(neuralzoo("check", "my_net", "--json", check=False))
+    assert re.match(message, failed["seed_decides_the_weights"]["message"])
+
+
+def test_an_error_in_the_plugins_code_is_told_with_its_line(neuralzoo, broken, tmp_path):
+    broken("network.py", ("dy.sum(axis=0)", "dy.sum(axis=7)"))
+    done = neuralzoo("check", "my_net", check=False)
+    assert done.returncode == 1
+    text = (tmp_path / "my_net" / "src" / "my_net" / "network.py").read_text()
+    line = text[: text.index("dy.sum(axis=7)")].count("\n") + 1
+    assert f"my_net/src/my_net/network.py:{line}\n" in done.stdout
+    assert "AxisError" in done.stdout
+    assert re.search(r"^\d+ checks ran: \d+ passed, [1-9] failed", done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "check", "words"),
+    [
+        ('"mnist1d"', '"mnst1d"', "experiments_fit_their_data_sets", ["quick", "mnst1d", "did you mean mnist1d"]),
+        ('"mnist1d"', '"sunspots"', "experiments_fit_their_data_sets", ["quick", "regression", "classification"]),
+        ("=fnn", "=fn", "claims_name_architectures_that_are_there", ["nonlinear", "linear", "did you mean fnn"]),
+        ("hidden=[]", "hiden=[]", "claims_name_architectures_that_are_there", ["hiden", "did you mean hidden"]),
+    ],
+)
+def test_what_an_experiment_or_a_claim_names_is_looked_up(neuralzoo, broken, right, wrong, check, words):
+    broken("experiment.py", (right, wrong))
+    failed = failures(neuralzoo("check", "my_net", "--json", check=False))
+    assert all(word in failed[check]["message"] for word in words), failed[check]["message"]
+
+
+def test_what_a_plugin_prints_does_not_get_into_the_json(neuralzoo, broken):
+    broken("network.py", ("rows = x.reshape", "print('hello')\n        rows = x.reshape"))
+    done = neuralzoo("check", "my_net", "--json")
+    assert json.loads(done.stdout)[0]["failed"] == 0
+    assert "hello" in done.stderr
+
+
+def test_a_check_that_does_not_apply_is_told_with_the_declared_reason(neuralzoo, broken):
+    reason = "it draws in evaluation too, as the paper does"
+    broken("__init__.py", ("claims=CLAIMS", f'claims=CLAIMS, not_applicable={{"examples_do_not_mix": "{reason}"}}'))
+    lines = neuralzoo("check", "my_net").stdout.splitlines()
+    assert lines[lines.index("  not applicable  examples_do_not_mix") + 1].strip() == reason
+
+
+def test_a_package_with_two_plugins_in_plain_files_is_checked_whole(neuralzoo, tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "two-nets"\n[project.entry-points."neuralzoo.plugins"]\nthin = "thin"\nfnn = "wide"\n'
+    )
+    for module, name, width in (("thin", "thin", 4), ("wide", "fnn", 9)):
+        (tmp_path / f"{module}.py").write_text(VARIATION.format(name=name, width=width))
+    told = json.loads(neuralzoo("check", ".", "--json").stdout)
+    assert [(one["architecture"], one["failed"]) for one in told] == [("thin", 0), ("fnn", 0)]
+    assert told[1]["origin"].endswith("not installed")  # and not the one that is built in
+
+
+VARIATION = """
+from neuralzoo.plugins import fnn
+from neuralzoo.registry import Architecture, hookimpl
+
+@hookimpl
+def architecture():
+    base = fnn.architecture()
+    quick = base.experiments["quick"].set(["architecture={name}", "model.hidden=[{width}]"])
+    return Architecture(**dict(base) | {{"name": "{name}", "experiments": {{"quick": quick}}, "claims": ()}})
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "files", "words"),
+    [
+        ("fnm", {}, ["'fnm'", "neither", "did you mean fnn"]),
+        (".", {}, ["pyproject.toml", "can't be read", "folder of a package"]),
+        (".", {"pyproject.toml": "[project"}, ["pyproject.toml", "is not TOML"]),
+        (".", {"pyproject.toml": '[project]\nname = "a"\n'}, ["names no plugin", 'entry-points."neuralzoo.plugins"']),
+        (".", {"pyproject.toml": "ENTRY", "net.py": "import nothing_like_it"}, ["can't be used", "nothing_like_it"]),
+        (
+            ".",
+            {"pyproject.toml": "ENTRY", "net.py": "x = 1"},
+            ["can't be used", "architecture() marked with @hookimpl"],
+        ),
+        (".", {"pyproject.toml": "ENTRY"}, ["can't be used", "No module named 'net'"]),
+    ],
+)
+def test_what_is_no_plugin_is_told_in_one_line(neuralzoo, tmp_path, what, files, words):
+    entry = '[project]\nname = "a"\n[project.entry-points."neuralzoo.plugins"]\nnet = "net"\n'
+    for path, text in files.items():
+        (tmp_path / path).write_text(text.replace("ENTRY", entry))
+    line = mistake(neuralzoo("check", what, check=False))
+    assert all(word in line for word in words), line
