@@ -1,0 +1,23 @@
+"""The pictures of the simple recurrent network."""
+
+from neuralzoo.core.blocks.sequence_pictures import draw_gradient_by_lag, draw_hidden_state, draw_text
+from neuralzoo.registry import Figure
+
+FIGURES = (
+    Figure(
+        name="hidden_state",
+        caption="What the units hold while a test example is read, step by step: red is positive, blue negative.",
+        draw=draw_hidden_state,
+    ),
+    Figure(
+        name="gradient_by_lag",
+        caption="How much of the last answer's gradient is left as it flows back through the steps of test examples.",
+        draw=draw_gradient_by_lag,
+    ),
+    Figure(
+        name="text",
+        caption="What the network writes: orange is given, what follows is drawn from its own expectations.",
+        draw=draw_text,
+        by_epoch=True,
+    ),
+)
