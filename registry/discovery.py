@@ -182,12 +182,14 @@ def learner(
 ) -> Learner:
     """Return what trains a network.
 
-    Raises: BrokenPlugin when the architecture's code fails.
+    Raises: SettingError when a setting does not suit the task; BrokenPlugin when the architecture's code fails.
     """
     try:
         return architecture.learner(module, config, task, make_optimizer)
     except ZooError:
         raise
+    except ValueError as error:
+        raise SettingError(f"{architecture.name} can't be trained: {error}") from error
     except (Exception, SystemExit) as error:
         raise _can_not(error, architecture, "learner") from error
 

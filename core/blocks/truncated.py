@@ -117,11 +117,16 @@ def sequence_learner(
 ) -> Supervised:
     """Return the learner that a recurrent network's config and task ask for: plain or truncated.
 
-    Raises: ValueError when gradients are to be truncated and there is one answer for the whole sequence.
+    Raises: ValueError when gradients are to be truncated and there is one answer for the whole sequence, or the network
+    reads both ways: what it reads backwards has no state to carry on.
     """
     plain = supervised(module, config, task, make_optimizer)
     if config.truncate is None:
         return plain
     if not isinstance(plain, StepByStep):
         raise ValueError(f"truncate got {config.truncate} for {task.kind}; it needs a task with an answer at each step")
+    if len(module.recurrent.levels[0]) > 1:
+        raise ValueError(
+            f"truncate got {config.truncate} with bidirectional=True; it needs a network that reads one way"
+        )
     return Truncated(module, plain.loss, plain.optimizers["main"], plain.measures, steps=config.truncate)

@@ -180,16 +180,20 @@ def test_the_state_of_plain_learning_is_refused_in_one_sentence():
     assert bits(truncated) == before
 
 
-def test_truncated_learning_needs_an_answer_at_each_step():
-    config = SimpleNamespace(layers=1, bidirectional=False, dropout=0, embedding=1, readout="last", truncate=5)
-    one_answer = task("classification")
-    network = sequence_network(
-        lambda inputs, rng: GRUCell(inputs, 2, rng), config, one_answer, np.random.default_rng(0)
-    )
-    with pytest.raises(
-        ValueError, match=r"^truncate got 5 for classification; it needs a task with an answer at each step$"
-    ):
-        sequence_learner(network, config, one_answer, lambda module: SGD(module, 0.1))
+@pytest.mark.parametrize(
+    ("kind", "bidirectional", "words"),
+    [
+        ("classification", False, "for classification; it needs a task with an answer at each step"),
+        ("regression", False, "for regression; it needs a task with an answer at each step"),
+        ("sequence-labelling", True, "with bidirectional=True; it needs a network that reads one way"),
+    ],
+)
+def test_truncated_learning_without_a_state_to_carry_on_is_refused_in_one_sentence(kind, bidirectional, words):
+    config = SimpleNamespace(layers=1, bidirectional=bidirectional, dropout=0, embedding=1, readout="last", truncate=5)
+    asked = task(kind, "numbers" if kind == "regression" else "class")
+    network = sequence_network(lambda inputs, rng: GRUCell(inputs, 2, rng), config, asked, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=f"^truncate got 5 {words}$"):
+        sequence_learner(network, config, asked, lambda module: SGD(module, 0.1))
 
 
 @pytest.mark.parametrize("truncate", [None, 3])
