@@ -75,11 +75,12 @@ with store.chosen(sys.argv[1]) as mlflow:
     served = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
 short = int(lengths[0])
 inner = served.unwrap_python_model()
-try:
-    served.predict({"x": x[:2], "lengths": np.array([0, 99])})
-    refusal = ""
-except ValueError as error:
-    refusal = str(error)
+refusals = []
+for wrong in ([0, 29], [1, 30], [29]):
+    try:
+        served.predict({"x": x[:2], "lengths": np.array(wrong)})
+    except ValueError as error:
+        refusals.append(str(error))
 print(json.dumps({
     "served": bool(np.array_equal(served.predict({"x": x, "lengths": lengths}), own)),
     "right": float((own.argmax(axis=1) == y).mean()),
@@ -88,7 +89,7 @@ print(json.dumps({
     "alone": float(abs(inner.predict(None, x[:1, :short]) - own[:1]).max()),
     "read": [(spec.name, str(spec.type), list(spec.shape)) for spec in served.metadata.signature.inputs.inputs],
     "example": {name: list(a.shape) for name, a in served.input_example.items()},
-    "refusal": refusal,
+    "refusals": refusals,
     "pictures": sorted(path.name for path in result.folder.figures.iterdir()),
 }))
 """
@@ -104,10 +105,11 @@ def served(tmp_path_factory):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: average\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[neuralzoo.plugins]\naverage = average_plugin\n")
     (folder / "average_plugin.py").write_text(PLUGIN)
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-c", TASK, f"sqlite:///{folder}/mlflow.db"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)},
+        env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
         timeout=240,
@@ -136,9 +138,10 @@ def test_examples_alone_are_all_as_long_as_their_array(served):
 
 
 def test_lengths_that_can_not_be_are_refused_in_one_sentence(served):
-    assert served["refusal"] == (
-        "the model got lengths [0, 99] for 2 examples of 29 steps; it needs one from 1 to 29 for each"
-    )
+    assert served["refusals"] == [
+        f"the model got lengths {wrong} for 2 examples of 29 steps; it needs one from 1 to 29 for each"
+        for wrong in ([0, 29], [1, 30], [29])
+    ]
 
 
 def test_a_run_on_sequences_with_lengths_has_its_pictures(served):
