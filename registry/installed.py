@@ -106,7 +106,7 @@ def find(name: str, kind: Kind = "architecture", also: Sequence[Entry] = ()) -> 
     """
     known = entries(kind)
     for entry in also:
-        known.setdefault(entry.name, []).append(entry)
+        known[entry.name] = [entry, *known.get(entry.name, [])]
     package, _, short = ("", "", name) if name in known else name.rpartition(":")
     offered = known.get(short, [])
     candidates = [entry for entry in offered if not package or normalized(entry.package) == normalized(package)]

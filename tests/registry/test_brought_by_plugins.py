@@ -1,0 +1,263 @@
+"""Data sets, trainer hooks and figures that real packages bring, beside architectures."""
+
+import json
+import re
+import tomllib
+
+import pytest
+
+STRIPES = """
+import numpy as np
+from neuralzoo.registry import Task, hookimpl
+from neuralzoo.registry.dataset import DataSet, Entry, Info, Sizes, at_least, generators
+
+INFO = Info(
+    name="NAME", summary="points left and right of a line", kind="generated", sizes=Sizes(60, 20),
+    task=Task(kind="classification", input="tabular", shape=(2,), outputs=2), classes=("left", "right"),
+    licence="no rights: drawn at random", citation="Nobody (2020), Stripes", url="https://example.org",
+)
+
+
+def load(info, seed, *, train: int = 60, test: int = 20):
+    at_least("train", train, 4)
+    x, y = (rng.normal(size=(n, 2)).astype(np.float32) for rng, n in zip(generators(seed), (train, test)))
+    return DataSet.of(info, (x, (x[:, 0] > 0).astype(np.int64)), (y, (y[:, 0] > 0).astype(np.int64)))
+
+
+@hookimpl
+def data_set():
+    return Entry(INFO, load)
+"""
+NOTIFIER = """
+from neuralzoo.registry import hookimpl
+
+
+class Notifier:
+    def __init__(self, experiment, folder):
+        self.notes = folder / "notes.txt"
+        self.notes.write_text(f"{experiment.architecture} begins\\n")
+
+    @hookimpl
+    def epoch_ended(self, trainer, metrics):
+        with self.notes.open("a") as notes:
+            notes.write(f"epoch {trainer.epoch}: {sorted(metrics)[0]}\\n")
+        FAULT
+
+
+@hookimpl
+def trainer_hook():
+    return Notifier
+"""
+FIGURE = """
+from neuralzoo.registry import Figure, hookimpl
+
+
+def draw(figure, module, data):
+    x = data.test[0]
+    figure.subplots().plot(x[:, 0], x[:, 1], ".")
+
+
+@hookimpl
+def figure():
+    return Figure(name="scatter", caption="Where the examples of the test split lie.", draw=draw)
+"""
+SMALL = ["--no-track", "--set", "epochs=2", "--set", "model.hidden=[4]"]
+RUN = ["run", "fnn", *SMALL]
+
+
+@pytest.fixture(scope="module")
+def zoo(new_shelf):
+    """Return a shelf with a data set, one with a name that is taken, trainer hooks and a figure."""
+    shelf = new_shelf()
+    shelf.add("stripes-pack", {"data.stripes": "stripes"}, {"stripes": STRIPES.replace("NAME", "stripes")})
+    shelf.add("rival-pack", {"data.mnist1d": "rival"}, {"rival": STRIPES.replace("NAME", "mnist1d")}, "2.0")
+    shelf.add("notify-pack", {"hook.notifier": "notify"}, {"notify": NOTIFIER.replace("FAULT", "")})
+    broken = NOTIFIER.replace("FAULT", "raise OSError('no network')")
+    shelf.add("failing-pack", {"hook.failing": "failing"}, {"failing": broken}, "3.1")
+    shelf.add("scatter-pack", {"figure.scatter": "scatter"}, {"scatter": FIGURE})
+    return shelf
+
+
+def one_run(zoo, folder):
+    (run,) = (zoo.path / folder).iterdir()
+    return run
+
+
+def line_of(done):
+    """The one line of a user's mistake."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    (line,) = done.stderr.splitlines()
+    print(line)
+    return line.removeprefix("neuralzoo: ")
+
+
+def test_all_names_are_known_from_metadata_alone(zoo):
+    found = zoo.ask("""
+        import json, sys
+        from neuralzoo.experiments import datasets
+        from neuralzoo.registry import names
+        kinds = {kind: names(kind=kind) for kind in ("data", "hook", "figure")}
+        ours = {"stripes", "rival", "notify", "failing", "scatter"} & set(sys.modules)
+        print(json.dumps([kinds, "stripes" in datasets.names(), "stripes" in names(), sorted(ours)]))
+    """)
+    kinds = {"data": ["mnist1d", "stripes"], "hook": ["failing", "notifier"], "figure": ["scatter"]}
+    assert found == [kinds, True, False, []]
+
+
+def test_data_sets_of_packages_are_listed_unimported(zoo):
+    done = zoo.command("datasets")
+    assert done.stderr == ""
+    assert re.search(
+        r"^stripes +its package says nothing about it\n +not imported, `neuralzoo datasets stripes` does · "
+        r"stripes-pack 1\.0$",
+        done.stdout,
+        flags=re.MULTILINE,
+    )
+    (row,) = [row for row in json.loads(zoo.command("datasets", "--json").stdout) if row["name"] == "stripes"]
+    assert (row["package"], row["version"], row["state"]) == ("stripes-pack", "1.0", "not imported")
+
+
+def test_a_data_set_of_a_package_is_shown_with_its_options(zoo):
+    (row,) = json.loads(zoo.command("datasets", "stripes", "--json").stdout)
+    assert (row["package"], row["task"], row["answer"]) == ("stripes-pack", "classification", "class")
+    assert (row["options"], row["lengths"]) == ({"train": 60, "test": 20}, False)
+
+
+@pytest.mark.parametrize("name", ["stripes", "stripes-pack:stripes"])
+def test_an_experiment_runs_on_a_data_set_of_a_package(zoo, name):
+    folder = f"runs-{len(name)}"
+    done = zoo.command(*RUN, "--runs", folder, "--set", f"dataset={name}", "--set", "data.train=40")
+    assert "test/accuracy" in done.stdout, done.stderr
+    assert f'dataset = "{name}"' in next(one_run(zoo, folder).glob("*.toml")).read_text()
+
+
+def test_a_data_set_that_clashes_with_a_built_in_names_both(zoo):
+    line = line_of(zoo.command(*RUN, "--set", "dataset=mnist1d"))
+    assert re.fullmatch(
+        r"'mnist1d' is offered by neuralzoo \S+ and rival-pack 2\.0; name the one you mean: neuralzoo:mnist1d or "
+        r"rival-pack:mnist1d, or uninstall one",
+        line,
+    )
+    listed = zoo.command("datasets").stdout
+    assert re.search(r"mnist1d +not loaded: 'mnist1d' is offered by .*\n +rival-pack 2\.0", listed)
+
+
+def test_the_name_with_its_package_says_which_data_set(zoo):
+    shapes = zoo.ask("""
+        import json
+        from neuralzoo.experiments import datasets
+        print(json.dumps([datasets.info(f"{p}:mnist1d").task.shape for p in ("neuralzoo", "rival-pack")]))
+    """)
+    assert shapes == [[40, 1], [2]]
+
+
+def test_a_misspelt_data_set_or_option_suggests_the_nearest(zoo):
+    assert "'strips'; did you mean stripes?" in line_of(zoo.command(*RUN, "--set", "dataset=strips"))
+    line = line_of(zoo.command(*RUN, "--set", "dataset=stripes", "--set", "data.trian=9"))
+    assert line == "data set stripes has no option 'trian'; did you mean train? (it has train, test)"
+
+
+def test_a_trainer_hook_of_a_package_watches_a_run_that_names_it(zoo):
+    done = zoo.command(*RUN, "--set", "dataset=two-spirals", "--hook", "notifier", "--runs", "watched")
+    assert done.returncode == 0, done.stderr
+    run = one_run(zoo, "watched")
+    assert (run / "notes.txt").read_text() == "fnn begins\nepoch 1: time/train_s\nepoch 2: time/train_s\n"
+    assert tomllib.loads(next(run.glob("*.toml")).read_text())["hooks"] == ["notifier"]
+
+
+def test_a_failing_trainer_hook_costs_only_itself(zoo):
+    given = ["--set", "dataset=two-spirals"]
+    alone = zoo.command(*RUN, *given, "--runs", "alone")
+    done = zoo.command(*RUN, *given, "--runs", "failed", "--hook", "failing", "--hook", "notifier")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "neuralzoo: trainer hook 'failing' from failing-pack 3.1 is left out from here on: epoch_ended failed with "
+        "OSError: no network (failing.py, line 14); a newer failing-pack may help\n"
+    )
+    failed = one_run(zoo, "failed")
+    assert "epoch 2" in (failed / "notes.txt").read_text()
+    assert (failed / "model.safetensors").exists()
+    accuracy = re.search(r"test/accuracy \S+", alone.stdout).group()
+    assert accuracy in done.stdout
+
+
+def test_an_unknown_trainer_hook_or_figure_is_told_before_anything_starts(zoo):
+    assert line_of(zoo.command(*RUN, "--hook", "notify", "--runs", "none")) == (
+        "no trainer hook is named 'notify'; did you mean notifier? (`neuralzoo doctor` shows all)"
+    )
+    assert line_of(zoo.command(*RUN, "--set", 'figures=["scater"]', "--runs", "none")) == (
+        "no figure is named 'scater'; did you mean scatter? (`neuralzoo doctor` shows all)"
+    )
+    assert not (zoo.path / "none").exists()
+
+
+def test_the_doctor_shows_what_kind_each_is_of(zoo):
+    plugins = json.loads(zoo.command("doctor", "--json").stdout)["plugins"]
+    states = {(p["kind"], p["name"], p["package"]): p["state"] for p in plugins if p["package"] != "neuralzoo"}
+    assert states == {
+        ("data", "mnist1d", "rival-pack"): "unusable",
+        ("data", "stripes", "stripes-pack"): "ready",
+        ("hook", "failing", "failing-pack"): "ready",
+        ("hook", "notifier", "notify-pack"): "ready",
+        ("figure", "scatter", "scatter-pack"): "ready",
+    }
+
+
+def test_one_package_may_bring_one_of_each_in_one_module(shelf, source):
+    whole = "\n".join([source("all_in_one"), STRIPES.replace("NAME", "all"), NOTIFIER.replace("FAULT", ""), FIGURE])
+    points = {name: "everything" for name in ("all_in_one", "data.all", "hook.all", "figure.scatter")}
+    shelf.add("all-pack", points, {"everything": whole})
+    plugins = json.loads(shelf.command("doctor", "--json").stdout)["plugins"]
+    ours = [(p["kind"], p["state"], p["reason"]) for p in plugins if p["package"] == "all-pack"]
+    assert ours == [(kind, "ready", "") for kind in ("architecture", "data", "hook", "figure")]
+
+
+WRONG = {
+    "data.renamed": (
+        STRIPES.replace("NAME", "other"),
+        "its data set is named 'other'; it needs the entry point's",
+    ),
+    "data.hookless": (FIGURE, r"has no hook; it needs a function data_set\(\) marked with @hookimpl"),
+    "data.typeless": (STRIPES.replace("Entry(INFO, load)", "INFO"), "returned Info.*; it needs to return an Entry of"),
+    "data.bare": (STRIPES.replace("NAME", "bare").replace(" = 60", ""), "options without a default: train; each needs"),
+    "data.inverted": (
+        STRIPES.replace("NAME", "inverted").replace("INFO, load", "load, INFO"),
+        "it needs an Info and",
+    ),
+    "hook.fixed": (NOTIFIER.replace("return Notifier", "return 3"), "returned 3; it needs to return a function of"),
+    "hook.absent": ("import no_such_module", "No module named 'no_such_module'; it needs no_such_module installed"),
+    "figure.short": (FIGURE.replace("Where the", "").replace(" examples of the test split lie.", "W"), "caption='W'"),
+    "figure.renamed": (FIGURE, "its figure is named 'scatter'; it needs the entry point's name 'renamed'"),
+}
+
+
+def test_each_kind_that_is_declared_wrongly_is_told_in_one_line(shelf):
+    for number, (point, (code, _)) in enumerate(WRONG.items()):
+        shelf.add(f"wrong-{number}", {point: f"wrong_{number}"}, {f"wrong_{number}": code})
+    plugins = json.loads(shelf.command("doctor", "--json").stdout)["plugins"]
+    reasons = {f"{p['kind']}.{p['name']}": p["reason"] for p in plugins}
+    for point, (_, words) in WRONG.items():
+        print(reasons[point])
+        assert re.search(words, reasons[point]), point
+        assert "\n" not in reasons[point]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("at_least(", "1 / 0; at_least("), r"failed with ZeroDivisionError: division by zero \(odd.py, line \d+\)"),
+        (("at_least(", "raise SystemExit(1); at_least("), r"failed with it ended the program \(exit 1\)"),
+        (("return DataSet.of", "return str"), r"TypeError"),
+        (("return DataSet.of", "return [].append #"), r"returned .*; it needs to return a DataSet"),
+        (
+            ("(x[:, 0] > 0)", "(x[:5, 0] > 0)"),
+            r"a train part of arrays of shape \(60, 2\), \(5,\); it needs inputs",
+        ),
+        (("size=(n, 2)", "size=(n, 3)"), r"train examples of shape \(3,\); its task needs \(2,\)"),
+    ],
+)
+def test_a_loader_that_fails_is_told_with_its_package(shelf, change, words):
+    shelf.add("odd-pack", {"data.odd": "odd"}, {"odd": STRIPES.replace("NAME", "odd").replace(*change)})
+    line = line_of(shelf.command("run", "fnn", *SMALL, "--set", "dataset=odd"))
+    assert line.startswith("data set 'odd' from odd-pack 1.0 can't be used: its loader ")
+    assert re.search(words, line)
