@@ -119,20 +119,25 @@ def _two_places(rng: np.random.Generator, n: int, steps: int) -> tuple[Array, Ar
     return first, second + (second >= first)
 
 
-def load_delayed_xor(info: Info, seed: int, *, lag: int = 4, train: int = 2_000, test: int = 1_000) -> DataSet:
+def load_delayed_xor(
+    info: Info, seed: int, *, lag: int = 4, shown: int | None = None, train: int = 2_000, test: int = 1_000
+) -> DataSet:
     """Draw two lines of random bits; the label is the exclusive or of the two bits `lag` steps before the last ones.
 
-    Who sees only the last step, or only one line, is right half of the time.
+    Who sees only the last step, or only one line, is right half of the time. With `shown` only that many last steps
+    are shown: an example for a network without a memory.
 
-    Shapes: inputs (N, lag + 1, 2) of 0 and 1, labels (N,).
+    Shapes: inputs (N, lag + 1, 2), or (N, shown, 2), of 0 and 1, labels (N,).
     """
     at_least("lag", lag, 0)
+    steps = lag + 1 if shown is None else shown
+    at_least("shown", steps, 1)
 
     def draw(rng: np.random.Generator, n: int) -> Arrays:
         bits = rng.integers(2, size=(n, lag + 1, 2))
-        return bits.astype(np.float32), bits[:, 0, 0] ^ bits[:, 0, 1]
+        return bits[:, -steps:].astype(np.float32), bits[:, 0, 0] ^ bits[:, 0, 1]
 
-    return _both(info, seed, draw, train, test, {"shape": (lag + 1, 2)})
+    return _both(info, seed, draw, train, test, {"shape": (min(steps, lag + 1), 2)})
 
 
 def load_copy(info: Info, seed: int, *, delay: int = 50, train: int = 10_000, test: int = 1_000) -> DataSet:

@@ -128,6 +128,7 @@ def test_an_unknown_option_is_refused_with_those_there_are():
         ("copy", {"delay": 0}),
         ("associative-recall", {"keys": 3}),
         ("delayed-xor", {"lag": -1}),
+        ("delayed-xor", {"shown": 0}),
         ("mackey-glass", {"first": 17}),
         ("sunspots", {"window": 0}),
         ("three-plays", {"context": 0}),

@@ -140,6 +140,13 @@ def test_delayed_xor_is_decided_by_both_first_bits_and_by_nothing_else(lag):
     assert np.abs(signs @ others / 4000).max() < 0.08  # no single bit says anything
 
 
+def test_delayed_xor_can_show_the_last_steps_only():
+    whole, last = load("delayed-xor", lag=6), load("delayed-xor", lag=6, shown=2)
+    assert np.array_equal(last.train[0], whole.train[0][:, -2:])
+    assert np.array_equal(last.train[1], whole.train[1])
+    assert last.task.shape == (2, 2)
+
+
 def test_copy_returns_the_symbols_after_the_signal():
     x, y = load("copy", delay=30, train=200).train
     assert x.shape == y.shape == (200, 50)
