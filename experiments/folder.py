@@ -121,7 +121,8 @@ def create(experiment: Experiment, root: Path, uri: str | None = None) -> RunFol
     Raises: SettingError when the folder can't be made.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    base = f"{experiment.architecture.replace(':', '-')}-{experiment.dataset}-s{experiment.seed}-{stamp}"
+    names = f"{experiment.architecture}-{experiment.dataset}".replace(":", "-")  # of `package:name`
+    base = f"{names}-s{experiment.seed}-{stamp}"
     for attempt in range(100):
         path = root / (base if attempt == 0 else f"{base}-{attempt}")
         try:
