@@ -17,7 +17,7 @@ State = tuple[Array, ...]
 States = list[Array]
 """The same of one cell: arrays of one row for each sequence, in the order of the packing."""
 
-PullStates = Callable[[Array, States], tuple[Array, States]]
+PullStates = Callable[[Array, States], tuple[list[Array], States]]
 """From dL/dh of all steps and dL/d the last states, which it overwrites, to dL/dz and dL/d the first states."""
 
 PullCell = Callable[[Array, States, bool], tuple[Array, States]]
@@ -51,12 +51,13 @@ class Cell(Module, ABC):
         z_t = x_t W + b          states_t = f(z_t, states_{t-1}; U)
 
     A cell says what f is, for all steps and back again, in `unroll`; the products with W are taken here, one for all
-    steps. `gates` is how many blocks of `hidden` columns z has, `memories` how many states there are.
+    steps. `memories` is how many states there are, `blocks` how many blocks of `hidden` columns z has: it comes in that
+    many arrays, since NumPy is faster with arrays of their own than with parts of one; `gates` is the blocks' sum.
 
     Shapes: weight_input W is (inputs, gates hidden), weight_state U is (hidden, gates hidden), bias is (gates hidden,).
     """
 
-    gates: int = 1
+    blocks: tuple[int, ...] = (1,)
     memories: int = 1
 
     def __init__(
@@ -73,32 +74,53 @@ class Cell(Module, ABC):
         self.weight_state = Parameter(_blocks(state_init, (hidden, hidden), self.gates, rng))
         self.bias = Parameter(np.zeros(self.gates * hidden, np.float32))
 
+    @property
+    def gates(self) -> int:
+        """How many blocks of `hidden` columns the weights have."""
+        return sum(self.blocks)
+
     @abstractmethod
-    def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
+    def unroll(self, z: list[Array], packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
         """Return all states, packed and headed by those of the start, and their pullback; z may be overwritten.
 
         A cell with gates leaves their values in z, block by block.
 
-        Shapes: z is (total, gates hidden), still without the bias; each of `start` is (N, hidden), in the order of the
-        packing; each of the states is (N + total, hidden).
+        Shapes: each z is (total, blocks hidden), still without the bias; each of `start` is (N, hidden), in the order
+        of the packing; each of the states is (N + total, hidden).
         """
 
     def run(self, x: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullCell]:
         """Return all states for packed inputs (total, inputs), and the pullback to the inputs and the start."""
-        weight = self.weight_input.value
-        z = ctx.empty((len(x), weight.shape[1]), np.result_type(x, weight))
-        np.matmul(x, weight, out=z)
+        weights = self.split(self.weight_input.value)
+        dtype = np.result_type(x, *weights)
+        z = [np.matmul(x, w, out=ctx.empty((len(x), w.shape[1]), dtype)) for w in weights]
         states, pull_states = self.unroll(z, packing, start, ctx)
 
         def pull(dh: Array, dend: States, wants_dx: bool) -> tuple[Array, States]:
             dz, dstart = pull_states(dh, dend)
-            ctx.grads.add_product(self.weight_input, x.T, dz)
-            ctx.grads.add(self.bias, np.ones(len(dz), dz.dtype) @ dz)
+            ones = np.ones(len(x), dtype)
+            self.add_products(self.weight_input, x, dz, ctx)
+            ctx.grads.add(self.bias, np.concatenate([ones @ part for part in dz]))
             if not wants_dx:
                 return no_gradient(x), dstart
-            return np.matmul(dz, weight.T, out=ctx.empty(x.shape, dz.dtype)), dstart
+            dx = np.matmul(dz[0], weights[0].T, out=ctx.empty(x.shape, dtype))
+            for part, w in zip(dz[1:], weights[1:], strict=True):
+                dx += part @ w.T
+            return dx, dstart
 
         return states, pull
+
+    def split(self, columns: Array) -> list[Array]:
+        """Return the columns of all gates as arrays of their own, one for each part of z."""
+        ends = np.cumsum(self.blocks)[:-1] * self.hidden
+        return [np.ascontiguousarray(part) for part in np.split(columns, ends, axis=-1)]
+
+    def add_products(self, parameter: Parameter, a: Array, parts: list[Array], ctx: Context) -> None:
+        """Add a.T @ (parts side by side) to the gradient of a weight."""
+        if len(parts) == 1:
+            ctx.grads.add_product(parameter, a.T, parts[0])
+        else:
+            ctx.grads.add(parameter, np.concatenate([a.T @ part for part in parts], axis=1))
 
 
 def _blocks(init: Initializer, shape: tuple[int, int], gates: int, rng: np.random.Generator) -> Array:

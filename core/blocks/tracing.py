@@ -17,10 +17,10 @@ def states_and_gates(network: SequenceNetwork, x: Array) -> tuple[Array, Array]:
     cell = network.recurrent.levels[0][0]
     rows = _rows(network, x[None])[0]
     packing = Packing(1, len(rows))
-    z = rows @ cell.weight_input.value
-    start = [np.zeros((1, cell.hidden), z.dtype) for _ in range(cell.memories)]
+    z = [rows @ weight for weight in cell.split(cell.weight_input.value)]
+    start = [np.zeros((1, cell.hidden), z[0].dtype) for _ in range(cell.memories)]
     states, _ = cell.unroll(z, packing, start, Context())
-    return np.stack([state[1:] for state in states]), z
+    return np.stack([state[1:] for state in states]), np.concatenate(z, axis=1)
 
 
 def gradient_norms(network: SequenceNetwork, x: Array, dy: Array) -> Array:
@@ -34,7 +34,8 @@ def gradient_norms(network: SequenceNetwork, x: Array, dy: Array) -> Array:
 
     Shapes: x is (N, T, inputs), or (N, T) tokens, without padding; dy is (N, outputs), dL/d the answer or the answer
     of step T; the norms are (memories, N, T).
-    Raises: ValueError when the answer reads the mean of all steps, or several levels read in both directions.
+    Raises: ValueError when the answer reads the mean of all steps, or where a network that reads in both directions has
+    several levels or answers at each step.
     """
     if reason := why_no_gradient_by_lag(network):
         raise ValueError(f"gradient_norms got {network.name} that {reason}; it needs one whose answer reads the last h")
@@ -53,9 +54,11 @@ def why_no_gradient_by_lag(network: SequenceNetwork) -> str:
     """Return in a few words what about a network leaves its gradients without a lag, or nothing."""
     if network.readout == "mean":
         return "answers from the mean of all steps"
-    if len(network.recurrent.levels[0]) > 1 and (network.readout is None or len(network.recurrent.levels) > 1):
-        return "reads in both directions and answers at each step or has several levels"
-    return ""
+    if len(network.recurrent.levels[0]) == 1:
+        return ""
+    if network.readout is None:
+        return "reads in both directions and answers at each step"
+    return "has several levels that read in both directions" if len(network.recurrent.levels) > 1 else ""
 
 
 def _rows(network: SequenceNetwork, x: Array) -> Array:

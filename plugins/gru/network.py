@@ -38,7 +38,7 @@ class GRUCell(Cell):
     Shapes: beside those of a Cell, bias_state, which is b', is (hidden,).
     """
 
-    gates = 3
+    blocks = (2, 1)
 
     def __init__(
         self,
@@ -52,63 +52,58 @@ class GRUCell(Cell):
         super().__init__(inputs, hidden, rng, init=init, state_init=state_init)
         self.bias_state = Parameter(np.zeros(hidden, np.float32))
 
-    def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
-        """Return h of all steps and its pullback; z holds r, u, n then."""
-        (n, hidden), dtype = start[0].shape, z.dtype
-        weight, two = self.weight_state.value, 2 * hidden
+    def unroll(self, z: list[Array], packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
+        """Return h of all steps and its pullback."""
+        z_gates, z_new = z
+        (n, hidden), dtype = start[0].shape, z_new.dtype
+        weights = self.split(self.weight_state.value)
         bias_gates, bias_new, bias_state = (
-            np.tile(b, (n, 1)) for b in (self.bias.value[:two], self.bias.value[two:], self.bias_state.value)
+            np.tile(b, (n, 1)) for b in (*self.split(self.bias.value), self.bias_state.value)
         )
         h = ctx.empty((n + packing.total, hidden), dtype)
-        m = ctx.empty((packing.total, hidden), dtype)
+        m = ctx.empty(z_new.shape, dtype)
         h[:n] = start[0]
-        recurrent = np.empty((n, 3 * hidden), dtype)
-        product = np.empty((n, hidden), dtype)
+        product_gates, product = np.empty((n, 2 * hidden), dtype), np.empty((n, hidden), dtype)
         for rows, before, after in packing.steps:
-            h_before, z_t, m_t, some = h[before], z[rows], m[rows], rows.stop - rows.start
-            uh = np.matmul(h_before, weight, out=recurrent[:some])
-            gates, new = z_t[:, :two], z_t[:, two:]
-            gates += uh[:, :two]
+            h_before, gates, new, m_t, some = h[before], z_gates[rows], z_new[rows], m[rows], rows.stop - rows.start
+            gates += np.matmul(h_before, weights[0], out=product_gates[:some])
             gates += bias_gates[:some]
             sigmoid(gates, out=gates)
-            np.add(uh[:, two:], bias_state[:some], out=m_t)
+            r, u = gates[:, :hidden], gates[:, hidden:]
+            np.matmul(h_before, weights[1], out=m_t)
+            m_t += bias_state[:some]
             new += bias_new[:some]
-            new += np.multiply(gates[:, :hidden], m_t, out=product[:some])
+            new += np.multiply(r, m_t, out=product[:some])
             np.tanh(new, out=new)
             h_t = np.subtract(h_before, new, out=h[after])
-            h_t *= gates[:, hidden:]
+            h_t *= u
             h_t += new
 
-        def pull(dh_all: Array, dend: States) -> tuple[Array, States]:
+        def pull(dh_all: Array, dend: States) -> tuple[list[Array], States]:
             (dh,) = dend
-            dz_all, dm_all = ctx.empty(z.shape, dtype), ctx.empty(z.shape, dtype)
-            weight_t = np.ascontiguousarray(weight.T)
-            through = np.empty((n, hidden), dtype)
-            slope = np.empty((n, two), dtype)
+            dz_gates, dz_new, dm_all = (ctx.empty(array.shape, dtype) for array in (z_gates, z_new, m))
+            slope, through = np.empty((n, 2 * hidden), dtype), np.empty((n, hidden), dtype)
+            weights_t = [np.ascontiguousarray(w.T) for w in weights]
             for rows, before, _ in reversed(packing.steps):
-                z_t, dz, dm, some = z[rows], dz_all[rows], dm_all[rows], rows.stop - rows.start
-                r, u, new = z_t[:, :hidden], z_t[:, hidden:two], z_t[:, two:]
-                dh_t = dh[:some]
+                gates, new, m_t, some = z_gates[rows], z_new[rows], m[rows], rows.stop - rows.start
+                r, u = gates[:, :hidden], gates[:, hidden:]
+                dgates, dnew, dm, dh_t = dz_gates[rows], dz_new[rows], dm_all[rows], dh[:some]
                 dh_t += dh_all[rows]
                 keep = np.multiply(dh_t, u, out=through[:some])
-                np.subtract(dh_t, keep, out=dz[:, two:])
-                np.subtract(h[before], new, out=dz[:, hidden:two])
-                dz[:, hidden:two] *= dh_t
-                other = np.multiply(new, new, out=product[:some])
-                np.subtract(1.0, other, out=other)
-                dz[:, two:] *= other
-                np.multiply(dz[:, two:], m[rows], out=dz[:, :hidden])
-                s = np.subtract(1.0, z_t[:, :two], out=slope[:some])
-                s *= z_t[:, :two]
-                dz[:, :two] *= s
-                dm[:, :two] = dz[:, :two]
-                np.multiply(dz[:, two:], r, out=dm[:, two:])
-                np.matmul(dm, weight_t, out=dh_t)
+                du = np.subtract(h[before], new, out=dgates[:, hidden:])
+                du *= dh_t
+                np.subtract(dh_t, keep, out=dnew)
+                dnew *= _tanh_slope(new, product[:some])
+                np.multiply(dnew, m_t, out=dgates[:, :hidden])
+                dgates *= _sigmoid_slope(gates, slope[:some])
+                np.multiply(dnew, r, out=dm)
+                np.matmul(dgates, weights_t[0], out=dh_t)
                 dh_t += keep
+                dh_t += np.matmul(dm, weights_t[1], out=product[:some])
                 flush(dh_t)
-            ctx.grads.add_product(self.weight_state, packing.before(h).T, dm_all)
-            ctx.grads.add(self.bias_state, np.ones(len(dm_all), dtype) @ dm_all[:, two:])
-            return dz_all, [dh]
+            self.add_products(self.weight_state, packing.before(h), [dz_gates, dm_all], ctx)
+            ctx.grads.add(self.bias_state, np.ones(len(dm_all), dtype) @ dm_all)
+            return [dz_gates, dz_new], [dh]
 
         return [h], pull
 
@@ -116,64 +111,69 @@ class GRUCell(Cell):
 class EarlyResetGRUCell(Cell):
     """`hidden` gated units that reset before the product; the blocks of z are r, u, n."""
 
-    gates = 3
+    blocks = (2, 1)
 
-    def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
-        """Return h of all steps and its pullback; z holds r, u, n then."""
-        (n, hidden), dtype = start[0].shape, z.dtype
-        two = 2 * hidden
-        weight_gates, weight_new = (np.ascontiguousarray(w) for w in np.split(self.weight_state.value, [two], axis=1))
-        bias_gates, bias_new = (np.tile(b, (n, 1)) for b in np.split(self.bias.value, [two]))
+    def unroll(self, z: list[Array], packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
+        """Return h of all steps and its pullback."""
+        z_gates, z_new = z
+        (n, hidden), dtype = start[0].shape, z_new.dtype
+        weights = self.split(self.weight_state.value)
+        bias_gates, bias_new = (np.tile(b, (n, 1)) for b in self.split(self.bias.value))
         h = ctx.empty((n + packing.total, hidden), dtype)
-        seen = ctx.empty((packing.total, hidden), dtype)  # r h
+        seen = ctx.empty(z_new.shape, dtype)  # r h
         h[:n] = start[0]
-        recurrent = np.empty((n, two), dtype)
-        product = np.empty((n, hidden), dtype)
+        product_gates, product = np.empty((n, 2 * hidden), dtype), np.empty((n, hidden), dtype)
         for rows, before, after in packing.steps:
-            h_before, z_t, some = h[before], z[rows], rows.stop - rows.start
-            gates, new = z_t[:, :two], z_t[:, two:]
-            gates += np.matmul(h_before, weight_gates, out=recurrent[:some])
+            h_before, gates, new, some = h[before], z_gates[rows], z_new[rows], rows.stop - rows.start
+            gates += np.matmul(h_before, weights[0], out=product_gates[:some])
             gates += bias_gates[:some]
             sigmoid(gates, out=gates)
             np.multiply(gates[:, :hidden], h_before, out=seen[rows])
-            new += np.matmul(seen[rows], weight_new, out=product[:some])
+            new += np.matmul(seen[rows], weights[1], out=product[:some])
             new += bias_new[:some]
             np.tanh(new, out=new)
             h_t = np.subtract(h_before, new, out=h[after])
             h_t *= gates[:, hidden:]
             h_t += new
 
-        def pull(dh_all: Array, dend: States) -> tuple[Array, States]:
+        def pull(dh_all: Array, dend: States) -> tuple[list[Array], States]:
             (dh,) = dend
-            dz_all = ctx.empty(z.shape, dtype)
-            slope, dseen = np.empty((n, two), dtype), np.empty((n, hidden), dtype)
+            dz_gates, dz_new = (ctx.empty(array.shape, dtype) for array in z)
+            slope, dseen = np.empty((n, 2 * hidden), dtype), np.empty((n, hidden), dtype)
+            weights_t = [np.ascontiguousarray(w.T) for w in weights]
             for rows, before, _ in reversed(packing.steps):
-                z_t, dz, some = z[rows], dz_all[rows], rows.stop - rows.start
-                r, u, new = z_t[:, :hidden], z_t[:, hidden:two], z_t[:, two:]
-                dh_t = dh[:some]
+                gates, new, some = z_gates[rows], z_new[rows], rows.stop - rows.start
+                r, u = gates[:, :hidden], gates[:, hidden:]
+                dgates, dnew, dh_t = dz_gates[rows], dz_new[rows], dh[:some]
                 dh_t += dh_all[rows]
-                np.subtract(h[before], new, out=dz[:, hidden:two])
-                dz[:, hidden:two] *= dh_t
-                other = np.multiply(new, new, out=product[:some])
-                np.subtract(1.0, other, out=other)
-                other *= dh_t
+                du = np.subtract(h[before], new, out=dgates[:, hidden:])
+                du *= dh_t
+                np.subtract(1.0, u, out=dnew)
+                dnew *= dh_t
+                dnew *= _tanh_slope(new, product[:some])
                 dh_t *= u
-                np.multiply(np.subtract(1.0, u, out=dz[:, two:]), other, out=dz[:, two:])
-                ds = np.matmul(dz[:, two:], weight_new.T, out=dseen[:some])
-                np.multiply(ds, h[before], out=dz[:, :hidden])
+                ds = np.matmul(dnew, weights_t[1], out=dseen[:some])
+                np.multiply(ds, h[before], out=dgates[:, :hidden])
+                dgates *= _sigmoid_slope(gates, slope[:some])
                 ds *= r
                 dh_t += ds
-                s = np.subtract(1.0, z_t[:, :two], out=slope[:some])
-                s *= z_t[:, :two]
-                dz[:, :two] *= s
-                dh_t += np.matmul(dz[:, :two], weight_gates.T, out=product[:some])
+                dh_t += np.matmul(dgates, weights_t[0], out=product[:some])
                 flush(dh_t)
-            dweight_gates = packing.before(h).T @ dz_all[:, :two]
-            dweight_new = seen.T @ dz_all[:, two:]
-            ctx.grads.add(self.weight_state, np.concatenate([dweight_gates, dweight_new], axis=1))
-            return dz_all, [dh]
+            dgates, dnew = packing.before(h).T @ dz_gates, seen.T @ dz_new
+            ctx.grads.add(self.weight_state, np.concatenate([dgates, dnew], axis=1))
+            return [dz_gates, dz_new], [dh]
 
         return [h], pull
+
+
+def _sigmoid_slope(y: Array, out: Array) -> Array:
+    np.subtract(1.0, y, out=out)
+    return np.multiply(out, y, out=out)
+
+
+def _tanh_slope(y: Array, out: Array) -> Array:
+    np.multiply(y, y, out=out)
+    return np.subtract(1.0, out, out=out)
 
 
 def build(config: GRUConfig, task: Task, rng: np.random.Generator) -> SequenceNetwork:

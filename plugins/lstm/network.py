@@ -38,7 +38,7 @@ HALF, SHIFT, LINEAR = (0.5, 0.5, 1.0, 0.5), (0.5, 0.5, 0.0, 0.5), (0.0, 0.0, 1.0
 class LSTMCell(Cell):
     """A memory cell of `hidden` numbers and its three gates; the blocks of z are i, f, g, o, as in PyTorch."""
 
-    gates = 4
+    blocks = (4,)
     memories = 2  # h and c
 
     def __init__(
@@ -54,9 +54,10 @@ class LSTMCell(Cell):
         super().__init__(inputs, hidden, rng, init=init, state_init=state_init)
         self.bias.value[hidden : 2 * hidden] = forget_bias
 
-    def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
+    def unroll(self, z: list[Array], packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
         """Return h and c of all steps and their pullback; z holds the gates i, f, g, o then."""
-        (n, hidden), dtype = start[0].shape, z.dtype
+        (z_all,) = z
+        (n, hidden), dtype = start[0].shape, z_all.dtype
         weight = self.weight_state.value
         # Whole arrays, for in NumPy a row that is repeated costs twice as much.
         half, shift, linear = (np.tile(np.repeat(np.array(v, dtype), hidden), (n, 1)) for v in (HALF, SHIFT, LINEAR))
@@ -67,7 +68,7 @@ class LSTMCell(Cell):
         recurrent = np.empty((n, 4 * hidden), dtype)
         product = np.empty((n, hidden), dtype)
         for rows, before, after in packing.steps:
-            gates = z[rows]
+            gates = z_all[rows]
             some = len(gates)
             gates += np.matmul(h[before], weight, out=recurrent[:some])
             gates += bias[:some]
@@ -80,13 +81,13 @@ class LSTMCell(Cell):
             memory += np.multiply(i, g, out=product[:some])
             np.multiply(o, np.tanh(memory, out=tanh_c[rows]), out=h[after])
 
-        def pull(dh_all: Array, dend: States) -> tuple[Array, States]:
+        def pull(dh_all: Array, dend: States) -> tuple[list[Array], States]:
             dh, dc = dend
-            dz_all = ctx.empty(z.shape, dtype)
+            dz_all = ctx.empty(z_all.shape, dtype)
             slope, other = np.empty((2, n, 4 * hidden), dtype)
             weight_t = np.ascontiguousarray(weight.T)
             for rows, before, _ in reversed(packing.steps):
-                gates, dz, tanh, some = z[rows], dz_all[rows], tanh_c[rows], rows.stop - rows.start
+                gates, dz, tanh, some = z_all[rows], dz_all[rows], tanh_c[rows], rows.stop - rows.start
                 i, f, g, o = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
                 di, df, dg, do = (dz[:, k * hidden : (k + 1) * hidden] for k in range(4))
                 dh_t, dc_t = dh[:some], dc[:some]
@@ -107,7 +108,7 @@ class LSTMCell(Cell):
                 flush(dh_t)
                 flush(dc_t)
             ctx.grads.add_product(self.weight_state, packing.before(h).T, dz_all)
-            return dz_all, [dh, dc]
+            return [dz_all], [dh, dc]
 
         return [h, c], pull
 

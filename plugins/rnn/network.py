@@ -44,24 +44,25 @@ class RNNCell(Cell):
         super().__init__(inputs, hidden, rng, init=init, state_init=state_init)
         self.rectified = rectified
 
-    def unroll(self, z: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
+    def unroll(self, z: list[Array], packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
         """Return h of all steps and its pullback."""
-        (n, hidden), dtype = start[0].shape, z.dtype
+        (z_all,) = z
+        (n, hidden), dtype = start[0].shape, z_all.dtype
         weight, bias = self.weight_state.value, np.tile(self.bias.value, (n, 1))
         h = ctx.empty((n + packing.total, hidden), dtype)
         h[:n] = start[0]
         for rows, before, after in packing.steps:
             h_t = np.matmul(h[before], weight, out=h[after])
-            h_t += z[rows]
+            h_t += z_all[rows]
             h_t += bias[: len(h_t)]
             if self.rectified:
                 np.clip(h_t, 0.0, math.inf, out=h_t)
             else:
                 np.tanh(h_t, out=h_t)
 
-        def pull(dh_all: Array, dend: States) -> tuple[Array, States]:
+        def pull(dh_all: Array, dend: States) -> tuple[list[Array], States]:
             (dh,) = dend
-            dz_all = ctx.empty(z.shape, dtype)
+            dz_all = ctx.empty(z_all.shape, dtype)
             weight_t = np.ascontiguousarray(weight.T)
             for rows, _, after in reversed(packing.steps):
                 h_t, dz = h[after], dz_all[rows]
@@ -75,7 +76,7 @@ class RNNCell(Cell):
                 np.matmul(dz, weight_t, out=dh_t)
                 flush(dh_t)
             ctx.grads.add_product(self.weight_state, packing.before(h).T, dz_all)
-            return dz_all, [dh]
+            return [dz_all], [dh]
 
         return [h], pull
 

@@ -312,16 +312,16 @@ def test_a_cell_of_ones_own_needs_one_step_forth_and_back():
         """h_t = z_t + h_{t-1}."""
 
         def unroll(self, z, packing, start, ctx):
-            h = np.concatenate([start[0], z])
+            h = np.concatenate([start[0], *z])
             for _, before, after in packing.steps:
                 h[after] += h[before]
 
             def pull(dh_all, dend):
-                (dh,), dz = dend, np.empty_like(z)
+                (dh,), dz = dend, np.empty_like(z[0])
                 for rows, _, _ in reversed(packing.steps):
                     dh[: rows.stop - rows.start] += dh_all[rows]
                     dz[rows] = dh[: rows.stop - rows.start]
-                return dz, [dh]
+                return [dz], [dh]
 
             return [h], pull
 
