@@ -10,7 +10,7 @@ from neuralzoo.core.hooks import hookimpl
 from neuralzoo.experiments import datasets, folder, runner
 from neuralzoo.experiments.figures import Pictures, PictureWarning, attempted
 from neuralzoo.experiments.folder import RunFolder
-from neuralzoo.registry import Figure
+from neuralzoo.registry import Architecture, Figure, get
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")
 
@@ -227,3 +227,11 @@ def test_captions_stand_above_the_pictures(long, place):
     figure = Figure(name="captioned", caption="What can be seen.", draw=lambda figure, *_: seen.append(figure))
     train(long, place, figure)
     assert seen[0].get_suptitle() == "What can be seen."
+
+
+def test_figures_of_an_architecture_have_names_of_their_own():
+    album = Album().figure
+    fnn = get("fnn")
+    settings = {name: getattr(fnn, name) for name in type(fnn).model_fields}
+    with pytest.raises(ValueError, match="figures are named album, album; each needs a name of its own"):
+        Architecture(**{**settings, "figures": (album, album)})
