@@ -1,0 +1,39 @@
+"""From nothing to an architecture that is checked and trained: the commands that `neuralzoo new` prints, as typed."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from neuralzoo.experiments.new_package import KINDS
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_four_commands_lead_from_nothing_to_a_checked_and_trained_architecture(environment, tmp_path):
+    since = time.monotonic()
+    told = environment.run("neuralzoo new my_net", tmp_path).stdout.splitlines()
+    commands = [line.strip() for line in told[told.index("next") + 1 :]]
+    said = [environment.run(command, tmp_path).stdout for command in commands]
+    seconds = time.monotonic() - since
+    assert "\n".join(["```sh", "neuralzoo new my_net", *commands, "```"]) in README
+    assert re.search(r"\d\d checks ran: \d\d passed, 0 failed", said[1])
+    assert "test/accuracy" in said[2]
+    print(f"from new to a finished run: {seconds:.1f} s")
+    assert seconds < 120
+    assert re.search(r"\d\d passed", environment.run("pytest my_net", tmp_path).stdout)
+    assert "my_net nonlinear: yes" in environment.run("neuralzoo prove my_net", tmp_path).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [task for task in KINDS if task != "classification"])
+def test_a_package_for_each_other_task_runs_proves_and_passes_its_tests_unchanged(environment, tmp_path, task):
+    name = f"net_{task.replace('-', '_')}"
+    environment.run(f"neuralzoo new {name} --task {task}", tmp_path)
+    environment.run(f"pip install -e {name}", tmp_path)
+    assert "test/loss" in environment.run(f"neuralzoo run {name} --no-track", tmp_path).stdout
+    assert re.search(r"\d\d passed", environment.run(f"pytest {name}", tmp_path).stdout)
+    assert f"{name} " in (proved := environment.run(f"neuralzoo prove {name} --seeds 2 --no-track", tmp_path).stdout)
+    assert ": yes" in proved
