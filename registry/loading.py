@@ -3,6 +3,7 @@
 import sys
 import time
 import traceback
+import warnings
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import cache, wraps
@@ -10,6 +11,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pluggy
 from pydantic import ValidationError
 
@@ -44,7 +46,8 @@ def load(entry: Entry) -> Any:
     try:
         if entry.fault:
             raise BrokenPlugin(entry.fault)
-        with redirect_stdout(sys.stderr):  # what a plugin prints must not get between the lines of `list --json`
+        # What a plugin prints must not get between the lines of `list --json`; what it sets is everybody's.
+        with redirect_stdout(sys.stderr), warnings.catch_warnings(), np.errstate():
             found = _load_point(entry.point, entry.kind, entry.name)
     except KeyboardInterrupt:
         raise
@@ -117,7 +120,7 @@ def reason(error: BaseException, entry: Entry | None = None) -> str:
     match error:
         case SystemExit():
             return f"it ended the program (exit {error.code}); it needs to leave that to whoever runs it"
-        case BrokenPlugin():  # in our own words
+        case ZooError():  # in our own words
             return str(error)
         case ValidationError():
             owner = f"its {error.title}"

@@ -75,6 +75,44 @@ def test_datasets_are_listed_with_shape_and_licence(neuralzoo):
     assert {"mnist", "two-spirals"} <= {row["name"] for row in json.loads(neuralzoo("datasets", "--json").stdout)}
 
 
+def test_a_data_set_is_shown_with_its_options_and_answers(neuralzoo):
+    (row,) = json.loads(neuralzoo("datasets", "adding", "--json").stdout)
+    assert row["options"] == {"steps": 100, "train": 10_000, "test": 1_000}
+    assert (row["lengths"], row["answer"], row["package"]) == (False, "numbers", "neuralzoo")
+    (row,) = json.loads(neuralzoo("datasets", "japanese-vowels", "--json").stdout)
+    assert (row["lengths"], row["answer"]) == (True, "class")
+
+
+def test_the_doctor_knows_everything_that_is_required():
+    from pathlib import Path
+
+    from neuralzoo.experiments import doctor
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def names(requirements):
+        return {re.match(r"[\w-]+", requirement).group() for requirement in requirements}
+
+    assert names(project["dependencies"]) == set(doctor.NEEDED)
+    assert names(project["optional-dependencies"]["experiments"]) == set(doctor.EXTRA)
+
+
+def test_the_doctor_speaks_json(neuralzoo):
+    found = json.loads(neuralzoo("doctor", "--json").stdout)
+    assert {"versions", "computing", "extra 'experiments'", "store", "plugins"} == set(found)
+    assert {"system", "BLAS", "threads"} == set(found["computing"])
+    assert found["store"]["state"] == "not made yet; the first tracked run makes it"
+    (fnn,) = [plugin for plugin in found["plugins"] if plugin["name"] == "fnn"]
+    assert (fnn["kind"], fnn["package"], fnn["state"], fnn["reason"]) == ("architecture", "neuralzoo", "ready", "")
+    assert fnn["path"].endswith("/fnn/__init__.py")
+
+
+def test_the_doctor_says_when_a_store_is_none(neuralzoo, tmp_path):
+    (tmp_path / "mlflow.db").write_text("no database")
+    state = json.loads(neuralzoo("doctor", "--json").stdout)["store"]["state"]
+    assert "can't be used: file is not a database" in state
+
+
 def test_doctor_shows_versions_threads_store_and_plugins(neuralzoo):
     shown = neuralzoo("doctor").stdout
     for word in ("numpy", "BLAS", "threads", "mlflow", "not made yet", "fnn (neuralzoo", "ready"):
@@ -114,6 +152,9 @@ def test_run_prints_the_result_the_model_and_the_link(neuralzoo, tmp_path):
         (["run", "mine.toml", "--profile", "full"], ["mine.toml", "full", "none"]),
         (["run", "--resume", "last", "--profile", "full"], ["--resume got settings too"]),
         (["run", "--resume", "last", "--no-track"], ["--resume got settings too"]),
+        (["run", "--resume", "last", "--hook", "notes"], ["--resume got settings too"]),
+        (["run", "fnn", "--hook", "notes"], ["no trainer hook is named 'notes'", "`neuralzoo doctor` shows all"]),
+        (["run", "fnn", "--hook", "notes", "--hook", "notes"], ["hooks=", "each name once"]),
         (["run", "fnn", "--set", "headline=test/foo"], ["headline='test/foo'", "test/accuracy"]),
         (["run", "fnn", "--set", "validation=0.9999"], ["validation=0.9999", "leave one"]),
         (["run", "fnn", "--tracking-uri", "file:./mlruns"], ["file:./mlruns", "needs to be like"]),

@@ -80,6 +80,10 @@ SOURCES = {
     ),
     "greedy": (f"{HOOK}@hookimpl\ndef architecture(zoo):\n    return 1", ["zoo", "it needs a function architecture()"]),
     "nonsense": (f"{HOOK}@hookimpl\ndef architecture():\n    return 'fnn'", ["returned 'fnn'", "an Architecture"]),
+    "borrowing": (
+        f"from neuralzoo.registry import get\n{HOOK}@hookimpl\ndef architecture():\n    return get('lender')",
+        ["can't be used: no architecture is named 'lender'"],
+    ),
     "nothing": (f"{HOOK}@hookimpl\ndef architecture():\n    pass", ["@hookimpl"]),
 }
 
@@ -165,6 +169,17 @@ def test_what_a_plugin_prints_when_it_is_imported_goes_to_standard_error(shelf, 
     done = shelf.start("from neuralzoo.registry import statuses; print([s.entry.name for s in statuses('lou*')])")
     assert done.stdout == "['loud']\n"
     assert "hello from the plugin" in done.stderr
+
+
+def test_what_a_plugin_sets_for_everybody_is_set_back(shelf, source):
+    rude = "import warnings, numpy\nwarnings.simplefilter('ignore')\nnumpy.seterr(all='raise')\n" + source("rude")
+    shelf.add("rude-pack", {"rude": "rude_plugin"}, {"rude_plugin": rude})
+    assert shelf.ask("""
+        import json, warnings, numpy, neuralzoo
+        before = [str(warnings.filters), numpy.geterr()]
+        neuralzoo.get("rude")
+        print(json.dumps(before == [str(warnings.filters), numpy.geterr()]))
+    """)
 
 
 def test_an_interrupt_while_a_plugin_is_imported_is_no_fault_of_the_plugin(shelf):

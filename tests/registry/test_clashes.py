@@ -85,6 +85,20 @@ def test_blocking_a_name_leaves_out_all_who_offer_it(zoo):
     assert message == "UnknownName: 'twin' is left out by NEURALZOO_BLOCK=twin, nobody"
 
 
+def test_blocking_takes_the_names_of_entry_points(new_shelf):
+    shelf = new_shelf()
+    for package in ("pack", "other"):
+        shelf.add(package, {"hook.note": package}, {package: ""})
+    code = "import json; from neuralzoo.registry import entries; print(json.dumps([e.package for e in PLACE]))"
+    known = code.replace("PLACE", "entries('hook').get('note', [])")
+    assert shelf.ask(known) == ["other", "pack"]
+    assert shelf.ask(known, NEURALZOO_BLOCK="note") == ["other", "pack"]
+    assert shelf.ask(known, NEURALZOO_BLOCK="hook.note") == []
+    assert shelf.ask(known, NEURALZOO_BLOCK="pack:hook.note") == ["other"]
+    done = shelf.command("run", "fnn", "--hook", "note", NEURALZOO_BLOCK="hook.note")
+    assert done.stderr == "neuralzoo: 'note' is left out by NEURALZOO_BLOCK=hook.note\n"
+
+
 def test_blocking_one_of_two_packages_settles_the_clash(zoo):
     assert ask(zoo, "[told('twin'), told('fnn')]", NEURALZOO_BLOCK="red-pack:twin,neuralzoo:fnn") == [
         "The twin in blue",
