@@ -12,6 +12,7 @@ from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 
 INK, SOFT, MARK = "#1d2430", "#9aa5b4", "#c2410c"
+EACH_STEP = ("sequence-labelling", "language-modelling")
 MOST_LETTERS = 80  # steps that fit with a letter each
 MOST_LINES = 4  # numbers in a step that fit as lines
 MOST_OUTPUTS = 20  # that fit with a name each
@@ -29,8 +30,7 @@ def one_of(data: Any, row: int) -> Example:
     """Return a test example, cut to its length, and its target, one answer or an answer for each step."""
     x, *lengths, target = (array[row] for array in data.test)
     steps = int(lengths[0]) if lengths else len(x)
-    each = data.task.kind in ("sequence-labelling", "language-modelling")
-    return Example(x[:steps], target[:steps] if each else target)
+    return Example(x[:steps], target[:steps] if data.task.kind in EACH_STEP else target)
 
 
 def longest(data: Any, among: int = 16) -> Example:
@@ -81,7 +81,8 @@ def draw_input(axes: Any, x: Array, data: Any) -> None:
         limit = float(abs(x).max()) or 1.0
         signed = float(x.min()) < 0
         draw_image(axes, x.T, "RdBu_r" if signed else "Greys", -limit if signed else 0.0, limit)
-        _name_rows(axes, data.classes if len(data.classes) == x.shape[1] else (), x.shape[1], "feature")
+        foretold = data.task.kind in EACH_STEP and data.task.outputs == x.shape[1]  # inputs are what answers are
+        _name_rows(axes, data.classes if foretold else (), x.shape[1], "feature")
     elif data.task.vocabulary is None:
         for k, line in enumerate(x.T):
             axes.step(steps, line, where="mid", color=(INK, MARK, SOFT, "#1d4ed8")[k], linewidth=1)
@@ -100,7 +101,7 @@ def draw_input(axes: Any, x: Array, data: Any) -> None:
 
 def draw_answer(axes: Any, module: SequenceNetwork, data: Any, example: Example) -> None:
     """Draw the answer at each step, or the one answer that would be given if the sequence ended at each step."""
-    if data.task.kind in ("sequence-labelling", "language-modelling"):
+    if data.task.kind in EACH_STEP:
         _draw_answers(axes, module.predict(example.x[None])[0], example.target, data)
     else:
         _draw_one_answer(axes, module, example, data)
@@ -178,3 +179,4 @@ def _name_rows(axes: Any, names: Sequence[str], many: int, otherwise: str) -> No
         axes.set_yticks(range(1, many + 1), [shown(name) for name in names], fontsize=6)
     else:
         axes.set_ylabel(otherwise, fontsize=8)
+        axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)

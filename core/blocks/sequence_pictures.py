@@ -37,6 +37,7 @@ COLOURS = {"rnn": "#c2410c", "lstm": "#1d4ed8", "gru": "#15803d"}
 OTHERS = ("#7e22ce", "#0e7490", "#a16207", "#be185d", "#4d7c0f")
 LOSSES: dict[str, Loss] = {"class": CrossEntropy(), "marks": BinaryCrossEntropy(), "numbers": MeanSquaredError()}
 
+TINY = 1e-300  # to divide by instead of 0
 GRADIENTS_OF = 32  # test examples
 LINES, WIDTH = 14, 60  # of a text
 PROMPT = 20  # tokens
@@ -82,7 +83,7 @@ def draw_gates(figure: Any, module: SequenceNetwork, data: Any, gates: Sequence[
 def draw_gradient_by_lag(figure: Any, module: SequenceNetwork, data: Any) -> None:
     """Draw how much of the last answer's gradient is left after each step that it flows back."""
     if reason := why_no_gradient_by_lag(module):
-        say(figure, f"This network {reason}: its gradients have no one lag that they have come back.")
+        say(figure, f"This network {reason}, so that no one lag belongs to a gradient.")
         return
     many = min(GRADIENTS_OF, len(data.test[0]))
     norms = _by_lag(module, [one_of(data, row) for row in range(many)], data.task.answer)
@@ -147,6 +148,9 @@ def draw_accuracy_by_lag(
         name, _, lag = label.rpartition("-")
         if name and lag.isdecimal() and measure in by_measure:
             curves.setdefault(name, {})[int(lag)] = by_measure[measure]
+    if not curves:
+        say(figure, f"There is no {measure} of an architecture and a lag among {', '.join(values) or 'no values'}.")
+        return
     axes = figure.subplots()
     for place, (name, colour) in enumerate(colours_of(curves).items()):
         aside = 1.05 ** (place - (len(curves) - 1) / 2)  # so that no line hides another one's interval
@@ -157,6 +161,8 @@ def draw_accuracy_by_lag(
     axes.set_xscale("log", base=2)
     axes.set_xticks(lags, [str(lag) for lag in lags])
     axes.minorticks_off()
+    if max(max(seeds) for curve in curves.values() for seeds in curve.values()) <= 1:
+        axes.set_ylim(top=1.04)  # no share is larger than 1, though its interval may be
     axes.set(xlabel="lag in steps", ylabel=measure)
     _plain(axes)
     axes.legend(frameon=False, fontsize=8)
@@ -201,7 +207,8 @@ def _draw_units(axes: Any, values: Array, colours: str, low: float, high: float)
 
 def _of_which(module: SequenceNetwork) -> str:
     deep, both = len(module.recurrent.levels) > 1, len(module.recurrent.levels[0]) > 1
-    return (" of the first level" if deep else "") + (" read forwards" if both else "")
+    which = ["first level"] * deep + ["read forwards"] * both
+    return f" ({', '.join(which)})" if which else ""
 
 
 def _by_lag(module: SequenceNetwork, examples: Sequence[Example], answer: str) -> list[Array]:
@@ -213,6 +220,7 @@ def _by_lag(module: SequenceNetwork, examples: Sequence[Example], answer: str) -
         if module.readout is None:
             y, target = y[:, -1], target[:, -1]
         _, dy = LOSSES[answer](y.astype(np.float64), target)
+        dy /= np.linalg.norm(dy, axis=1, keepdims=True) + TINY  # a sure network's gradient is small from the start
         norms += list(gradient_norms(module, x, dy)[:, :, ::-1].swapaxes(0, 1))
     return norms
 
@@ -253,7 +261,7 @@ def _draw_curve(axes: Any, by_lag: Mapping[int, Sequence[float]], name: str, col
         means[k] = seeds.mean()
         if len(seeds) > 1:
             reach[k] = stats.t.ppf(0.975, len(seeds) - 1) * seeds.std(ddof=1) / len(seeds) ** 0.5
-        axes.plot(np.full(len(seeds), place), seeds, ".", color=colour, alpha=0.35, markersize=5)
+        axes.plot(np.full(len(seeds), place), seeds, ".", color=colour, alpha=0.5, markersize=6)
     axes.errorbar(places, means, yerr=reach, color=colour, marker="d", markersize=5, capsize=3, label=name)
 
 

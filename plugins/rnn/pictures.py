@@ -16,7 +16,7 @@ FIGURES = (
     ),
     Figure(
         name="text",
-        caption="What the network writes: orange is given, what follows is drawn from its own expectations.",
+        caption="What the network writes, letter by letter as it expects them; what is orange was given to it.",
         draw=draw_text,
         by_epoch=True,
     ),
