@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from neuralzoo.core.blocks.losses import PADDING, BinaryCrossEntropy
 from neuralzoo.core.module import Array
 
 
@@ -37,6 +38,19 @@ def mark_accuracy(prediction: Array, target: Array) -> float:
     if right.size == 0:
         raise ValueError("mark_accuracy got no target that counts; it needs one that is not -1, padding")
     return float(np.mean(right))
+
+
+def nats_per_step(prediction: Array, target: Array) -> float:
+    """Return the mean negative log-likelihood of a step's marks, in nats: what is usual for music, frame by frame.
+
+    The marks of a step are independent of each other; steps of -1, padding, do not count.
+
+    Shapes: prediction and target are (N, T, K).
+    Raises: ValueError when the shapes differ, or all targets are padding.
+    """
+    counts = (target != PADDING).any(axis=-1)
+    loss, _ = BinaryCrossEntropy()(prediction[counts], target[counts])
+    return loss * target.shape[-1]
 
 
 def mean_absolute_error(prediction: Array, target: Array) -> float:

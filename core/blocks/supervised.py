@@ -7,7 +7,7 @@ import numpy as np
 
 from neuralzoo.core.batches import Batch
 from neuralzoo.core.blocks.losses import PADDING, BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-from neuralzoo.core.blocks.measures import accuracy, mark_accuracy, mean_absolute_error
+from neuralzoo.core.blocks.measures import accuracy, mark_accuracy, mean_absolute_error, nats_per_step
 from neuralzoo.core.layer import Context, Layer
 from neuralzoo.core.learner import Metrics, Supervised
 from neuralzoo.core.module import Module
@@ -63,7 +63,7 @@ def supervised(module: Layer, config: Any, task: HasKind, make_optimizer: Callab
     """Return the learner with the loss and the measures that the kind of task and its answers ask for.
 
     A class or a token: cross-entropy and accuracy. Marks, each 0 or 1: binary cross-entropy and the share of right
-    ones. Numbers: mean squared error. Where each step has an answer, padding does not count.
+    ones, and for those of each step the nats of a step. Numbers: mean squared error. Where each step has an answer, padding does not count.
 
     Raises: ValueError when the task is of another kind or asks for other answers.
     """
@@ -71,8 +71,11 @@ def supervised(module: Layer, config: Any, task: HasKind, make_optimizer: Callab
     match task.kind, task.answer:
         case "classification" | "sequence-labelling" | "language-modelling", "class":
             return learner(module, CrossEntropy(), make_optimizer(module), {"accuracy": accuracy})
-        case "classification" | "sequence-labelling", "marks":
+        case "classification", "marks":
             return learner(module, BinaryCrossEntropy(), make_optimizer(module), {"accuracy": mark_accuracy})
+        case "sequence-labelling", "marks":
+            by_step = {"accuracy": mark_accuracy, "nats_per_step": nats_per_step}
+            return learner(module, BinaryCrossEntropy(), make_optimizer(module), by_step)
         case "regression", _:
             measures = {"mean_absolute_error": mean_absolute_error}
             return Supervised(module, MeanSquaredError(), make_optimizer(module), measures)

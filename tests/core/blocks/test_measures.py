@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.measures import accuracy, mark_accuracy, mean_absolute_error
+from neuralzoo.core.blocks.measures import accuracy, mark_accuracy, mean_absolute_error, nats_per_step
 
 
 def test_accuracy_is_the_share_of_largest_logits_that_are_right():
@@ -33,3 +33,17 @@ def test_mean_absolute_error_is_the_mean_distance():
 def test_shapes_that_would_only_broadcast_are_refused(measure):
     with pytest.raises(ValueError, match=rf"^{measure.__name__} got .*\(3, 2\).*\(3, 1\); it needs"):
         measure(np.zeros((3, 2)), np.zeros((3, 1)))
+
+
+def test_nats_per_step_are_the_sum_over_a_steps_marks():
+    prediction, target = np.zeros((2, 3, 88)), np.random.default_rng(0).integers(0, 2, (2, 3, 88)).astype(float)
+    assert nats_per_step(prediction, target) == pytest.approx(88 * np.log(2))
+
+
+def test_nats_per_step_leave_padding_out():
+    rng = np.random.default_rng(0)
+    prediction, target = rng.normal(size=(2, 4, 5)), rng.integers(0, 2, (2, 4, 5)).astype(float)
+    target[1, 2:] = -1
+    each = np.log1p(np.exp(prediction)) - target * prediction
+    expected = (each[0].sum() + each[1, :2].sum()) / 6
+    assert nats_per_step(prediction, target) == pytest.approx(expected)
