@@ -21,7 +21,7 @@ def learner(kind, outputs=3, answer="class"):
         ("classification", "class", CrossEntropy, {"accuracy"}),
         ("classification", "marks", BinaryCrossEntropy, {"accuracy"}),
         ("sequence-labelling", "class", CrossEntropy, {"accuracy"}),
-        ("sequence-labelling", "marks", BinaryCrossEntropy, {"accuracy"}),
+        ("sequence-labelling", "marks", BinaryCrossEntropy, {"accuracy", "nats_per_step"}),
         ("language-modelling", "class", CrossEntropy, {"accuracy"}),
         ("regression", "numbers", MeanSquaredError, {"mean_absolute_error"}),
         ("reconstruction", "numbers", MeanSquaredError, set()),
