@@ -38,8 +38,9 @@ class PictureWarning(UserWarning):
 class Pictures:
     """A trainer hook that draws a run's pictures into a folder when the test is done, some while training goes on, too.
 
-    Pictures `by_epoch` are drawn after 1, 2, 4, 8... epochs and the last, for networks change most in the beginning,
-    and so that runs of different lengths have pictures of the same epochs. Training can't be touched by them: they
+    Pictures `by_epoch` are drawn before the first step, where MLflow's page begins, and after 1, 2, 4, 8... epochs
+    and the last, for networks change most in the beginning, and so that runs of different lengths have pictures of
+    the same epochs. Training can't be touched by them: they
     are drawn from a copy of the network and from data that can't be written to, and no random generator is handed
     out. A picture that can't be drawn costs only itself: a PictureWarning names it and the error.
     """
@@ -52,12 +53,22 @@ class Pictures:
         self.failed: set[str] = set()
         self.seconds = 0.0  # spent drawing
 
+    @hookimpl(wrapper=True)
+    def fit(self, trainer: Trainer) -> Iterator[None]:
+        """Draw the pictures of the network as it was built, if it has not learned yet."""
+        if trainer.step == 0:
+            self._draw_epoch(0)
+            self.failed.clear()  # what is no picture yet may become one
+        return (yield)
+
     @hookimpl
     def epoch_ended(self, trainer: Trainer) -> None:
         """Draw the pictures of an epoch, if it has some; those of the last one are drawn when the test is done."""
         epoch = trainer.epoch
-        if epoch & (epoch - 1) or trainer.stopped or epoch == trainer.epochs:
-            return
+        if not epoch & (epoch - 1) and not trainer.stopped and epoch < trainer.epochs:
+            self._draw_epoch(epoch)
+
+    def _draw_epoch(self, epoch: int) -> None:
         with self._timed():
             for figure in self.declared:
                 if figure.by_epoch and figure.name not in self.failed:

@@ -33,7 +33,9 @@ class Figure(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="file name of the picture, the same for all runs")
     caption: str = Field(min_length=10, description="what can be seen, in one sentence")
     draw: Callable[[Any, Any, Any], None]
-    by_epoch: bool = Field(default=False, description="draw it while training goes on, too: after 1, 2, 4, 8... epochs")
+    by_epoch: bool = Field(
+        default=False, description="draw it while training goes on, too: after 0, 1, 2, 4, 8... epochs"
+    )
 
     @field_validator("name")
     @classmethod

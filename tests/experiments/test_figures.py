@@ -67,13 +67,13 @@ def place(long, tmp_path):
     return folder.create(long, tmp_path)
 
 
-def test_a_picture_by_epoch_is_drawn_after_powers_of_two_and_the_last(long, place):
+def test_a_picture_by_epoch_is_drawn_before_training_after_powers_of_two_and_the_last(long, place):
     album = Album(by_epoch=True)
     train(long, place, album.figure)
-    epochs = [f"album/epoch-{epoch:04d}.png" for epoch in (1, 2, 4, 8, 11)]
+    epochs = [f"album/epoch-{epoch:04d}.png" for epoch in (0, 1, 2, 4, 8, 11)]
     assert pictures(place) == ["album.png", *epochs, "confusion_matrix.png", "learning_curve.png"]
     assert (place.figures / "album.png").read_bytes() == (place.figures / "album/epoch-0011.png").read_bytes()
-    assert len(album.seen) == 5
+    assert len(album.seen) == 6
 
 
 class StopAfter:
@@ -85,7 +85,7 @@ class StopAfter:
         return trainer.epoch == self.epochs or None
 
 
-@pytest.mark.parametrize(("stop", "epochs"), [(4, [1, 2, 4]), (5, [1, 2, 4, 5])])
+@pytest.mark.parametrize(("stop", "epochs"), [(4, [0, 1, 2, 4]), (5, [0, 1, 2, 4, 5])])
 def test_the_last_epoch_is_drawn_once_also_of_a_run_that_stops_early(long, place, stop, epochs):
     album = Album(by_epoch=True)
     train(long, place, album.figure, hooks=[StopAfter(stop)])
@@ -105,7 +105,8 @@ def test_a_picture_shows_the_network_as_it_is_after_that_epoch(long, place, tmp_
     album = Album(by_epoch=True)
     whole = train(long, place, album.figure)
     short = runner.run(long.set(["epochs=4"]), track=False, root=tmp_path)
-    assert np.array_equal(album.seen[2][0], weights(short.module))
+    assert np.array_equal(album.seen[0][0], weights(runner.prepare(long).module))
+    assert np.array_equal(album.seen[3][0], weights(short.module))
     assert np.array_equal(album.seen[-1][0], weights(whole.module))
 
 
@@ -158,7 +159,7 @@ def test_a_run_cut_off_resumes_to_the_same_bits_and_the_same_pictures(long, plac
     cut.path.mkdir()
     with pytest.raises(Killed):
         train(long, cut, Album(by_epoch=True).figure, hooks=[KillAt(5 * 6 + 3)])
-    assert pictures(cut) == [f"album/epoch-000{epoch}.png" for epoch in (1, 2, 4)]
+    assert pictures(cut) == [f"album/epoch-000{epoch}.png" for epoch in (0, 1, 2, 4)]
     resumed = train(long, cut, Album(by_epoch=True).figure)
     assert np.array_equal(weights(resumed.module), weights(whole.module))
     assert pictures(cut) == pictures(place)
@@ -172,7 +173,22 @@ def test_a_picture_of_an_epoch_that_is_over_is_not_drawn_from_later_weights(long
     assert epochs == ["album/epoch-0008.png", "album/epoch-0011.png"]
 
 
-def test_a_picture_that_can_not_be_drawn_is_told_once_while_training_and_once_at_the_end(long, place):
+def test_what_is_no_picture_before_training_may_become_one(long, place):
+    calls = []
+
+    def draw(figure, module, data):
+        calls.append(module)
+        if len(calls) == 1:
+            raise ZeroDivisionError("nothing learned yet")
+
+    late = Figure(name="late", caption="What has been learned.", draw=draw, by_epoch=True)
+    with pytest.warns(PictureWarning, match="the picture late/epoch-0000 is missing"):
+        train(long, place, late)
+    assert next(name for name in pictures(place) if "epoch" in name) == "late/epoch-0001.png"
+    assert len(calls) == 6
+
+
+def test_a_picture_that_can_not_be_drawn_is_told_before_once_during_and_after_training(long, place):
     def fail(figure, module, data):
         raise ZeroDivisionError("nothing to divide by")
 
@@ -181,7 +197,7 @@ def test_a_picture_that_can_not_be_drawn_is_told_once_while_training_and_once_at
         train(long, place, broken, Album(by_epoch=True).figure)
     told = [str(warning.message) for warning in caught]
     reason = "is missing: ZeroDivisionError: nothing to divide by"
-    assert told == [f"the picture broken/epoch-0001 {reason}", f"the picture broken {reason}"]
+    assert told == [f"the picture broken{when} {reason}" for when in ("/epoch-0000", "/epoch-0001", "")]
     assert "album/epoch-0008.png" in pictures(place)
 
 
