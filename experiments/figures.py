@@ -40,9 +40,9 @@ class Pictures:
 
     Pictures `by_epoch` are drawn before the first step, where MLflow's page begins, and after 1, 2, 4, 8... epochs
     and the last, for networks change most in the beginning, and so that runs of different lengths have pictures of
-    the same epochs. Training can't be touched by them: they
-    are drawn from a copy of the network and from data that can't be written to, and no random generator is handed
-    out. A picture that can't be drawn costs only itself: a PictureWarning names it and the error.
+    the same epochs. Training can't be touched by them: they are drawn from a copy of the network and from data that
+    can't be written to, and no random generator is handed out. A picture that can't be drawn costs only itself: a
+    PictureWarning names it and the error.
     """
 
     def __init__(self, assembly: Assembly, folder: Path) -> None:
