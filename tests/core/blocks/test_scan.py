@@ -248,6 +248,19 @@ def test_dropout_is_in_the_gradient():
     assert (dx * way).sum() == pytest.approx(slope, rel=1e-6)
 
 
+@each_direction
+def test_the_data_get_no_gradient_and_the_weights_the_same_one(bidirectional):
+    recurrent = recurrence(LSTMCell, levels=2, bidirectional=bidirectional)
+    grads = Gradients(recurrent)
+    y, _, pull = recurrent.run(X, Context(training=True, grads=grads, data=X), LENGTHS)
+    dx, dstart = pull(np.random.default_rng(3).standard_normal(y.shape), None)
+    needed = everything(recurrent, X, LENGTHS)
+    assert dx.shape == X.shape
+    assert not dx.any()
+    np.testing.assert_array_equal(grads.vector, needed["parameters"])
+    np.testing.assert_array_equal(dstart[1], needed["dstart 1"])
+
+
 def test_each_gate_starts_by_itself_orthogonal_from_state_to_state():
     cell = LSTMCell(5, 6, np.random.default_rng(0))
     gates = np.split(cell.weight_state.value, 4, axis=1)

@@ -128,16 +128,31 @@ def test_dropout_silences_what_the_answer_is_read_from():
         np.testing.assert_array_equal(made.predict(X), made.predict(X))
 
 
-def test_the_data_get_no_gradient_and_the_weights_the_same_one():
-    for readout in READOUTS:
-        made = network(readout)
-        _, _, needed = everything(made, X, LENGTHS)
-        grads = Gradients(made)
-        y, pull = made((X, LENGTHS), Context(training=True, grads=grads, data=X))
-        dx = pull(np.random.default_rng(3).standard_normal(y.shape))
-        assert dx.shape == X.shape
-        assert not dx.any()
-        np.testing.assert_array_equal(grads.vector, needed)
+@pytest.mark.parametrize("readout", READOUTS)
+def test_dropout_is_in_the_gradient(readout):
+    made, way = network(readout, dropout=0.4), np.random.default_rng(5).standard_normal(X.shape)
+
+    def run(x):
+        return made((x, LENGTHS), Context(training=True, rng=np.random.default_rng(9)))
+
+    y, pull = run(X)
+    dy = np.random.default_rng(6).standard_normal(y.shape)
+    slope = ((run(X + 1e-6 * way)[0] - run(X - 1e-6 * way)[0]) * dy).sum() / 2e-6
+    inside = np.where(BEYOND[..., None], 0, way)
+    assert (pull(dy) * inside).sum() == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("tokens", [False, True], ids=["numbers", "tokens"])
+@pytest.mark.parametrize("readout", READOUTS)
+def test_the_data_get_no_gradient_and_the_weights_the_same_one(readout, tokens):
+    made, x = network(readout, tokens=tokens), TOKENS if tokens else X
+    _, _, needed = everything(made, x, LENGTHS)
+    grads = Gradients(made)
+    y, pull = made((x, LENGTHS), Context(training=True, grads=grads, data=x))
+    dx = pull(np.random.default_rng(3).standard_normal(y.shape))
+    assert dx.shape == x.shape
+    assert not dx.any()
+    np.testing.assert_array_equal(grads.vector, needed)
 
 
 def config(**changed):
