@@ -235,15 +235,15 @@ def _gradient_axes(figure: Any) -> Any:
 
 def _draw_decay(axes: Any, norms: Sequence[Array], label: str, colour: str) -> None:
     """Draw median and quartiles of norms by lag, as far back as half of the examples go."""
-    lags = int(np.median([len(n) for n in norms])) if norms else 0
+    if not any(n.any() for n in norms):
+        axes.plot([], [], color=colour, label=f"{label}: none at all")
+        return
+    lags = int(np.median([len(n) for n in norms]))
     table = np.full((len(norms), lags), np.nan)
     for row, n in zip(table, norms, strict=True):
         row[: len(n)] = n[:lags]
     low, middle, high = np.nanquantile(table, [0.25, 0.5, 0.75], axis=0)
     some = np.flatnonzero(middle > 0)
-    if len(some) == 0:
-        axes.plot([], [], color=colour, label=f"{label}: none at all")
-        return
     first, last = some[[0, -1]]
     share = (middle[last] / middle[first]) ** (1 / max(last - first, 1))
     axes.fill_between(some, low[some], high[some], color=colour, alpha=0.15, linewidth=0)

@@ -1,0 +1,389 @@
+"""The pictures are read back from the figure: what is drawn is what the network computes."""
+
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from neuralzoo.core.blocks.sequence_pictures import (
+    COLOURS,
+    LINES,
+    PROMPT,
+    WIDTH,
+    Gate,
+    by_phase,
+    colours_of,
+    draw_accuracy_by_lag,
+    draw_gates,
+    draw_gradient_by_lag,
+    draw_gradients,
+    draw_hidden_state,
+    draw_text,
+    wrap,
+)
+from neuralzoo.core.blocks.tracing import gradient_norms, states_and_gates
+from neuralzoo.core.blocks.writing import write
+from neuralzoo.registry import Task, create
+
+pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")
+STEPS, FEATURES, OUTPUTS = 7, 3, 5
+LETTERS = tuple("ab$\n _")
+TASKS = {
+    "one class": Task(kind="classification", input="sequence", shape=(STEPS, FEATURES), outputs=OUTPUTS, lengths=True),
+    "some marks": Task(kind="classification", input="sequence", shape=(STEPS, 1), outputs=OUTPUTS, answer="marks"),
+    "a number": Task(kind="regression", input="sequence", shape=(STEPS, 12), outputs=2),
+    "tokens": Task(kind="classification", input="tokens", shape=(STEPS,), outputs=OUTPUTS, vocabulary=11, lengths=True),
+    "many tokens": Task(kind="sequence-labelling", input="tokens", shape=(90,), outputs=30, vocabulary=11),
+    "a class each": Task(kind="sequence-labelling", input="sequence", shape=(STEPS, FEATURES), outputs=OUTPUTS),
+    "marks each": Task(
+        kind="sequence-labelling", input="sequence", shape=(STEPS, 4), outputs=4, answer="marks", lengths=True
+    ),
+    "letters": Task(kind="language-modelling", input="tokens", shape=(STEPS,), outputs=6, vocabulary=6),
+    "names": Task(kind="language-modelling", input="tokens", shape=(STEPS,), outputs=6, vocabulary=6, lengths=True),
+    "one step": Task(kind="classification", input="sequence", shape=(1, FEATURES), outputs=2),
+}
+
+
+@dataclass
+class Data:
+    """As much of a data set as pictures read: random examples that nobody may write to."""
+
+    task: Task
+    classes: tuple[str, ...] = ()
+    test: tuple[np.ndarray, ...] = field(init=False)
+
+    def __post_init__(self):
+        rng, n, task = np.random.default_rng(0), 5, self.task
+        steps = task.shape[0]
+        x = rng.normal(size=(n, *task.shape)).astype(np.float32)
+        if task.vocabulary:
+            x = rng.integers(task.vocabulary, size=(n, steps))
+        each = (steps,) * (task.kind in ("sequence-labelling", "language-modelling"))
+        if task.answer == "class":
+            y = rng.integers(task.outputs, size=(n, *each))
+        elif task.answer == "marks":
+            y = rng.integers(2, size=(n, *each, task.outputs)).astype(np.float32)
+        else:
+            y = rng.normal(size=(n, task.outputs)).astype(np.float32)
+        self.test = (x, np.array([4, 6, 5, 6, 2]), y) if task.lengths else (x, y)
+        for array in self.test:
+            array.flags.writeable = False
+
+
+def data_for(name):
+    return Data(TASKS[name], LETTERS if name in ("letters", "names") else ())
+
+
+def network(name, task, **settings):
+    made = create(name, task=task, seed=1, **{"hidden": 6, "embedding": 4, **settings})
+    rng = np.random.default_rng(2)
+    for parameter in made.named_parameters().values():
+        parameter.value += (0.5 * rng.normal(size=parameter.value.shape)).astype(np.float32)
+    return made
+
+
+@pytest.fixture
+def figure():
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(7.2, 4.5), dpi=110)
+
+
+def panels(figure):
+    """Return the panels without the scales of colours beside them, by the first word of their title."""
+    return {axes.get_title("left").split()[0]: axes for axes in figure.axes if axes.get_title("left")}
+
+
+def image(axes):
+    (one,) = axes.images
+    return np.asarray(one.get_array()), one.get_clim()
+
+
+def all_text(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts] + [t.get_text() for t in figure.texts]
+
+
+def softmax(logits):
+    powers = np.exp(logits.astype(np.float64))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+SETTINGS = {
+    "rnn": {"layers": 2, "activation": "relu"},
+    "lstm": {"bidirectional": True, "layers": 2},
+    "gru": {"bidirectional": True, "readout": "mean"},
+}
+
+
+@pytest.mark.parametrize(("task", "name"), list(zip(TASKS, ["lstm", "rnn", "gru"] * 4, strict=False)))
+def test_every_picture_can_be_drawn_of_every_task(figure, name, task):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    data = data_for(task)
+    module = network(name, data.task, **({} if data.classes else SETTINGS[name]))
+    before = module.state()
+    for declared in import_module(f"neuralzoo.plugins.{name}.pictures").FIGURES:
+        figure.clear()
+        declared.draw(figure, module, data)
+        assert figure.axes or figure.texts
+        FigureCanvasAgg(figure).draw()
+    assert all(np.array_equal(value, before[key]) for key, value in module.state().items())
+
+
+def test_the_state_is_drawn_unit_by_unit_on_a_symmetric_scale(figure):
+    data = data_for("one class")
+    lstm = network("lstm", data.task)
+    draw_hidden_state(figure, lstm, data)
+    x = data.test[0][1, :6]  # the first of the longest
+    states, _ = states_and_gates(lstm, x)
+    for axes, state in zip((panels(figure)["h,"], panels(figure)["c,"]), states, strict=True):
+        drawn, (low, high) = image(axes)
+        assert low == -high
+        np.testing.assert_allclose(sorted(drawn.tolist()), sorted(state.T.tolist()), rtol=1e-6)
+
+
+def test_both_memories_of_an_lstm_have_the_same_order_of_units(figure):
+    data = data_for("one class")
+    lstm = network("lstm", data.task)
+    draw_hidden_state(figure, lstm, data)
+    (h, c), _ = states_and_gates(lstm, data.test[0][1, :6])
+    drawn_h, drawn_c = (image(panels(figure)[name])[0] for name in ("h,", "c,"))
+    order = [int(np.flatnonzero((h.T == row).all(axis=1))[0]) for row in drawn_h.astype(np.float32)]
+    np.testing.assert_array_equal(drawn_c.astype(np.float32), c.T[order])
+
+
+def test_units_that_go_round_one_after_the_other_are_put_in_that_order():
+    phase = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    waves = np.sin(np.linspace(0, 12, 80)[:, None] + phase)
+    mixed = np.random.default_rng(4).permutation(24)
+    found = mixed[by_phase(waves[:, mixed] + 3.0)]
+    turns = np.diff(np.append(found, found[0])) % 24
+    assert set(turns) in ({1}, {23})
+
+
+@pytest.mark.parametrize("states", [np.ones((5, 4)), np.zeros((1, 4)), np.eye(4)[:, :1], np.eye(2, 4)])
+def test_states_that_say_little_have_an_order_too(states):
+    assert sorted(by_phase(states)) == list(range(states.shape[1]))
+
+
+@pytest.mark.parametrize("name", ["a class each", "marks each"])
+def test_the_answers_are_drawn_as_probabilities_and_the_right_ones_as_dots(figure, name):
+    data = data_for(name)
+    gru = network("gru", data.task)
+    draw_hidden_state(figure, gru, data)
+    row, steps = (1, 6) if data.task.lengths else (0, STEPS)
+    x, target = data.test[0][row, :steps], data.test[-1][row, :steps]
+    logits = gru.predict(x[None])[0]
+    expected = softmax(logits) if data.task.answer == "class" else 1 / (1 + np.exp(-logits))
+    drawn, limits = image(panels(figure)["how"])
+    assert limits == (0, 1)
+    np.testing.assert_allclose(drawn, expected.T, rtol=1e-5)
+    (dots,) = panels(figure)["how"].lines
+    marks = np.zeros(expected.shape, int)
+    marks[dots.get_xdata().astype(int) - 1, dots.get_ydata().astype(int) - 1] = 1
+    right = np.eye(OUTPUTS, dtype=int)[target] if data.task.answer == "class" else target
+    np.testing.assert_array_equal(marks, right)
+
+
+@pytest.mark.parametrize("settings", [{}, {"bidirectional": True, "layers": 2}, {"readout": "mean"}])
+def test_the_answer_at_a_step_is_that_of_the_sequence_cut_there(figure, settings):
+    data = data_for("one class")
+    rnn = network("rnn", data.task, **settings)
+    draw_hidden_state(figure, rnn, data)
+    x, right = data.test[0][1, :6], data.test[-1][1]
+    lines = panels(figure)["how"].lines
+    for steps in range(1, 7):
+        expected = softmax(rnn.predict(x[None, :steps])[0])
+        np.testing.assert_allclose([line.get_ydata()[steps - 1] for line in lines], expected, rtol=1e-5)
+    assert [line.get_color() == COLOURS["rnn"] for line in lines] == [k == right for k in range(OUTPUTS)]
+
+
+def test_a_text_that_is_read_is_shown_letter_by_letter(figure):
+    data = data_for("letters")
+    draw_hidden_state(figure, network("rnn", data.task), data)
+    shown = "".join(text.get_text() for text in panels(figure)["what"].texts)
+    assert shown == "".join("ab$↵␣_"[token] for token in data.test[0][0])
+
+
+def test_features_have_no_names_of_classes_that_only_happen_to_be_as_many(figure):
+    task = Task(kind="classification", input="sequence", shape=(STEPS, 5), outputs=5)
+    data = Data(task, tuple("vwxyz"))
+    draw_hidden_state(figure, network("rnn", task), data)
+    assert not set("vwxyz") & {label.get_text() for label in panels(figure)["what"].get_yticklabels()}
+
+
+def test_the_gates_are_drawn_with_the_units_that_keep_most_on_top(figure):
+    data = data_for("a class each")
+    gru = network("gru", data.task)
+    draw_gates(figure, gru, data, (Gate("reset"), Gate("update"), Gate("new", signed=True)), keeps=1)
+    blocks = np.split(states_and_gates(gru, data.test[0][0])[1], 3, axis=1)
+    drawn = {name: image(axes) for name, axes in panels(figure).items() if name in ("reset", "update", "new")}
+    kept = drawn["update"][0].mean(axis=1)
+    assert (np.diff(kept) <= 0).all()
+    order = blocks[1].mean(axis=0).argsort()[::-1]
+    for name, block, limits in zip(drawn, blocks, ((0, 1), (0, 1), (-1, 1)), strict=True):
+        np.testing.assert_allclose(drawn[name][0], block.T[order], rtol=1e-6)
+        assert drawn[name][1] == limits
+
+
+def halving(rnn):
+    cell = rnn.recurrent.cells[0]
+    cell.weight_input.value[...] = 0
+    cell.bias.value[...] = 1  # all units stay open
+    cell.weight_state.value[...] = np.eye(len(cell.weight_state.value)) / 2
+    return rnn
+
+
+def test_a_gradient_that_each_step_halves_is_said_to_be_halved(figure):
+    data = data_for("a number")
+    rnn = halving(network("rnn", data.task, activation="relu"))
+    draw_gradient_by_lag(figure, rnn, data)
+    (axes,) = figure.axes
+    (line,) = axes.lines
+    np.testing.assert_array_equal(line.get_xdata(), np.arange(STEPS))
+    np.testing.assert_allclose(line.get_ydata(), 0.5 ** np.arange(STEPS), rtol=1e-6)
+    assert line.get_label() == "gradient of h: × 0.5 a step"
+    assert axes.get_yscale() == "log"
+
+
+def test_the_gradient_is_that_of_the_loss_and_goes_as_far_back_as_half_of_the_examples(figure):
+    data = data_for("one class")
+    lstm = network("lstm", data.task)
+    draw_gradient_by_lag(figure, lstm, data)
+    shares = np.full((2, 5, 5), np.nan)  # of lengths 4, 6, 5, 6, 2: the median is 5
+    x, lengths, target = data.test
+    for row, length in enumerate(lengths):
+        cut = x[row : row + 1, :length]
+        dy = softmax(lstm.predict(cut)) - np.eye(OUTPUTS)[target[row]]
+        norms = gradient_norms(lstm, cut, dy)[:, 0, ::-1]
+        shares[:, row, : min(length, 5)] = (norms / norms[0, 0])[:, :5]
+    h, c = figure.axes[0].lines
+    np.testing.assert_allclose(h.get_ydata(), np.nanmedian(shares[0], axis=0), rtol=1e-4)
+    np.testing.assert_array_equal(c.get_xdata(), [1, 2, 3, 4])  # the answer does not read c of the last step
+    np.testing.assert_allclose(c.get_ydata(), np.nanmedian(shares[1], axis=0)[1:], rtol=1e-4)
+
+
+def test_the_gradient_of_a_network_that_is_sure_is_followed_as_far(figure):
+    task = Task(kind="classification", input="sequence", shape=(110, 2), outputs=3)
+    rnn = halving(network("rnn", task, activation="relu"))
+    rnn.head.bias.value[0] = 30 - rnn.predict(np.zeros((1, 110, 2), np.float32))[0, 0]  # the loss is about exp(-30)
+    draw_gradients(figure, {"rnn": rnn}, np.zeros((1, 110, 2), np.float32), np.zeros(1, np.int64))
+    (line,) = figure.axes[0].lines
+    np.testing.assert_allclose(line.get_ydata(), 0.5 ** np.arange(110), rtol=1e-5)
+
+
+def test_several_networks_are_drawn_over_all_that_they_hold(figure):
+    data = data_for("letters")
+    modules = {name: network(name, data.task) for name in ("rnn", "lstm")}
+    x, target = data.test
+    draw_gradients(figure, modules, x, target)
+    for line, (name, module) in zip(figure.axes[0].lines, modules.items(), strict=True):
+        assert line.get_color() == COLOURS[name]
+        assert line.get_label().startswith(f"{name}: × ")
+        dy = softmax(module.predict(x)[:, -1]) - np.eye(6)[target[:, -1]]
+        norms = np.sqrt((gradient_norms(module, x, dy) ** 2).sum(axis=0))[:, ::-1]
+        np.testing.assert_allclose(line.get_ydata(), np.median(norms / norms[:, :1], axis=0), rtol=1e-4)
+
+
+def test_a_gradient_that_is_nowhere_is_said_to_be(figure):
+    data = data_for("a number")
+    rnn = network("rnn", data.task)
+    rnn.head.weight.value[...] = 0
+    draw_gradient_by_lag(figure, rnn, data)
+    assert [line.get_label() for line in figure.axes[0].lines] == ["gradient of h: none at all"]
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "told"),
+    [
+        ("one class", {"readout": "mean"}, "answers from the mean of all steps, so that"),
+        ("one class", {"bidirectional": True, "layers": 2}, "has several levels that read in both directions"),
+        ("a class each", {"bidirectional": True}, "reads in both directions and answers at each step"),
+    ],
+)
+def test_where_gradients_have_no_lag_a_sentence_says_why(figure, task, settings, told):
+    data = data_for(task)
+    draw_gradient_by_lag(figure, network("rnn", data.task, **settings), data)
+    assert figure.axes == []
+    assert told in all_text(figure)[0].replace("\n", " ")
+
+
+def test_a_text_goes_on_after_its_prompt_and_is_always_the_same(figure):
+    data = data_for("letters")
+    gru = network("gru", data.task)
+    texts = []
+    for _ in range(2):
+        figure.clear()
+        draw_text(figure, gru, data)
+        texts.append(all_text(figure))
+    assert texts[0] == texts[1]
+    prompt = data.test[0][0][:PROMPT]
+    tokens = np.concatenate([prompt, write(gru, prompt, LINES * WIDTH, np.random.default_rng(0))])
+    given, lines = (wrap("".join(LETTERS[token] for token in part)) for part in (prompt, tokens))
+    assert len(lines) == LINES
+    assert texts[0][0::2] == given + [""] * (LINES - len(given))  # two layers, what was given and what follows
+    together = [
+        "".join(max(a, b) for a, b in zip(x.ljust(WIDTH), y.ljust(WIDTH), strict=True))
+        for x, y in zip(texts[0][0::2], texts[0][1::2], strict=True)
+    ]
+    assert [line.rstrip() for line in together] == [line.rstrip() for line in lines]
+
+
+def test_short_texts_end_where_they_would_begin_again(figure):
+    data = data_for("names")
+    lstm = network("lstm", data.task)
+    draw_text(figure, lstm, data)
+    start = LETTERS[data.test[0][0, 0]]
+    assert start not in "".join(all_text(figure)).replace(" ", "") or start == " "
+    rng = np.random.default_rng(0)
+    first = "".join(LETTERS[token] for token in write(lstm, data.test[0][0][:1], STEPS, rng)).split(start)[0]
+    assert all_text(figure)[1].startswith(first.split("\n")[0])
+
+
+def test_who_does_not_write_says_so(figure):
+    data = data_for("one class")
+    draw_text(figure, network("rnn", data.task), data)
+    assert all_text(figure) == ["Only a language model writes; this network was trained for\nclassification."]
+
+
+def test_long_lines_break_between_words_and_empty_ones_stay():
+    assert wrap("to be, or not to be\n\n" + "word " * 20) == [
+        "to be, or not to be",
+        "",
+        "word word word word word word word word word word word word",
+        "word word word word word word word word",
+    ]
+    assert len(wrap("\n" * 100)) == LINES
+
+
+def test_an_architecture_has_its_colour_in_whatever_company():
+    assert colours_of(["lstm"])["lstm"] == colours_of(["x", "rnn", "lstm"])["lstm"] == COLOURS["lstm"]
+    assert len(set(colours_of(["x", "y", "rnn", "lstm", "gru"]).values())) == 5
+
+
+def test_accuracy_by_lag_has_the_mean_and_the_t_interval_of_the_seeds(figure):
+    stats = pytest.importorskip("scipy.stats", reason="the interval needs the extra 'experiments'")
+    seeds = {8: (0.6, 0.7, 0.9), 2: (0.9, 0.95, 1.0)}
+    values = {f"rnn-{lag}": {"test/accuracy": numbers, "test/loss": (9.0,)} for lag, numbers in seeds.items()}
+    values |= {"relu-rnn-2": {"test/accuracy": (0.8,)}, "majority": {"test/accuracy": (0.5,)}, "lstm-4": {"loss": (1,)}}
+    draw_accuracy_by_lag(figure, values, chance=0.25)
+    (axes,) = figure.axes
+    rnn, other = axes.containers
+    assert [rnn.get_label(), other.get_label()] == ["rnn", "relu-rnn"]
+    line, _, (bars,) = rnn
+    assert line.get_color() == COLOURS["rnn"]
+    np.testing.assert_allclose(line.get_ydata(), [0.95, 2.2 / 3])
+    np.testing.assert_allclose(line.get_xdata(), [2, 8], rtol=0.1)
+    for segment, lag in zip(bars.get_segments(), (2, 8), strict=True):
+        interval = stats.ttest_1samp(seeds[lag], 0.0).confidence_interval(0.95)
+        np.testing.assert_allclose(segment[:, 1], [interval.low, interval.high])
+    np.testing.assert_array_equal(axes.get_xticks(), [2, 8])
+    chance = [line for line in axes.lines if line.get_label() == "chance"]
+    assert [line.get_linestyle() for line in chance] == ["--"]
+    np.testing.assert_array_equal(chance[0].get_ydata(), 0.25)
+
+
+def test_without_lags_a_sentence_says_what_there_is(figure):
+    draw_accuracy_by_lag(figure, {"fnn": {"test/accuracy": (0.5,)}})
+    assert all_text(figure) == ["There is no test/accuracy of an architecture and a lag among\nfnn."]
