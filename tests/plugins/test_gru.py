@@ -109,6 +109,18 @@ def test_with_u_one_the_state_is_kept_and_its_gradient_is_exactly_one(kind):
 
 
 @each_form
+def test_a_gradient_that_vanishes_gets_zero_and_not_slow(kind):
+    """With u = 1/2 it would be 2^-135 after 135 steps: a number without its leading bits in float32."""
+    recurrent = gates_fixed_at(kind, u=0).astype(np.float32)
+    recurrent.cells[0].weight_state.value[...] = 0
+    h = np.ones((1, 2, 4), np.float32)
+    for steps, needed in ((20, 0.5**20), (135, 0)):
+        y, _, pull = recurrent.run(np.zeros((2, steps, 3), np.float32), Context(training=True), None, (h,))
+        _, (dh,) = pull(np.zeros_like(y), (h,))
+        np.testing.assert_array_equal(dh, np.full_like(h, needed))
+
+
+@each_form
 def test_with_u_zero_the_state_is_the_candidate(kind):
     recurrent = gates_fixed_at(kind, u=-1000, r=-1000)
     cell, x = recurrent.cells[0], RNG.normal(size=(2, 5, 3))

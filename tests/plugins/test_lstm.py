@@ -72,6 +72,17 @@ def test_along_the_memory_the_gradient_is_multiplied_by_f_alone():
     np.testing.assert_allclose(dc, sigmoid(2) ** 30, rtol=1e-12)
 
 
+def test_a_gradient_that_vanishes_along_the_memory_gets_zero_and_not_slow():
+    """With f = 1/2 it would be 2^-135 after 135 steps: a number without its leading bits in float32."""
+    recurrent = gates_fixed_at(f=0).astype(np.float32)
+    c = np.ones((1, 2, 4), np.float32)
+    for steps, needed in ((20, 0.5**20), (135, 0)):
+        x = np.zeros((2, steps, 3), np.float32)
+        y, _, pull = recurrent.run(x, Context(training=True), None, (np.zeros_like(c), c))
+        _, (_, dc) = pull(np.zeros_like(y), (np.zeros_like(c), c))
+        np.testing.assert_array_equal(dc, np.full_like(c, needed))
+
+
 def test_with_f_zero_the_past_of_the_memory_is_forgotten():
     recurrent = gates_fixed_at(f=-1000, i=1, g=0.5)
     c = RNG.normal(size=(1, 2, 4))

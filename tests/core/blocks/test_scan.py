@@ -164,6 +164,25 @@ def test_gradients_of_the_first_states_agree_with_finite_differences(cell, bidir
     assert claimed == pytest.approx((loss(1e-6) - loss(-1e-6)) / 2e-6, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
+@each_direction
+@each_cell
+def test_gradients_of_each_parameter_agree_with_finite_differences(cell, bidirectional, lengths):
+    recurrent = recurrence(cell, levels=2, bidirectional=bidirectional)
+    start = random_state(recurrent, 4)
+    dy, grads = RNG.standard_normal((4, 6, recurrent.outputs)), Gradients(recurrent)
+    _, _, pull = recurrent.run(X, Context(training=True, grads=grads), lengths, start)
+    pull(dy, None)
+    for name, parameter in recurrent.named_parameters().items():
+        way, before, losses = RNG.standard_normal(parameter.value.shape), parameter.value.copy(), []
+        for step in (1e-6, -1e-6):
+            parameter.value[...] = before + step * way
+            losses.append((recurrent.run(X, Context(), lengths, start)[0] * dy).sum())
+        parameter.value[...] = before
+        slope = (losses[0] - losses[1]) / 2e-6
+        assert (grads[parameter] * way).sum() == pytest.approx(slope, rel=1e-6, abs=1e-6), name
+
+
 @each_direction
 @each_cell
 def test_without_a_start_the_first_states_are_zero_and_unused_last_states_have_no_gradient(cell, bidirectional):
