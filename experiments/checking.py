@@ -64,12 +64,13 @@ def shown(folder: Path) -> Iterator[list[str]]:
 
     Raises: SettingError when its pyproject.toml is missing, is wrong, or names no plugin.
     """
-    package, points = declared(folder)
+    package, version, points = declared(folder)
     roots = [str(root) for root in (folder / "src", folder) if root.is_dir()]
     with tempfile.TemporaryDirectory() as temporary:
         metadata = Path(temporary, "package-0.dist-info")
         metadata.mkdir()
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 0\n", encoding="utf-8")
+        about = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+        (metadata / "METADATA").write_text(about, encoding="utf-8")
         lines = [f"[{GROUP}]", *(f"{name} = {module}" for name, module in points.items())]
         (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         before = list(sys.path)
@@ -81,8 +82,8 @@ def shown(folder: Path) -> Iterator[list[str]]:
             sys.path[:] = before
 
 
-def declared(folder: Path) -> tuple[str, dict[str, str]]:
-    """Return the name of the package in a folder, and its plugins: the module of each by its name.
+def declared(folder: Path) -> tuple[str, str, dict[str, str]]:
+    """Return name and version of the package in a folder, and its plugins: the module of each by its name.
 
     Raises: SettingError when its pyproject.toml is missing, is wrong, or names no plugin.
     """
@@ -98,7 +99,7 @@ def declared(folder: Path) -> tuple[str, dict[str, str]]:
         raise SettingError(
             f'{path} names no plugin; it needs a name, and NAME = "MODULE" under [project.entry-points."{GROUP}"]'
         )
-    return project["name"], points
+    return project["name"], project.get("version", "?"), points
 
 
 def checks_for(architecture: Architecture) -> list[Check]:

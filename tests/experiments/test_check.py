@@ -120,6 +120,7 @@ def test_an_error_in_the_plugins_code_is_told_with_its_line(neuralzoo, broken, t
         ('"mnist1d"', '"mnst1d"', "experiments_fit_their_data_sets", ["quick", "mnst1d", "did you mean mnist1d"]),
         ('"mnist1d"', '"sunspots"', "experiments_fit_their_data_sets", ["quick", "regression", "classification"]),
         ("=fnn", "=fn", "claims_name_architectures_that_are_there", ["nonlinear", "linear", "did you mean fnn"]),
+        ("=fnn", '=fnn", "dataset=names', "claims_name_architectures_that_are_there", ["linear", "language-modelling"]),
         ("hidden=[]", "hiden=[]", "claims_name_architectures_that_are_there", ["hiden", "did you mean hidden"]),
     ],
 )

@@ -37,3 +37,15 @@ def test_a_package_for_each_other_task_runs_proves_and_passes_its_tests_unchange
     assert re.search(r"\d\d passed", environment.run(f"pytest {name}", tmp_path).stdout)
     assert f"{name} " in (proved := environment.run(f"neuralzoo prove {name} --seeds 2 --no-track", tmp_path).stdout)
     assert ": yes" in proved
+
+
+@pytest.mark.slow
+def test_the_continuous_integration_of_the_package_passes_unchanged(environment, tmp_path):
+    yaml = pytest.importorskip("yaml", reason="reading the workflow needs PyYAML, which MLflow brings")
+    environment.run("neuralzoo new integrated", tmp_path)
+    workflow = yaml.safe_load((tmp_path / "integrated" / ".github" / "workflows" / "ci.yml").read_text())
+    variables = "".join(f"export {name}='{value}'; " for name, value in workflow["env"].items())
+    steps = [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step]
+    assert len(steps) == 5
+    for step in steps:
+        environment.run(variables + step, tmp_path / "integrated")

@@ -4,8 +4,9 @@
     z   = [ mean of h_1 .. h_T,  h_T ]                                what is read of a sequence
     y   = z V + c                                                     logits, or the numbers of the answer
 
-W_in, W and b are drawn and stay as they are. W is sparse and scaled to a spectral radius below one, so that the state
-forgets where it began and is an echo of the latest inputs. Only V and c are learned, by ridge regression in one step.
+W_in, W and b are drawn and stay as they are. W is sparse and scaled to a spectral radius; where it is small enough the
+state forgets where it began and is an echo of the latest inputs. Only V and c are learned, by ridge regression in one
+step.
 
 Sources: Jaeger (2001), The "echo state" approach to analysing and training recurrent neural networks, GMD Report 148,
 https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf; leaky units: Jaeger, Lukosevicius, Popovici and Siewert
