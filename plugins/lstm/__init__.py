@@ -2,8 +2,9 @@
 
 from neuralzoo.core.blocks.truncated import sequence_learner
 from neuralzoo.plugins.lstm.config import LSTMConfig
-from neuralzoo.plugins.lstm.experiment import ARENA, CLAIMS, FIGURES, FULL, QUICK, resize
+from neuralzoo.plugins.lstm.experiment import ARENA, CLAIMS, FULL, QUICK, TEXT, resize
 from neuralzoo.plugins.lstm.network import build
+from neuralzoo.plugins.lstm.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 
@@ -24,7 +25,7 @@ def architecture() -> Architecture:
         build=build,
         learner=sequence_learner,
         example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, lengths=True),
-        experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
+        experiments={"quick": QUICK, "full": FULL, "arena": ARENA, "text": TEXT},
         claims=CLAIMS,
         resize=resize,
         figures=FIGURES,

@@ -2,8 +2,9 @@
 
 from neuralzoo.core.blocks.truncated import sequence_learner
 from neuralzoo.plugins.rnn.config import RNNConfig
-from neuralzoo.plugins.rnn.experiment import ARENA, CLAIMS, FIGURES, FULL, QUICK, resize
+from neuralzoo.plugins.rnn.experiment import ARENA, CLAIMS, FULL, QUICK, resize
 from neuralzoo.plugins.rnn.network import build
+from neuralzoo.plugins.rnn.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 
