@@ -54,6 +54,7 @@ class Truncated(StepByStep):
         x, *lengths, target = without_padding(batch)
         left = lengths[0] if lengths else np.full(len(x), x.shape[1])
         check_lengths(left, *target.shape[:2])
+        left = left.astype(np.intp)
         mean = Mean()
         state: list[Array] = []
         for first in range(0, x.shape[1], self.steps):

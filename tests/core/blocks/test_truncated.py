@@ -134,6 +134,14 @@ def test_what_lies_beyond_the_lengths_moves_no_bit():
     assert bits(one) == bits(two)
 
 
+@pytest.mark.parametrize("truncate", [3, 300])
+def test_lengths_may_be_whole_numbers_of_any_width(truncate):
+    narrow, wide = learner(truncate), learner(truncate)
+    narrow.learn((X, LENGTHS.astype(np.uint8), Y), context())
+    wide.learn((X, LENGTHS, Y), context())
+    assert bits(narrow) == bits(wide)
+
+
 def test_metrics_are_means_over_all_targets_that_count():
     truncated = learner(3, lr=0.0)  # nothing moves, so each stretch is measured with the same weights
     metrics, needed = truncated.learn((X, LENGTHS, Y), context()), learner(None, lr=0.0).evaluate((X, LENGTHS, Y))
