@@ -14,6 +14,7 @@ import numpy as np
 from neuralzoo import __version__
 from neuralzoo.experiments import datasets
 from neuralzoo.registry import Entry, Kind, Status, statuses
+from neuralzoo.registry.glance import source_of
 from neuralzoo.registry.loading import import_seconds
 
 NEEDED = ("numpy", "pluggy", "pydantic", "safetensors", "tomli-w", "typer", "rich", "filelock")
@@ -71,15 +72,9 @@ def _remarks(status: Status) -> Iterator[str]:
 
 
 def _path(entry: Entry) -> str:
-    """Return the file that an entry point names, or the first that would be imported for it."""
-    module = sys.modules.get(entry.point.value.partition(":")[0].strip())
-    if (file := getattr(module, "__file__", None)) is not None:
-        return str(file)
-    try:
-        spec = find_spec(entry.root)
-    except (ImportError, ValueError):
-        spec = None
-    return spec.origin or "not found" if spec is not None else "not found"
+    """Return the file that an entry point names."""
+    file = getattr(sys.modules.get(entry.module), "__file__", None) or source_of(entry)
+    return str(file) if file is not None else "not found"
 
 
 def machine() -> dict[str, str]:

@@ -16,14 +16,14 @@ from neuralzoo.registry.architecture import Architecture, Figure, MakeOptimizer
 from neuralzoo.registry.config import Config, parse
 from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, ZooError, nearest
 from neuralzoo.registry.hookspecs import MakeHook
-from neuralzoo.registry.installed import Entry, Kind, clash, entries, find, matches, together
+from neuralzoo.registry.installed import Entry, Kind, entries, find, offered, together
 from neuralzoo.registry.loading import load, reason
 from neuralzoo.registry.task import AXES, InputKind, Task, TaskKind
 
 
 @dataclass(frozen=True)
 class Status:
-    """What became of a plugin: what it brings, or why it can't be used; neither if it was not imported."""
+    """What became of a plugin that was imported: what it brings, or the reason why it can't be used."""
 
     entry: Entry
     brought: Any = None
@@ -35,9 +35,9 @@ class Status:
         return self.brought if isinstance(self.brought, Architecture) else None
 
     @property
-    def state(self) -> Literal["ready", "unusable", "not imported"]:
+    def state(self) -> Literal["ready", "unusable"]:
         """Whether it can be used, in a word."""
-        return "unusable" if self.reason else "not imported" if self.brought is None else "ready"
+        return "unusable" if self.reason else "ready"
 
 
 def get(name: str) -> Architecture:
@@ -88,38 +88,24 @@ def matching(pattern: str = "*", *, task: TaskKind | None = None, input: InputKi
 
 
 def statuses(
-    pattern: str = "*",
-    *,
-    kind: Kind = "architecture",
-    others: bool = True,
-    also: Sequence[Entry] = (),
-    strict: bool | None = None,
+    pattern: str = "*", *, kind: Kind = "architecture", also: Sequence[Entry] = (), strict: bool | None = None
 ) -> list[Status]:
-    """Return every installed plugin whose name matches a glob: what it brings, or the reason why it can't be used.
+    """Return what becomes of every plugin whose name matches a glob when it is imported; `glances` imports none.
 
-    Without `others` only those that come with the library are imported: a slow one then costs nobody who did not
-    ask for it. `also` is built in without an entry point: nothing is said about it, but its names are taken.
+    `also` is built in without an entry point: nothing is said about it, but its names are taken.
 
     Raises: BrokenPlugin or Clash for the first that can't be used, if `strict`, which without a word is whether
     NEURALZOO_STRICT is 1.
     """
     strict = os.environ.get("NEURALZOO_STRICT") == "1" if strict is None else strict
-    taken = {entry.name: entry for entry in also}
-    known = [offered for name, offered in entries(kind).items() if matches(name, pattern)]
-    return [
-        _status(entry, [taken[entry.name], *offered] if entry.name in taken else offered, others or strict, strict)
-        for offered in known
-        for entry in offered
-    ]
+    return [_status(entry, clash, strict) for entry, clash in offered(pattern, kind, also)]
 
 
-def _status(entry: Entry, offered: list[Entry], others: bool, strict: bool) -> Status:
+def _status(entry: Entry, clash: str, strict: bool) -> Status:
     try:
-        if len(offered) > 1:
-            raise Clash(clash(offered))
-        if entry.is_built_in or others or entry.fault:
-            return Status(entry, load(entry))
-        return Status(entry)
+        if clash:
+            raise Clash(clash)
+        return Status(entry, load(entry))
     except ZooError as error:
         if strict:
             raise

@@ -58,7 +58,16 @@ class Entry:
     @property
     def root(self) -> str:
         """The module that the others of the package are in."""
-        return re.split(r"[.:]", self.point.value.strip(), maxsplit=1)[0].strip()
+        return self.module.partition(".")[0]
+
+    @property
+    def module(self) -> str:
+        """The module that it names."""
+        return re.split(r"[:\[]", self.point.value, maxsplit=1)[0].strip()
+
+    def unusable(self, reason: str) -> str:
+        """Say that it can't be used, and why."""
+        return f"{self.name!r} from {self.origin} can't be used: {reason}"
 
     @property
     def fault(self) -> str:
@@ -94,6 +103,18 @@ def names(pattern: str = "*", *, kind: Kind = "architecture") -> list[str]:
     return [name for name in entries(kind) if matches(name, pattern)]
 
 
+def offered(pattern: str = "*", kind: Kind = "architecture", also: Sequence[Entry] = ()) -> Iterator[tuple[Entry, str]]:
+    """Yield every plugin whose name matches a glob, with the clash that it is part of, in words.
+
+    `also` is built in without an entry point: it is not yielded, but its names are taken.
+    """
+    taken = {entry.name: [entry] for entry in also}
+    for name, found in entries(kind).items():
+        rivals = taken.get(name, []) + found
+        if matches(name, pattern):
+            yield from ((entry, clash(rivals) if len(rivals) > 1 else "") for entry in found)
+
+
 def matches(name: str, pattern: str) -> bool:
     """Whether a name matches a glob; capitals and small letters are the same to it."""
     return fnmatchcase(name.lower(), pattern.lower())
@@ -108,14 +129,14 @@ def find(name: str, kind: Kind = "architecture", also: Sequence[Entry] = ()) -> 
     for entry in also:
         known[entry.name] = [entry, *known.get(entry.name, [])]
     package, _, short = ("", "", name) if name in known else name.rpartition(":")
-    offered = known.get(short, [])
-    candidates = [entry for entry in offered if not package or normalized(entry.package) == normalized(package)]
+    found = known.get(short, [])
+    candidates = [entry for entry in found if not package or normalized(entry.package) == normalized(package)]
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
         raise Clash(clash(candidates))
-    if offered:
-        raise UnknownName(f"no package {package!r} offers {short!r}; it comes from {together(offered)}")
+    if found:
+        raise UnknownName(f"no package {package!r} offers {short!r}; it comes from {together(found)}")
     prefix = PREFIXES.get(kind, "")
     if not blocked().isdisjoint({f"{prefix}{short}", f"{normalized(package)}:{prefix}{short}"}):
         raise UnknownName(f"{name!r} is left out by NEURALZOO_BLOCK={os.environ['NEURALZOO_BLOCK']}")

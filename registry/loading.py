@@ -52,7 +52,7 @@ def load(entry: Entry) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # some libraries raise errors of their own that are no Exception
-        raise BrokenPlugin(f"{entry.name!r} from {entry.origin} can't be used: {reason(error, entry)}") from error
+        raise BrokenPlugin(entry.unusable(reason(error, entry))) from error
     return _with_its_own_faults(found, entry) if isinstance(found, dataset.Entry) else found
 
 

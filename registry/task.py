@@ -1,15 +1,13 @@
 """What a network is asked to do: the vocabulary of tasks and inputs, and the sizes that the data dictates."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-TaskKind = Literal[
-    "classification", "regression", "reconstruction", "generation", "language-modelling", "sequence-labelling"
-]
-InputKind = Literal["image", "sequence", "tokens", "tabular"]
-Answer = Literal["class", "classes", "marks", "numbers"]
+from neuralzoo.registry.vocabulary import Answer as Answer
+from neuralzoo.registry.vocabulary import InputKind as InputKind
+from neuralzoo.registry.vocabulary import TaskKind as TaskKind
 
 AXES: dict[InputKind, str] = {"image": "HWC", "sequence": "TD", "tokens": "T", "tabular": "D"}
 """The axes of one example: height, width, channels; time; dimensions."""

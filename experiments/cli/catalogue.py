@@ -1,26 +1,18 @@
 """Commands that show what there is: list, show, datasets, doctor."""
 
+import os
+from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from neuralzoo.experiments.cli.shared import say
-from neuralzoo.registry import (
-    Architecture,
-    Entry,
-    Experiment,
-    InputKind,
-    Status,
-    TaskKind,
-    ZooError,
-    build,
-    get,
-    statuses,
-)
-from neuralzoo.registry.config import spelled
+from neuralzoo.registry.glance import Glance, glances
+from neuralzoo.registry.vocabulary import InputKind, TaskKind
 
 if TYPE_CHECKING:
+    from neuralzoo.registry import Architecture, Entry, Experiment, Status
     from neuralzoo.registry.dataset import Entry as DataSetEntry
 
 TaskChoice = Enum("TaskChoice", {name: name for name in get_args(TaskKind)}, type=str)  # type: ignore[misc]
@@ -41,24 +33,40 @@ def list_architectures(
     pattern: Annotated[str, typer.Argument(help="Only names that match, such as 'c*'.")] = "*",
     task: Annotated[TaskChoice | None, typer.Option(help="Only those that can do this.")] = None,
     input: Annotated[InputChoice | None, typer.Option(help="Only those that read this.")] = None,
-    load: Annotated[bool, typer.Option("--load", help="Import the plugins of other packages, too.")] = False,
+    load: Annotated[bool, typer.Option("--load", help="Import them all, to see whether they can be used.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the architectures; those of other packages are imported only if something is asked about them."""
-    asked = load or pattern != "*" or task is not None or input is not None
-    found = [s for s in statuses(pattern, others=asked) if _fits(s, task, input)]
+    """List the architectures as they declare themselves; only what declares itself in another way is imported."""
+    load = load or os.environ.get("NEURALZOO_STRICT") == "1"
+    asked = task is not None or input is not None
+    rows = [row for row in _architectures(pattern, load, asked) if _fits(row, task, input)]
     if as_json:
-        say.json([_row(status) for status in found])
+        say.json(rows)
         return
-    width = max((len(status.entry.name) for status in found), default=0)
-    for status in found:
-        if (a := status.architecture) is not None:
-            facts = f"{', '.join(sorted(a.tasks))} · {', '.join(sorted(a.inputs))} · {status.entry.origin}"
-            say.entry(a.name, a.summary, facts, width)
-        else:
-            _entry(status, f"neuralzoo show {status.entry.name}", width)
-    if not found:
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        origin = f"{row['package']} {row['version']}"
+        known = " · ".join(", ".join(row[key]) for key in ("tasks", "inputs") if row.get(key))
+        unknown = f"`neuralzoo show {row['name']}` imports it"
+        _entry(row, f"{known or unknown} · {origin}", width)
+    if not rows:
         say.line("nothing matches; `neuralzoo list` without filters shows all")
+
+
+def _architectures(pattern: str, load: bool, asked: bool) -> Iterator[dict[str, Any]]:
+    """Yield what `list` says about each: seen from outside, or imported where that has to be or says too little."""
+    if load:
+        from neuralzoo.registry import statuses
+
+        yield from map(_row, statuses(pattern))
+        return
+    for seen in glances(pattern):
+        if seen.reason or seen.tasks or not (asked or seen.entry.is_built_in):
+            yield _seen(seen)
+        else:
+            from neuralzoo.registry import statuses
+
+            yield from map(_row, statuses(seen.entry.name))
 
 
 def show(
@@ -69,6 +77,7 @@ def show(
 ) -> None:
     """Show an architecture: what it is, its settings, its reference experiments."""
     from neuralzoo.experiments.runner import reference
+    from neuralzoo.registry import get
 
     if toml:
         print(_toml(reference(name, profile)), end="")
@@ -109,10 +118,10 @@ def datasets(
             say.row(table, key, str(value))
         say.show(table)
         return
-    ours, brought = sets.built_in(), sets.statuses(others=False)
+    ours, brought = sets.built_in(), [_seen(seen) for seen in sets.glances()]
     if as_json:
         rows = [_dataset_row(sets.plugin(f"neuralzoo:{key}"), entry) for key, entry in ours.items()]
-        say.json(sorted([*rows, *map(_row, brought)], key=lambda row: str(row["name"])))
+        say.json(sorted([*rows, *brought], key=lambda row: str(row["name"])))
         return
     width = max(len(key) for key in sets.names())
     for key in sets.names():
@@ -121,9 +130,10 @@ def datasets(
             shape = "x".join(map(str, info.task.shape))
             counts = f"{info.sizes.train:,}/{info.sizes.test:,} examples of {shape}"
             say.entry(key, info.summary, f"{info.task.kind} · {counts} · {info.kind} · {info.licence}", width)
-        for status in brought:
-            if status.entry.name == key:
-                _entry(status, f"neuralzoo datasets {key}", width)
+        for row in brought:
+            if row["name"] == key:
+                facts = f"`neuralzoo datasets {key}` imports it · {row['package']} {row['version']}"
+                _entry(row, facts, width)
 
 
 def doctor(as_json: Json = False) -> None:
@@ -147,32 +157,37 @@ def doctor(as_json: Json = False) -> None:
             say.line(f"    {plugin['path']}", style="dim")
 
 
-def _fits(status: Status, task: Any, input: Any) -> bool:
-    a = status.architecture
-    if a is None:
-        return task is None and input is None
-    return (task is None or task.value in a.tasks) and (input is None or input.value in a.inputs)
+def _fits(row: dict[str, Any], task: Any, input: Any) -> bool:
+    given = ((task, row.get("tasks", ())), (input, row.get("inputs", ())))
+    return all(choice is None or choice.value in able for choice, able in given)
 
 
-def _entry(status: Status, command: str, width: int) -> None:
-    """Print a plugin that was not imported or can't be used."""
-    entry = status.entry
-    if status.reason:
-        say.entry(entry.name, f"not loaded: {status.reason}", entry.origin, width, style="red")
+def _entry(row: dict[str, Any], facts: str, width: int) -> None:
+    """Print a plugin with what is known about it."""
+    if row["state"] == "unusable":
+        say.entry(row["name"], f"not loaded: {row['reason']}", f"{row['package']} {row['version']}", width, style="red")
     else:
-        told = entry.summary or "its package says nothing about it"
-        say.entry(entry.name, told, f"not imported, `{command}` does · {entry.origin}", width)
+        say.entry(row["name"], row["summary"] or "its package says nothing about it", facts, width)
 
 
-def _row(status: Status) -> dict[str, Any]:
-    e, a = status.entry, status.architecture
-    row = {"name": e.name, "package": e.package, "version": e.version, "state": status.state, "loaded": a is not None}
-    if a is None:
-        return row | ({"reason": status.reason} if status.reason else {"summary": e.summary})
-    return row | {"summary": a.summary, "tasks": sorted(a.tasks), "inputs": sorted(a.inputs)}
+def _seen(seen: Glance) -> dict[str, Any]:
+    """Return what is known about a plugin that was not imported."""
+    row = {"name": seen.entry.name, "package": seen.entry.package, "version": seen.entry.version}
+    if seen.reason:
+        return row | {"state": "unusable", "reason": seen.reason}
+    row |= {"state": "not imported", "summary": seen.summary}
+    return row | ({"tasks": list(seen.tasks), "inputs": list(seen.inputs)} if seen.tasks else {})
 
 
-def _card(a: Architecture) -> dict[str, Any]:
+def _row(status: "Status") -> dict[str, Any]:
+    """Return what is known about a plugin that was imported."""
+    row = {"name": status.entry.name, "package": status.entry.package, "version": status.entry.version}
+    if (a := status.architecture) is None:
+        return row | {"state": "unusable", "reason": status.reason}
+    return row | {"state": "ready", "summary": a.summary, "tasks": sorted(a.tasks), "inputs": sorted(a.inputs)}
+
+
+def _card(a: "Architecture") -> dict[str, Any]:
     return {
         "name": a.name,
         "summary": a.summary,
@@ -186,8 +201,11 @@ def _card(a: Architecture) -> dict[str, Any]:
     }
 
 
-def _toml(experiment: Experiment) -> str:
+def _toml(experiment: "Experiment") -> str:
     """Return an experiment as TOML with every setting of the architecture, each with its description."""
+    from neuralzoo.registry import get
+    from neuralzoo.registry.config import spelled
+
     config = get(experiment.architecture).configure(experiment.model)
     whole = experiment.model_copy(update={"model": spelled(config.model_dump(mode="json"))})
     lines, table = [], ""
@@ -199,8 +217,9 @@ def _toml(experiment: Experiment) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _size(architecture: Architecture, profile: str) -> str:
+def _size(architecture: "Architecture", profile: str) -> str:
     from neuralzoo.experiments.assembly import task_of
+    from neuralzoo.registry import ZooError, build
 
     experiment = architecture.experiments[profile]
     try:
@@ -210,7 +229,9 @@ def _size(architecture: Architecture, profile: str) -> str:
     return f"{module.size:,} parameters"
 
 
-def _dataset_row(plugin: Entry, entry: "DataSetEntry") -> dict[str, Any]:
+def _dataset_row(plugin: "Entry", entry: "DataSetEntry") -> dict[str, Any]:
+    from neuralzoo.registry.config import spelled
+
     info = entry.info
     return {
         "name": info.name,

@@ -35,6 +35,7 @@ __all__ = [
     "Sizes",
     "built_in",
     "entry",
+    "glances",
     "info",
     "load",
     "names",
@@ -55,9 +56,14 @@ def names() -> list[str]:
     return sorted({*built_in(), *registry.names(kind="data")})
 
 
-def statuses(others: bool = True, strict: bool | None = None) -> list[registry.Status]:
-    """Return every data set that a plugin brings, or the reason why it can't be used; `others` imports them."""
-    return registry.statuses(kind="data", others=others, also=_as_plugins(), strict=strict)
+def statuses(strict: bool | None = None) -> list[registry.Status]:
+    """Return every data set that a plugin brings, imported, or the reason why it can't be used."""
+    return registry.statuses(kind="data", also=_as_plugins(), strict=strict)
+
+
+def glances() -> list[registry.Glance]:
+    """Return what can be said about every data set that a plugin brings without importing it."""
+    return registry.glances(kind="data", also=_as_plugins())
 
 
 def entry(name: str) -> Entry:

@@ -38,7 +38,10 @@ def test_list_filters_by_name_task_and_input(neuralzoo):
 
 def test_list_speaks_json(neuralzoo):
     (fnn,) = [row for row in json.loads(neuralzoo("list", "--json").stdout) if row["name"] == "fnn"]
-    assert fnn["loaded"] is True
+    assert fnn["state"] == "not imported"
+    assert fnn["tasks"] == ["classification", "regression"]
+    (same,) = json.loads(neuralzoo("list", "fnn", "--load", "--json").stdout)
+    assert same == fnn | {"state": "ready"}
     assert fnn["package"] == "neuralzoo"
 
 

@@ -108,8 +108,7 @@ def test_data_sets_of_packages_are_listed_unimported(zoo):
     done = zoo.command("datasets")
     assert done.stderr == ""
     assert re.search(
-        r"^stripes +its package says nothing about it\n +not imported, `neuralzoo datasets stripes` does · "
-        r"stripes-pack 1\.0$",
+        r"^stripes +points left and right of a line\n +`neuralzoo datasets stripes` imports it · stripes-pack 1\.0$",
         done.stdout,
         flags=re.MULTILINE,
     )

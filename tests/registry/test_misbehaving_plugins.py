@@ -111,7 +111,7 @@ def test_list_names_all_of_them_and_imports_none(listed, name):
         if name in CLASHES or not name.isascii():
             assert re.search(f"  not loaded: {told(name)}$", line)
         else:
-            assert facts.strip() == f"not imported, `neuralzoo show {name}` does · {name}-pack 1.0"
+            assert facts.strip() == f"`neuralzoo show {name}` imports it · {name}-pack 1.0"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_list_that_loads_says_why_in_clean_json(loaded, name):
     assert errors == "hello from a plugin\n"
     found = [row for row in rows if row["name"] == name]
     for row in found:
-        assert row["loaded"] == (name in USABLE)
+        assert row["state"] == ("ready" if name in USABLE else "unusable")
         assert re.fullmatch(told(name) if name in BROKEN else "", row.get("reason", ""))
     assert len(found) == (2 if name in CLASHES else 1)
 
@@ -234,3 +234,78 @@ def test_fifty_plugins_are_listed_without_importing_one(shelf):
     """)
     assert len([row for row in json.loads(done.stdout) if row["package"].startswith("pack-")]) == 50
     assert done.stderr == "[]\n"
+
+
+DECLARED = """
+from neuralzoo import registry
+raise RuntimeError("nobody may import this")
+
+def architecture():
+    other = registry.Architecture(name="other", summary="Another one")
+    return registry.Architecture(
+        contract=1, name="plain", summary="What it is "
+        "and is for", tasks=frozenset({"regression", "classification"}), inputs={"image"}, **other.claims
+    )
+"""
+
+
+def test_what_a_plugin_declares_in_plain_words_is_listed_without_running_it(shelf):
+    shelf.add("plain-pack", {"plain": "plain_package.inner:thing"}, {})
+    (shelf.path / "plain_package").mkdir()
+    (shelf.path / "plain_package" / "__init__.py").write_text("raise RuntimeError")
+    (shelf.path / "plain_package" / "inner.py").write_text(DECLARED)
+    (row,) = [row for row in json.loads(shelf.command("list", "--json").stdout) if row["name"] == "plain"]
+    assert row == {
+        "name": "plain",
+        "package": "plain-pack",
+        "version": "1.0",
+        "state": "not imported",
+        "summary": "What it is and is for",
+        "tasks": ["classification", "regression"],
+        "inputs": ["image"],
+    }
+    assert "\nplain " in shelf.command("list", "--task", "regression", "--input", "image").stdout
+    assert "plain" not in shelf.command("list", "--input", "sequence").stdout
+
+
+def test_what_can_not_be_read_is_described_by_its_package(shelf):
+    unreadable = {
+        "binary": "\0",
+        "endless": "x = " + "(" * 5000,
+        "misspelt": "Architecture(name='misspelt', summary=",
+        "computed": "Architecture(name='computed', summary='a' + f(1), tasks=all_of_them)",
+        "renamed": "Architecture(name='other', summary='another name')",
+        "large": "Architecture(name='large', summary='too large')\n" + "#" * 300_000,
+        "absent": None,
+    }
+    for name, source in unreadable.items():
+        shelf.add(f"{name}-pack", {name: f"of_{name}"}, {f"of_{name}": source} if source else {})
+        with (shelf.path / f"{name}_pack-1.0.dist-info" / "METADATA").open("a") as metadata:
+            metadata.write("Summary: In the words of its package\n")
+    done = shelf.command("list", "--json")
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert done.stderr == ""
+    for name in unreadable:
+        assert (rows[name]["state"], rows[name]["summary"]) == ("not imported", "In the words of its package"), name
+        assert "tasks" not in rows[name]
+
+
+def test_a_question_that_text_does_not_answer_imports_the_plugins_that_it_is_about(shelf):
+    shelf.add_plugin("pack", "tiny")
+    assert "tiny" in shelf.command("list", "--task", "classification").stdout
+    assert "tiny" not in shelf.command("list", "--task", "generation").stdout
+
+
+def test_every_built_in_is_listed_as_it_declares_itself(shelf):
+    found = shelf.ask("""
+        import json, sys
+        from neuralzoo.registry import glances
+        seen = {s.entry.name: [s.summary, s.tasks, s.inputs] for s in glances() if s.entry.is_built_in}
+        heavy = sorted({"numpy", "pydantic", "neuralzoo.plugins"} & set(sys.modules))
+        from neuralzoo.registry import statuses
+        known = [s.architecture for s in statuses() if s.entry.is_built_in]
+        print(json.dumps([heavy, seen, {a.name: [a.summary, sorted(a.tasks), sorted(a.inputs)] for a in known}]))
+    """)
+    assert found[0] == []
+    assert found[1] == found[2]
+    assert "fnn" in found[1]
