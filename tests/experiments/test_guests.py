@@ -213,6 +213,16 @@ def test_a_hook_of_a_package_that_would_go_on_does_not_keep_others_from_stopping
     assert train(tiny, Stopping(True), Guest(ENTRY, Stopping(False))).epoch == 1
 
 
+def test_a_wrapper_hands_on_the_answer_that_it_saw(tiny):
+    class Contrary:
+        @hookimpl(wrapper=True)
+        def should_stop(self, trainer):
+            yield
+            return False
+
+    assert train(tiny, Stopping(True), Guest(ENTRY, Contrary())).epoch == 1
+
+
 def test_an_answer_that_is_neither_true_nor_false_costs_only_the_hook(tiny):
     with pytest.warns(GuestWarning, match="should_stop failed with ValueError"):
         assert train(tiny, Guest(ENTRY, Stopping(np.ones(2)))).epoch == tiny.epochs
