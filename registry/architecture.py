@@ -36,6 +36,13 @@ class Figure(BaseModel):
     by_epoch: bool = Field(
         default=False, description="draw it while training goes on, too: after 0, 1, 2, 4, 8... epochs"
     )
+    tasks: frozenset[TaskKind] | None = Field(
+        default=None, description="the kinds of task that it is drawn for; none is all of them"
+    )
+
+    def fits(self, task: Task) -> bool:
+        """Whether it is drawn for a task."""
+        return self.tasks is None or task.kind in self.tasks
 
     @field_validator("name")
     @classmethod

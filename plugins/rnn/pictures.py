@@ -19,5 +19,6 @@ FIGURES = (
         caption="What the network writes, letter by letter as it expects them; what is orange was given to it.",
         draw=draw_text,
         by_epoch=True,
+        tasks=frozenset({"language-modelling"}),
     ),
 )

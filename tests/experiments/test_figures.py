@@ -251,3 +251,11 @@ def test_figures_of_an_architecture_have_names_of_their_own():
     settings = {name: getattr(fnn, name) for name in type(fnn).model_fields}
     with pytest.raises(ValueError, match="figures are named album, album; each needs a name of its own"):
         Architecture(**{**settings, "figures": (album, album)})
+
+
+def test_a_picture_is_drawn_for_the_tasks_that_it_is_for_only(long, place):
+    texts, classes = Album(tasks={"language-modelling"}), Album(tasks={"classification"}).figure
+    train(long, place, texts.figure.model_copy(update={"name": "letters"}), classes)
+    assert "album.png" in pictures(place)
+    assert not any("letters" in picture for picture in pictures(place))
+    assert not texts.seen
