@@ -67,12 +67,13 @@ ADDING = Experiment(
 REBER = Experiment(
     architecture="lstm",
     dataset="embedded-reber",
-    epochs=18,
-    batch_size=1,
+    epochs=1,
+    batch_size=2,
     validation=0.0,
-    optimizer=Adam(lr=1e-2, schedule=Cosine(), clip=1.0),
+    optimizer=Adam(lr=5e-3, schedule=Cosine(), clip=1.0),
     headline="test/nats_per_step",
-    model={"hidden": 16},
+    model={"hidden": 64, "forget_bias": 4.0},
+    data={"train": 4_700},
 )
 
 

@@ -65,9 +65,9 @@ SUNSPOTS = Experiment(
     epochs=200,
     batch_size=32,
     validation=0.0,
-    optimizer=Adam(lr=3e-3, schedule=Cosine(warmup=20), clip=1.0),
+    optimizer=Adam(lr=1e-2, schedule=Cosine(warmup=20), clip=1.0),
     headline="test/loss",
-    model={"hidden": 16},
+    model={"hidden": 8},
 )
 
 LAGS = (4, 8, 16, 32, 64, 128)
