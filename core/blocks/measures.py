@@ -50,7 +50,7 @@ def nats_per_step(prediction: Array, target: Array) -> float:
     """
     counts = (target != PADDING).any(axis=-1)
     loss, _ = BinaryCrossEntropy()(prediction[counts], target[counts])
-    return loss * target.shape[-1]
+    return float(loss * target.shape[-1])
 
 
 def mean_absolute_error(prediction: Array, target: Array) -> float:

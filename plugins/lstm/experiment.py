@@ -25,9 +25,9 @@ FULL = Experiment(
     dataset="jsb-chorales",
     epochs=100,
     batch_size=8,
-    optimizer=AdamW(lr=4e-3, weight_decay=0.3, schedule=Cosine(warmup=50), clip=1.0),
+    optimizer=AdamW(lr=3e-3, weight_decay=0.3, schedule=Cosine(warmup=50), clip=1.0),
     headline="test/nats_per_step",
-    model={"hidden": 200, "dropout": 0.5},
+    model={"hidden": 400, "dropout": 0.6},
 )
 
 ARENA = Experiment(

@@ -1,0 +1,1 @@
+"""Measuring how long things take, beside another implementation in the same run."""
