@@ -27,6 +27,15 @@ SHAPES = list(product((1, 2, 3), (False, True), (False, True), (False, True)))  
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small products on several threads wait for one another most of the time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @dataclass
 class Pair:
     """One network in PyTorch and here, with the same weights and the same random numbers to read."""
