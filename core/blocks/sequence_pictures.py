@@ -228,6 +228,7 @@ def _by_lag(module: SequenceNetwork, examples: Sequence[Example], answer: str) -
 def _gradient_axes(figure: Any) -> Any:
     axes = figure.subplots()
     axes.set_yscale("log")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="lag: steps that the gradient has come back", ylabel="length of the gradient\n(of h at lag 0: 1)")
     _plain(axes)
     return axes

@@ -55,28 +55,27 @@ class LSTMCell(Cell):
         self.bias.value[hidden : 2 * hidden] = forget_bias
 
     def unroll(self, z: list[Array], packing: Packing, start: States, ctx: Context) -> tuple[States, PullStates]:
-        """Return h and c of all steps and their pullback; z holds the gates i, f, g, o then."""
+        """Return h and c of all steps and their pullback; z is left with the gates of each step, gate by gate."""
         (z_all,) = z
         (n, hidden), dtype = start[0].shape, z_all.dtype
         weight = self.weight_state.value
+        half, shift = (np.array(by_gate, dtype)[:, None, None] for by_gate in (HALF, SHIFT))
         # Whole arrays, for in NumPy a row that is repeated costs twice as much.
-        half, shift, linear = (np.tile(np.repeat(np.array(v, dtype), hidden), (n, 1)) for v in (HALF, SHIFT, LINEAR))
-        bias = np.tile(self.bias.value, (n, 1))
+        bias, halves = (np.tile(row, (n, 1)) for row in (self.bias.value, np.repeat(half, hidden)))
         h, c = (ctx.empty((n + packing.total, hidden), dtype) for _ in range(2))
         tanh_c = ctx.empty((packing.total, hidden), dtype)
         h[:n], c[:n] = start
-        recurrent = np.empty((n, 4 * hidden), dtype)
-        product = np.empty((n, hidden), dtype)
+        product, squashed = np.empty((n, hidden), dtype), np.empty((n, 4 * hidden), dtype)
         for rows, before, after in packing.steps:
-            gates = z_all[rows]
-            some = len(gates)
-            gates += np.matmul(h[before], weight, out=recurrent[:some])
-            gates += bias[:some]
-            gates *= half[:some]  # σ(z) = tanh(z / 2) / 2 + 1 / 2
-            np.tanh(gates, out=gates)
-            gates *= half[:some]
-            gates += shift[:some]
-            i, f, g, o = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
+            some = rows.stop - rows.start
+            y = np.matmul(h[before], weight, out=squashed[:some])
+            y += z_all[rows]
+            y += bias[:some]
+            y *= halves[:some]  # σ(z) = tanh(z / 2) / 2 + 1 / 2
+            np.tanh(y, out=y)
+            y *= halves[:some]
+            gates = z_all[rows].reshape(4, some, hidden)
+            i, f, g, o = np.add(y.reshape(some, 4, hidden).swapaxes(0, 1), shift, out=gates)
             memory = np.multiply(f, c[before], out=c[after])
             memory += np.multiply(i, g, out=product[:some])
             np.multiply(o, np.tanh(memory, out=tanh_c[rows]), out=h[after])
@@ -84,12 +83,15 @@ class LSTMCell(Cell):
         def pull(dh_all: Array, dend: States) -> tuple[list[Array], States]:
             dh, dc = dend
             dz_all = ctx.empty(z_all.shape, dtype)
-            slope, other = np.empty((2, n, 4 * hidden), dtype)
+            slope, dgate = np.empty((2, 4 * n * hidden), dtype)
             weight_t = np.ascontiguousarray(weight.T)
+            linear = np.array(LINEAR, dtype)[:, None, None]
             for rows, before, _ in reversed(packing.steps):
-                gates, dz, tanh, some = z_all[rows], dz_all[rows], tanh_c[rows], rows.stop - rows.start
-                i, f, g, o = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
-                di, df, dg, do = (dz[:, k * hidden : (k + 1) * hidden] for k in range(4))
+                some = rows.stop - rows.start
+                shape = (4, some, hidden)
+                gates, tanh = z_all[rows].reshape(shape), tanh_c[rows]
+                dgates = dgate[: gates.size].reshape(shape)
+                (i, f, g, o), (di, df, dg, do) = gates, dgates
                 dh_t, dc_t = dh[:some], dc[:some]
                 dh_t += dh_all[rows]
                 np.multiply(dh_t, tanh, out=do)
@@ -101,9 +103,11 @@ class LSTMCell(Cell):
                 np.multiply(dc_t, c[before], out=df)
                 np.multiply(dc_t, i, out=dg)
                 dc_t *= f
-                s = np.subtract(1.0, gates, out=slope[:some])  # σ' = (1 - σ) σ, tanh' = (1 - tanh) (1 + tanh)
-                s *= np.add(gates, linear[:some], out=other[:some])
-                dz *= s
+                s = np.add(gates, linear, out=slope[: gates.size].reshape(shape))
+                dgates *= s  # σ' = σ (1 - σ), tanh' = (1 + tanh) (1 - tanh)
+                np.subtract(1.0, gates, out=s)
+                dz = dz_all[rows]
+                np.multiply(dgates.swapaxes(0, 1), s.swapaxes(0, 1), out=dz.reshape(some, 4, hidden))
                 np.matmul(dz, weight_t, out=dh_t)
                 flush(dh_t)
                 flush(dc_t)
