@@ -49,7 +49,7 @@ class Pictures:
         self.assembly = assembly
         self.folder = folder
         self.data = _read_only(assembly.data)
-        self.declared = [f for f in assembly.architecture.figures if f.fits(assembly.data.task)]
+        self.declared = [f for f in assembly.figures if f.fits(assembly.data.task)]
         self.failed: set[str] = set()
         self.seconds = 0.0  # spent drawing
 

@@ -9,15 +9,12 @@ from typing import Any
 from neuralzoo.core.hooks import TrainerHooks, hook_caller, hookimpl
 from neuralzoo.core.optimizer import Diverged
 from neuralzoo.registry import BrokenPlugin, Entry, Experiment, MakeHook, ZooError
+from neuralzoo.registry.errors import Terminated
 from neuralzoo.registry.loading import reason
 
 
 class GuestWarning(UserWarning):
     """A trainer hook of a plugin failed; training goes on without it."""
-
-
-class Terminated(SystemExit):
-    """SIGTERM, as an exception that no hook of a plugin is asked about."""
 
 
 PASSED = (Diverged, KeyboardInterrupt, Terminated)

@@ -23,11 +23,11 @@ from neuralzoo.experiments import folder as folders
 from neuralzoo.experiments.assembly import Assembly, assemble
 from neuralzoo.experiments.datasets import DataError, DataSet
 from neuralzoo.experiments.folder import RUNS, RunFolder
-from neuralzoo.experiments.guests import Terminated, guests
+from neuralzoo.experiments.guests import guests
 from neuralzoo.experiments.model import save_model
 from neuralzoo.registry import Experiment, SettingError, get
 from neuralzoo.registry.config import Settings, parse
-from neuralzoo.registry.errors import ZooError, nearest
+from neuralzoo.registry.errors import Terminated, ZooError, nearest
 
 TRACKING = {"mlflow": "MLflow", "psutil": "psutil", "PIL": "pillow"}
 

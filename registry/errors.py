@@ -28,6 +28,10 @@ class SettingError(ZooError, ValueError):
     """A setting does not exist or has a value that is not allowed."""
 
 
+class Terminated(SystemExit):
+    """SIGTERM, as an exception that no plugin is asked about; `sys.exit` in a plugin is a fault of the plugin."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return '; did you mean ...?' for the known names that look like this one, or nothing."""
     close = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.55)

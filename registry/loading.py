@@ -4,6 +4,7 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import cache, wraps
@@ -17,9 +18,9 @@ from pydantic import ValidationError
 
 from neuralzoo.registry import dataset, hookspecs
 from neuralzoo.registry.architecture import Architecture, Figure
-from neuralzoo.registry.errors import BrokenPlugin, ZooError
+from neuralzoo.registry.errors import BrokenPlugin, Terminated, ZooError
 from neuralzoo.registry.explain import explain
-from neuralzoo.registry.installed import Entry, Kind
+from neuralzoo.registry.installed import NOUNS, Entry, Kind
 
 HOOKS: dict[Kind, str] = {
     "architecture": "architecture",
@@ -53,7 +54,7 @@ def load(entry: Entry) -> Any:
         raise
     except BaseException as error:  # some libraries raise errors of their own that are no Exception
         raise BrokenPlugin(entry.unusable(reason(error, entry))) from error
-    return _with_its_own_faults(found, entry) if isinstance(found, dataset.Entry) else found
+    return _with_its_own_faults(found, entry)
 
 
 @cache
@@ -93,24 +94,33 @@ def _name_of(found: Any, name: str) -> str:
     return found.name if isinstance(found, Architecture | Figure) else name
 
 
-def _with_its_own_faults(found: dataset.Entry, entry: Entry) -> dataset.Entry:
-    """Return the data set with a loader whose faults are told as those of its package."""
-    loader = found.loader
-    broken = f"data set {entry.name!r} from {entry.origin} can't be used: its loader"
+def _with_its_own_faults(found: Any, entry: Entry) -> Any:
+    """Return what a plugin brings with functions whose faults are told as those of its package."""
+    if isinstance(found, Figure):
+        return found.model_copy(update={"draw": _watched(found.draw, entry, "drawing")})
+    if isinstance(found, dataset.Entry):
+        return replace(found, loader=_watched(found.loader, entry, "loader", dataset.trouble))
+    return found  # an architecture's are called by `build` and `learner`, a hook object is watched by whoever calls it
 
-    @wraps(loader)  # its signature says which options there are
-    def load(*args: Any, **options: Any) -> Any:
+
+def _watched(
+    function: Callable[..., Any], entry: Entry, what: str, trouble: Callable[[Any], str] = lambda result: ""
+) -> Callable[..., Any]:
+    broken = f"{NOUNS[entry.kind]} {entry.name!r} from {entry.origin} can't be used: its {what}"
+
+    @wraps(function)  # its signature says which options there are
+    def call(*args: Any, **options: Any) -> Any:
         try:
-            data = loader(*args, **options)
-        except ZooError:
+            result = function(*args, **options)
+        except (ZooError, Terminated):
             raise
         except (Exception, SystemExit) as error:
             raise BrokenPlugin(f"{broken} failed with {reason(error, entry)}") from error
-        if trouble := dataset.trouble(data):
-            raise BrokenPlugin(f"{broken} returned {trouble}")
-        return data
+        if wrong := trouble(result):
+            raise BrokenPlugin(f"{broken} returned {wrong}")
+        return result
 
-    return replace(found, loader=load)
+    return call
 
 
 def reason(error: BaseException, entry: Entry | None = None) -> str:

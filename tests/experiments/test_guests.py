@@ -10,8 +10,9 @@ from neuralzoo.core.hooks import TrainerHooks, hookimpl
 from neuralzoo.core.optimizer import Diverged
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.assembly import assemble
-from neuralzoo.experiments.guests import HOOKS, Guest, GuestWarning, Terminated, guests
+from neuralzoo.experiments.guests import HOOKS, Guest, GuestWarning, guests
 from neuralzoo.registry import BrokenPlugin, Entry, SettingError
+from neuralzoo.registry.errors import Terminated
 
 ENTRY = Entry("watcher", "watch-pack", "1.2", EntryPoint("hook.watcher", "watcher", "neuralzoo.plugins"), "hook")
 FAULTS = (OSError("no network"), SystemExit(3), MemoryError(), RecursionError("deep"), GeneratorExit())

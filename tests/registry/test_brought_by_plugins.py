@@ -61,6 +61,7 @@ def draw(figure, module, data):
 def figure():
     return Figure(name="scatter", caption="Where the examples of the test split lie.", draw=draw)
 """
+TAKEN = "first_layer_weights"
 SMALL = ["--no-track", "--set", "epochs=2", "--set", "model.hidden=[4]"]
 RUN = ["run", "fnn", *SMALL]
 
@@ -188,6 +189,35 @@ def test_an_unknown_trainer_hook_or_figure_is_told_before_anything_starts(zoo):
         "no figure is named 'scater'; did you mean scatter? (`neuralzoo doctor` shows all)"
     )
     assert not (zoo.path / "none").exists()
+
+
+def test_a_figure_of_a_package_is_drawn_beside_the_others(zoo):
+    given = ["--set", "dataset=two-spirals", "--set", 'figures=["scatter"]', "--runs", "drawn"]
+    done = zoo.command(*RUN, *given)
+    assert done.returncode == 0, done.stderr
+    drawn = {path.stem for path in one_run(zoo, "drawn").glob("**/*.png")}
+    assert {"scatter", "learning_curve", "first_layer_weights"} <= drawn
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("1 / 0", "ZeroDivisionError: division by zero"), ("raise SystemExit(1)", "it ended the program (exit 1)")],
+)
+def test_a_figure_that_fails_costs_only_itself_and_names_its_package(shelf, fault, words):
+    shelf.add("odd-pack", {"figure.scatter": "odd"}, {"odd": FIGURE.replace("x = data", f"{fault}\n    x = data")})
+    done = shelf.command(*RUN, "--set", "dataset=two-spirals", "--set", 'figures=["scatter"]')
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("neuralzoo: the picture scatter is missing: ")
+    assert f"figure 'scatter' from odd-pack 1.0 can't be used: its drawing failed with {words}" in line
+    assert {"learning_curve", "first_layer_weights"} <= {path.stem for path in shelf.path.glob("runs/*/figures/*.png")}
+
+
+def test_two_figures_of_one_file_name_are_refused(shelf):
+    shelf.add("first-pack", {"figure.first_layer_weights": "first"}, {"first": FIGURE.replace("scatter", TAKEN)})
+    line = line_of(shelf.command(*RUN, "--set", f'figures=["{TAKEN}"]'))
+    assert line == f"fnn got the figure '{TAKEN}'; it has one named {TAKEN}, it needs another"
 
 
 def test_the_doctor_shows_what_kind_each_is_of(zoo):

@@ -54,3 +54,4 @@ def test_the_plugins_that_the_page_shows_work_together(shelf):
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     (run,) = (shelf.path / "runs").iterdir()
     assert len((run / "notes.txt").read_text().splitlines()) == 2
+    assert (run / "figures" / "my_figure.png").exists()
