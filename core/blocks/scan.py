@@ -85,30 +85,36 @@ class Cell(Module, ABC):
 
         A cell with gates leaves their values in z, block by block.
 
-        Shapes: each z is (total, blocks hidden), still without the bias; each of `start` is (N, hidden), in the order
-        of the packing; each of the states is (N + total, hidden).
+        Shapes: each z is (total, blocks hidden); each of `start` is (N, hidden), in the order of the packing; each of
+        the states is (N + total, hidden).
         """
 
     def run(self, x: Array, packing: Packing, start: States, ctx: Context) -> tuple[States, PullCell]:
         """Return all states for packed inputs (total, inputs), and the pullback to the inputs and the start."""
-        weights = self.split(self.weight_input.value)
-        dtype = np.result_type(x, *weights)
-        z = [np.matmul(x, w, out=ctx.empty((len(x), w.shape[1]), dtype)) for w in weights]
+        x_and_one, z = self.project(x, ctx)
         states, pull_states = self.unroll(z, packing, start, ctx)
 
         def pull(dh: Array, dend: States, wants_dx: bool) -> tuple[Array, States]:
             dz, dstart = pull_states(dh, dend)
-            ones = np.ones(len(x), dtype)
-            self.add_products(self.weight_input, x, dz, ctx)
-            ctx.grads.add(self.bias, np.concatenate([ones @ part for part in dz]))
+            products = np.concatenate([x_and_one.T @ part for part in dz], axis=1)
+            ctx.grads.add(self.weight_input, products[:-1])
+            ctx.grads.add(self.bias, products[-1])
             if not wants_dx:
                 return no_gradient(x), dstart
-            dx = np.matmul(dz[0], weights[0].T, out=ctx.empty(x.shape, dtype))
-            for part, w in zip(dz[1:], weights[1:], strict=True):
-                dx += part @ w.T
+            weights = self.split(self.weight_input.value)
+            dx = np.matmul(dz[0], weights[0].T, out=ctx.empty(x.shape, dz[0].dtype))
+            for part, weight in zip(dz[1:], weights[1:], strict=True):
+                dx += part @ weight.T
             return dx, dstart
 
         return states, pull
+
+    def project(self, x: Array, ctx: Context) -> tuple[Array, list[Array]]:
+        """Return [x 1], and z = [x 1] [W b], which takes the bias in with the product."""
+        weights = self.split(np.concatenate([self.weight_input.value, self.bias.value[None]]))
+        x_and_one = ctx.empty((len(x), x.shape[1] + 1), np.result_type(x, weights[0]))
+        x_and_one[:, :-1], x_and_one[:, -1] = x, 1
+        return x_and_one, [np.matmul(x_and_one, w, out=ctx.empty((len(x), w.shape[1]), w.dtype)) for w in weights]
 
     def split(self, columns: Array) -> list[Array]:
         """Return the columns of all gates as arrays of their own, one for each part of z."""

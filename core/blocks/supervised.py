@@ -8,6 +8,7 @@ import numpy as np
 from neuralzoo.core.batches import Batch
 from neuralzoo.core.blocks.losses import PADDING, BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from neuralzoo.core.blocks.measures import accuracy, mark_accuracy, mean_absolute_error, nats_per_step
+from neuralzoo.core.blocks.packing import check_lengths
 from neuralzoo.core.layer import Context, Layer
 from neuralzoo.core.learner import Metrics, Supervised
 from neuralzoo.core.module import Module
@@ -54,6 +55,7 @@ def without_padding(batch: Batch) -> Batch:
     if len(batch) == 2:
         return batch
     *inputs, lengths, target = batch
+    check_lengths(lengths, *target.shape[:2])
     inside = np.arange(target.shape[1]) < lengths[:, None]  # (N, T)
     inside = inside.reshape(*inside.shape, *[1] * (target.ndim - 2))
     return *inputs, lengths, np.where(inside, target, target.dtype.type(PADDING))
@@ -63,7 +65,8 @@ def supervised(module: Layer, config: Any, task: HasKind, make_optimizer: Callab
     """Return the learner with the loss and the measures that the kind of task and its answers ask for.
 
     A class or a token: cross-entropy and accuracy. Marks, each 0 or 1: binary cross-entropy and the share of right
-    ones, and for those of each step the nats of a step. Numbers: mean squared error. Where each step has an answer, padding does not count.
+    ones, and for those of each step the nats of a step. Numbers: mean squared error. Where each step has an answer,
+    padding does not count.
 
     Raises: ValueError when the task is of another kind or asks for other answers.
     """

@@ -17,7 +17,7 @@ def states_and_gates(network: SequenceNetwork, x: Array) -> tuple[Array, Array]:
     cell = network.recurrent.levels[0][0]
     rows = _rows(network, x[None])[0]
     packing = Packing(1, len(rows))
-    z = [rows @ weight for weight in cell.split(cell.weight_input.value)]
+    _, z = cell.project(rows, Context())
     start = [np.zeros((1, cell.hidden), z[0].dtype) for _ in range(cell.memories)]
     states, _ = cell.unroll(z, packing, start, Context())
     return np.stack([state[1:] for state in states]), np.concatenate(z, axis=1)

@@ -57,9 +57,7 @@ class GRUCell(Cell):
         z_gates, z_new = z
         (n, hidden), dtype = start[0].shape, z_new.dtype
         weights = self.split(self.weight_state.value)
-        bias_gates, bias_new, bias_state = (
-            np.tile(b, (n, 1)) for b in (*self.split(self.bias.value), self.bias_state.value)
-        )
+        bias_state = np.tile(self.bias_state.value, (n, 1))
         h = ctx.empty((n + packing.total, hidden), dtype)
         m = ctx.empty(z_new.shape, dtype)
         h[:n] = start[0]
@@ -67,12 +65,10 @@ class GRUCell(Cell):
         for rows, before, after in packing.steps:
             h_before, gates, new, m_t, some = h[before], z_gates[rows], z_new[rows], m[rows], rows.stop - rows.start
             gates += np.matmul(h_before, weights[0], out=product_gates[:some])
-            gates += bias_gates[:some]
             sigmoid(gates, out=gates)
             r, u = gates[:, :hidden], gates[:, hidden:]
             np.matmul(h_before, weights[1], out=m_t)
             m_t += bias_state[:some]
-            new += bias_new[:some]
             new += np.multiply(r, m_t, out=product[:some])
             np.tanh(new, out=new)
             h_t = np.subtract(h_before, new, out=h[after])
@@ -118,7 +114,6 @@ class EarlyResetGRUCell(Cell):
         z_gates, z_new = z
         (n, hidden), dtype = start[0].shape, z_new.dtype
         weights = self.split(self.weight_state.value)
-        bias_gates, bias_new = (np.tile(b, (n, 1)) for b in self.split(self.bias.value))
         h = ctx.empty((n + packing.total, hidden), dtype)
         seen = ctx.empty(z_new.shape, dtype)  # r h
         h[:n] = start[0]
@@ -126,11 +121,9 @@ class EarlyResetGRUCell(Cell):
         for rows, before, after in packing.steps:
             h_before, gates, new, some = h[before], z_gates[rows], z_new[rows], rows.stop - rows.start
             gates += np.matmul(h_before, weights[0], out=product_gates[:some])
-            gates += bias_gates[:some]
             sigmoid(gates, out=gates)
             np.multiply(gates[:, :hidden], h_before, out=seen[rows])
             new += np.matmul(seen[rows], weights[1], out=product[:some])
-            new += bias_new[:some]
             np.tanh(new, out=new)
             h_t = np.subtract(h_before, new, out=h[after])
             h_t *= gates[:, hidden:]

@@ -60,8 +60,7 @@ class LSTMCell(Cell):
         (n, hidden), dtype = start[0].shape, z_all.dtype
         weight = self.weight_state.value
         half, shift = (np.array(by_gate, dtype)[:, None, None] for by_gate in (HALF, SHIFT))
-        # Whole arrays, for in NumPy a row that is repeated costs twice as much.
-        bias, halves = (np.tile(row, (n, 1)) for row in (self.bias.value, np.repeat(half, hidden)))
+        halves = np.tile(np.repeat(half, hidden), (n, 1))  # as a row that is repeated it would cost twice as much
         h, c = (ctx.empty((n + packing.total, hidden), dtype) for _ in range(2))
         tanh_c = ctx.empty((packing.total, hidden), dtype)
         h[:n], c[:n] = start
@@ -70,7 +69,6 @@ class LSTMCell(Cell):
             some = rows.stop - rows.start
             y = np.matmul(h[before], weight, out=squashed[:some])
             y += z_all[rows]
-            y += bias[:some]
             y *= halves[:some]  # σ(z) = tanh(z / 2) / 2 + 1 / 2
             np.tanh(y, out=y)
             y *= halves[:some]

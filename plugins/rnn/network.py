@@ -48,13 +48,12 @@ class RNNCell(Cell):
         """Return h of all steps and its pullback."""
         (z_all,) = z
         (n, hidden), dtype = start[0].shape, z_all.dtype
-        weight, bias = self.weight_state.value, np.tile(self.bias.value, (n, 1))
+        weight = self.weight_state.value
         h = ctx.empty((n + packing.total, hidden), dtype)
         h[:n] = start[0]
         for rows, before, after in packing.steps:
             h_t = np.matmul(h[before], weight, out=h[after])
             h_t += z_all[rows]
-            h_t += bias[: len(h_t)]
             if self.rectified:
                 np.clip(h_t, 0.0, math.inf, out=h_t)
             else:
