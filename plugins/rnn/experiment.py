@@ -65,9 +65,9 @@ SUNSPOTS = Experiment(
     epochs=200,
     batch_size=32,
     validation=0.0,
-    optimizer=Adam(lr=1e-2, schedule=Cosine(warmup=20), clip=1.0),
+    optimizer=AdamW(lr=1e-2, weight_decay=1.0, schedule=Cosine(warmup=20), clip=1.0),
     headline="test/loss",
-    model={"hidden": 8},
+    model={"hidden": 32},
 )
 
 LAGS = (4, 8, 16, 32, 64, 128)
@@ -174,6 +174,9 @@ CLAIMS = (
                 mark="as commonly cited",
             ),
         ),
+        counter_evidence="Eight units without decay, chosen on random training years, gave 0.391 [0.341, 0.441] in "
+        "1956-1979, a verdict of no. The settings were then chosen anew, on 1861-1920 held out in one piece, where a "
+        "network without decay gets worse the longer it trains.",
     ),
     Claim(
         name="chorales",
