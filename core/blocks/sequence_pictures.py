@@ -138,10 +138,10 @@ def draw_accuracy_by_lag(
     measure: str = "test/accuracy",
     chance: float | None = 0.5,
 ) -> None:
-    """Draw a measure against the lag: a line for each architecture, its seeds, and their 95 % interval.
+    """Draw a measure against the lag: the seeds of each architecture, and a line through their medians.
 
-    `values[label][measure]` has a number for each seed; labels are architecture and lag, such as "rnn-16", and those
-    that are not are left out.
+    `values[label][measure]` has a number for each seed; labels are architecture and lag, such as "rnn-16" or
+    "rnn-relu-16", and those that are not are left out. A variant has its architecture's colour and a broken line.
     """
     curves: dict[str, dict[int, Sequence[float]]] = {}
     for label, by_measure in values.items():
@@ -252,18 +252,12 @@ def _draw_decay(axes: Any, norms: Sequence[Array], label: str, colour: str) -> N
 
 
 def _draw_curve(axes: Any, by_lag: Mapping[int, Sequence[float]], name: str, colour: str, aside: float) -> None:
-    from scipy import stats
-
     lags = sorted(by_lag)
     places = np.array(lags) * aside
-    means, reach = np.zeros((2, len(lags)))
-    for k, (lag, place) in enumerate(zip(lags, places, strict=True)):
-        seeds = np.array(by_lag[lag], np.float64)
-        means[k] = seeds.mean()
-        if len(seeds) > 1:
-            reach[k] = stats.t.ppf(0.975, len(seeds) - 1) * seeds.std(ddof=1) / len(seeds) ** 0.5
-        axes.plot(np.full(len(seeds), place), seeds, ".", color=colour, alpha=0.5, markersize=6)
-    axes.errorbar(places, means, yerr=reach, color=colour, marker="d", markersize=5, capsize=3, label=name)
+    for lag, place in zip(lags, places, strict=True):
+        axes.plot([place] * len(by_lag[lag]), by_lag[lag], ".", color=colour, alpha=0.5, markersize=7)
+    style = "--" if "-" in name else "-"
+    axes.plot(places, [float(np.median(by_lag[lag])) for lag in lags], style, color=colour, marker="d", label=name)
 
 
 def _plain(axes: Any) -> None:
