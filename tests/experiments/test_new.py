@@ -148,3 +148,20 @@ def test_the_class_is_named_like_the_architecture_unless_that_name_is_taken(name
 def test_names_that_the_package_uses_itself_do_no_harm(neuralzoo, name):
     neuralzoo("new", name)
     assert " 0 failed" in neuralzoo("check", name).stdout
+
+
+@pytest.mark.slow
+def test_what_it_writes_has_types_that_a_strict_checker_accepts(tmp_path):
+    mypy = Path(sys.executable).with_name("mypy")
+    if not mypy.exists():
+        pytest.skip("needs mypy, of the extra 'dev'")
+    sources = [str(write_package(f"net_{number}", task, tmp_path) / "src") for number, task in enumerate(KINDS)]
+    checked = subprocess.run(
+        [mypy, "--strict", "--cache-dir", tmp_path / "cache", *sources],
+        cwd=tmp_path,
+        env=os.environ | {"MYPYPATH": os.pathsep.join(sources)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -29,7 +29,7 @@ class Environment:
         return self.path / "bin"
 
     def run(
-        self, command: str, folder: Path, *, check: bool = True, timeout: int = 240
+        self, command: str, folder: Path, *, check: bool = True, timeout: int = 600
     ) -> subprocess.CompletedProcess[str]:
         """Run a command line as a person types it, in a folder."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("NEURALZOO_", "PYTEST_"))}
@@ -43,7 +43,8 @@ class Environment:
             check=False,
             env=clean
             | {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200", "MPLBACKEND": "agg"}
-            # what is to be installed is built with what is here, and nothing is fetched from the network
+            # what is to be installed is built with what is here, and nothing goes to the network
+            | {"MLFLOW_DISABLE_TELEMETRY": "true"}
             | {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
         )
         if check:

@@ -1,5 +1,6 @@
 """From nothing to an architecture that is checked and trained: the commands that `neuralzoo new` prints, as typed."""
 
+import os
 import re
 import time
 from pathlib import Path
@@ -11,18 +12,24 @@ from neuralzoo.experiments.new_package import KINDS
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
+def cpu_seconds():
+    """The seconds of a core that the commands have used which were run so far."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 @pytest.mark.slow
 def test_four_commands_lead_from_nothing_to_a_checked_and_trained_architecture(environment, tmp_path):
-    since = time.monotonic()
+    since, used = time.monotonic(), cpu_seconds()
     told = environment.run("neuralzoo new my_net", tmp_path).stdout.splitlines()
     commands = [line.strip() for line in told[told.index("next") + 1 :]]
     said = [environment.run(command, tmp_path).stdout for command in commands]
-    seconds = time.monotonic() - since
+    used = cpu_seconds() - used
+    print(f"from new to a finished run: {time.monotonic() - since:.1f} s, of which {used:.1f} s of one core")
     assert "\n".join(["```sh", "neuralzoo new my_net", *commands, "```"]) in README
     assert re.search(r"\d\d checks ran: \d\d passed, 0 failed", said[1])
     assert "test/accuracy" in said[2]
-    print(f"from new to a finished run: {seconds:.1f} s")
-    assert seconds < 120
+    assert used < 120  # minutes on a machine that does something else must not fail a test
     assert re.search(r"\d\d passed", environment.run("pytest my_net", tmp_path).stdout)
     assert "my_net nonlinear: yes" in environment.run("neuralzoo prove my_net", tmp_path).stdout
 
@@ -35,8 +42,8 @@ def test_a_package_for_each_other_task_runs_proves_and_passes_its_tests_unchange
     environment.run(f"pip install -e {name}", tmp_path)
     assert "test/loss" in environment.run(f"neuralzoo run {name} --no-track", tmp_path).stdout
     assert re.search(r"\d\d passed", environment.run(f"pytest {name}", tmp_path).stdout)
-    assert f"{name} " in (proved := environment.run(f"neuralzoo prove {name} --seeds 2 --no-track", tmp_path).stdout)
-    assert ": yes" in proved
+    proved = environment.run(f"neuralzoo prove {name} --seeds 2 --no-track", tmp_path).stdout
+    assert re.search(rf"^{name} \w+: (yes|partly)$", proved, flags=re.MULTILINE)  # two seeds leave wide intervals
 
 
 @pytest.mark.slow

@@ -58,7 +58,8 @@ class Reservoir(Layer):
                 dh = dh + share[:, t, None] * dmean
                 ddrive[:, t] = np.where(inside[:, t, None], a * dh * (1 - new[t] ** 2), 0)
                 dh = np.where(inside[:, t, None], (1 - a) * dh, dh) + ddrive[:, t] @ w.T
-            return ddrive @ self.input_weight.value.T
+            dx: Array = ddrive @ self.input_weight.value.T
+            return dx
 
         return np.concatenate([mean, states[-1]], axis=1), pull
 
