@@ -21,7 +21,6 @@ Chung, Gulcehre, Cho and Bengio (2014), https://arxiv.org/abs/1412.3555
 
 import numpy as np
 
-from neuralzoo.core.blocks.activation import sigmoid
 from neuralzoo.core.blocks.init import Initializer, glorot_uniform, orthogonal
 from neuralzoo.core.blocks.packing import Packing
 from neuralzoo.core.blocks.scan import Cell, PullStates, States, flush
@@ -63,10 +62,10 @@ class GRUCell(Cell):
         h[:n] = start[0]
         product_gates, product = np.empty((n, 2 * hidden), dtype), np.empty((n, hidden), dtype)
         for rows, before, after in packing.steps:
-            h_before, gates, new, m_t, some = h[before], z_gates[rows], z_new[rows], m[rows], rows.stop - rows.start
-            gates += np.matmul(h_before, weights[0], out=product_gates[:some])
-            sigmoid(gates, out=gates)
-            r, u = gates[:, :hidden], gates[:, hidden:]
+            h_before, new, m_t = h[before], z_new[rows], m[rows]
+            some = len(new)
+            y = np.matmul(h_before, weights[0], out=product_gates[:some])
+            r, u = _gate_by_gate(y, z_gates[rows])
             np.matmul(h_before, weights[1], out=m_t)
             m_t += bias_state[:some]
             new += np.multiply(r, m_t, out=product[:some])
@@ -78,22 +77,25 @@ class GRUCell(Cell):
         def pull(dh_all: Array, dend: States) -> tuple[list[Array], States]:
             (dh,) = dend
             dz_gates, dz_new, dm_all = (ctx.empty(array.shape, dtype) for array in (z_gates, z_new, m))
-            slope, through = np.empty((n, 2 * hidden), dtype), np.empty((n, hidden), dtype)
+            slope, dgate = np.empty((2, 2 * n * hidden), dtype)
+            through = np.empty((n, hidden), dtype)
             weights_t = [np.ascontiguousarray(w.T) for w in weights]
             for rows, before, _ in reversed(packing.steps):
-                gates, new, m_t, some = z_gates[rows], z_new[rows], m[rows], rows.stop - rows.start
-                r, u = gates[:, :hidden], gates[:, hidden:]
-                dgates, dnew, dm, dh_t = dz_gates[rows], dz_new[rows], dm_all[rows], dh[:some]
+                new, m_t, dnew, dm = z_new[rows], m[rows], dz_new[rows], dm_all[rows]
+                some = len(new)
+                gates = z_gates[rows].reshape(2, some, hidden)
+                dgates = dgate[: gates.size].reshape(gates.shape)
+                (r, u), (dr, du), dh_t = gates, dgates, dh[:some]
                 dh_t += dh_all[rows]
                 keep = np.multiply(dh_t, u, out=through[:some])
-                du = np.subtract(h[before], new, out=dgates[:, hidden:])
+                np.subtract(h[before], new, out=du)
                 du *= dh_t
                 np.subtract(dh_t, keep, out=dnew)
                 dnew *= _tanh_slope(new, product[:some])
-                np.multiply(dnew, m_t, out=dgates[:, :hidden])
-                dgates *= _sigmoid_slope(gates, slope[:some])
+                np.multiply(dnew, m_t, out=dr)
                 np.multiply(dnew, r, out=dm)
-                np.matmul(dgates, weights_t[0], out=dh_t)
+                dz = _through_sigmoid(dgates, gates, slope[: gates.size].reshape(gates.shape), dz_gates[rows])
+                np.matmul(dz, weights_t[0], out=dh_t)
                 dh_t += keep
                 dh_t += np.matmul(dm, weights_t[1], out=product[:some])
                 flush(dh_t)
@@ -119,38 +121,42 @@ class EarlyResetGRUCell(Cell):
         h[:n] = start[0]
         product_gates, product = np.empty((n, 2 * hidden), dtype), np.empty((n, hidden), dtype)
         for rows, before, after in packing.steps:
-            h_before, gates, new, some = h[before], z_gates[rows], z_new[rows], rows.stop - rows.start
-            gates += np.matmul(h_before, weights[0], out=product_gates[:some])
-            sigmoid(gates, out=gates)
-            np.multiply(gates[:, :hidden], h_before, out=seen[rows])
+            h_before, new = h[before], z_new[rows]
+            some = len(new)
+            y = np.matmul(h_before, weights[0], out=product_gates[:some])
+            r, u = _gate_by_gate(y, z_gates[rows])
+            np.multiply(r, h_before, out=seen[rows])
             new += np.matmul(seen[rows], weights[1], out=product[:some])
             np.tanh(new, out=new)
             h_t = np.subtract(h_before, new, out=h[after])
-            h_t *= gates[:, hidden:]
+            h_t *= u
             h_t += new
 
         def pull(dh_all: Array, dend: States) -> tuple[list[Array], States]:
             (dh,) = dend
             dz_gates, dz_new = (ctx.empty(array.shape, dtype) for array in z)
-            slope, dseen = np.empty((n, 2 * hidden), dtype), np.empty((n, hidden), dtype)
+            slope, dgate = np.empty((2, 2 * n * hidden), dtype)
+            dseen = np.empty((n, hidden), dtype)
             weights_t = [np.ascontiguousarray(w.T) for w in weights]
             for rows, before, _ in reversed(packing.steps):
-                gates, new, some = z_gates[rows], z_new[rows], rows.stop - rows.start
-                r, u = gates[:, :hidden], gates[:, hidden:]
-                dgates, dnew, dh_t = dz_gates[rows], dz_new[rows], dh[:some]
+                new, dnew = z_new[rows], dz_new[rows]
+                some = len(new)
+                gates = z_gates[rows].reshape(2, some, hidden)
+                dgates = dgate[: gates.size].reshape(gates.shape)
+                (r, u), (dr, du), dh_t = gates, dgates, dh[:some]
                 dh_t += dh_all[rows]
-                du = np.subtract(h[before], new, out=dgates[:, hidden:])
+                np.subtract(h[before], new, out=du)
                 du *= dh_t
                 np.subtract(1.0, u, out=dnew)
                 dnew *= dh_t
                 dnew *= _tanh_slope(new, product[:some])
                 dh_t *= u
                 ds = np.matmul(dnew, weights_t[1], out=dseen[:some])
-                np.multiply(ds, h[before], out=dgates[:, :hidden])
-                dgates *= _sigmoid_slope(gates, slope[:some])
+                np.multiply(ds, h[before], out=dr)
+                dz = _through_sigmoid(dgates, gates, slope[: gates.size].reshape(gates.shape), dz_gates[rows])
                 ds *= r
                 dh_t += ds
-                dh_t += np.matmul(dgates, weights_t[0], out=product[:some])
+                dh_t += np.matmul(dz, weights_t[0], out=product[:some])
                 flush(dh_t)
             dgates, dnew = packing.before(h).T @ dz_gates, seen.T @ dz_new
             ctx.grads.add(self.weight_state, np.concatenate([dgates, dnew], axis=1))
@@ -159,9 +165,22 @@ class EarlyResetGRUCell(Cell):
         return [h], pull
 
 
-def _sigmoid_slope(y: Array, out: Array) -> Array:
-    np.subtract(1.0, y, out=out)
-    return np.multiply(out, y, out=out)
+def _gate_by_gate(y: Array, z: Array) -> Array:
+    """Return both gates (2, rows, hidden) for a step's products and inputs; they take the place of z, y is scratch."""
+    y += z
+    y *= 0.5  # σ(z) = tanh(z / 2) / 2 + 1 / 2
+    np.tanh(y, out=y)
+    y *= 0.5
+    gates = z.reshape(2, len(y), -1)
+    return np.add(y.reshape(len(y), 2, -1).swapaxes(0, 1), 0.5, out=gates)
+
+
+def _through_sigmoid(dgates: Array, gates: Array, slope: Array, out: Array) -> Array:
+    """Return dL/dz of both gates side by side (rows, 2 hidden), for dL/d gates (2, rows, hidden) that it overwrites."""
+    dgates *= gates
+    np.subtract(1.0, gates, out=slope)
+    np.multiply(dgates.swapaxes(0, 1), slope.swapaxes(0, 1), out=out.reshape(len(out), 2, -1))
+    return out
 
 
 def _tanh_slope(y: Array, out: Array) -> Array:
