@@ -62,7 +62,7 @@ class Assembly:
     hooks: tuple[tuple[Entry, MakeHook], ...] = ()
     """Where the trainer hooks of plugins come from, and what makes them."""
     figures: tuple[Figure, ...] = ()
-    """The architecture's, and those that the experiment names."""
+    """The figures of plugins that the experiment names."""
 
     @property
     def about(self) -> dict[str, object]:
@@ -102,17 +102,17 @@ def assemble(experiment: Experiment) -> Assembly:
 
 
 def figures_of(experiment: Experiment, architecture: Architecture) -> tuple[Figure, ...]:
-    """Return an architecture's figures and those of plugins that an experiment names.
+    """Return the figures of plugins that an experiment names, to be drawn beside those of the architecture.
 
     Raises: UnknownName, Clash or BrokenPlugin; SettingError when two have one file name.
     """
-    found = list(architecture.figures)
-    for name in experiment.figures:
-        found.append(figure(name))
-        if (file := found[-1].name) in [earlier.name for earlier in found[:-1]]:
-            raise SettingError(
-                f"{architecture.name} got the figure {name!r}; it has one named {file}, it needs another"
-            )
+    taken = {declared.name for declared in architecture.figures}
+    found = [figure(name) for name in experiment.figures]
+    for name, one in zip(experiment.figures, found, strict=True):
+        if one.name in taken:
+            owner = architecture.name
+            raise SettingError(f"{owner} got the figure {name!r}; it has one named {one.name}, it needs another")
+        taken.add(one.name)
     return tuple(found)
 
 

@@ -49,7 +49,8 @@ class Pictures:
         self.assembly = assembly
         self.folder = folder
         self.data = _read_only(assembly.data)
-        self.declared = [f for f in assembly.figures if f.fits(assembly.data.task)]
+        declared = (*assembly.architecture.figures, *assembly.figures)
+        self.declared = [figure for figure in declared if figure.fits(assembly.data.task)]
         self.failed: set[str] = set()
         self.seconds = 0.0  # spent drawing
 

@@ -36,9 +36,13 @@ def prove(
     from neuralzoo.experiments import results as saved
     from neuralzoo.experiments import runner
     from neuralzoo.experiments.proofs import Prover, claims_of
-    from neuralzoo.registry import SettingError, get, names
+    from neuralzoo.registry import SettingError, get, statuses
 
-    wanted = [(n, c) for n in ([name] if name else names()) for c in claims_of(n, profile, claim if name else None)]
+    found = statuses() if name is None else []
+    for reason in dict.fromkeys(status.reason for status in found if status.reason):  # a clash has one for two
+        say.line(f"left out: {reason}", style="red")
+    known = [name] if name else [status.entry.name for status in found if not status.reason]
+    wanted = [(n, c) for n in known for c in claims_of(n, profile, claim if name else None)]
     if not wanted:
         raise SettingError(f"{name or 'the zoo'} has no claims in the profile {profile}")
     uri = runner.store_for(track, tracking_uri)

@@ -185,6 +185,16 @@ def test_run_trains_the_built_in_of_a_clash_by_its_full_name(zoo):
     assert "test/accuracy" in done.stdout, done.stderr
 
 
+def test_prove_leaves_out_those_that_can_not_be_used(zoo):
+    others = ["neuralzoo:fnn", *(row["name"] for row in json.loads(zoo.command("list", "--json").stdout))]
+    blocked = ",".join(name for name in others if name not in (*FAULTS, "sound"))
+    done = zoo.command("prove", "--no-track", NEURALZOO_BLOCK=blocked)  # nobody is left who has claims
+    assert done.returncode == 2
+    assert done.stderr.endswith("neuralzoo: the zoo has no claims in the profile quick\n")
+    for name in BROKEN:
+        assert re.search(f"^left out: {told(name)}$", done.stdout, flags=re.MULTILINE) or name in CLASHES
+
+
 @pytest.fixture(scope="module")
 def examined(zoo):
     """Return the plugins as `neuralzoo doctor --json` shows them."""
