@@ -17,6 +17,7 @@ from neuralzoo.experiments.datasets import (
     reber,
     sequences,
     series,
+    subtasks,
     text,
     vowels,
     warped,
@@ -43,7 +44,7 @@ __all__ = [
     "statuses",
 ]
 
-FAMILIES = (images, memory, music, points, reber, sequences, series, text, vowels, warped)
+FAMILIES = (images, memory, music, points, reber, sequences, series, subtasks, text, vowels, warped)
 
 
 def built_in() -> dict[str, Entry]:
