@@ -93,9 +93,8 @@ def draw_gradients_by_lag(figure: Any, values: Any, modules: Mapping[str, Callab
     x = np.zeros((32, 200, 2), np.float32)
     x[..., 0] = rng.random((32, 200))
     x[:, [20, 120], 1] = 1
-    draw_gradients(
-        figure, {label: load() for label, load in modules.items()}, x, x[:, [20, 120], 0].sum(axis=1, keepdims=True)
-    )
+    target = x[:, [20, 120], 0].sum(axis=1, keepdims=True)
+    draw_gradients(figure, {label: load() for label, load in modules.items()}, x, target, answer="numbers")
 
 
 CLAIMS = (

@@ -5,7 +5,7 @@ from neuralzoo.core.blocks.scan import Recurrent
 from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture
 from neuralzoo.plugins.lstm.network import LSTMCell
-from neuralzoo.registry import SettingError, create, get
+from neuralzoo.registry import SettingError, Task, create, get
 
 RNG = np.random.default_rng(0)
 
@@ -154,3 +154,14 @@ def test_a_wrong_setting_is_named_with_what_it_needs(settings, words):
     with pytest.raises(SettingError, match=words) as caught:
         create("lstm", **settings)
     assert "\n" not in str(caught.value)
+
+
+def test_the_claim_about_adding_has_a_picture_of_the_gradients():
+    figure_module = pytest.importorskip("matplotlib.figure", reason="pictures need the extra 'experiments'")
+    claim = next(claim for claim in get("lstm").claims if claim.name == "adding")
+    task = Task(kind="regression", input="sequence", shape=(200, 2), outputs=1)
+    modules = {name: (lambda name=name: create(name, task=task, hidden=4)) for name in ("lstm", "rnn")}
+    figure = figure_module.Figure()
+    claim.figures[0].draw(figure, {}, modules)
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert [label.split(":")[0] for label in labels] == ["lstm", "rnn"]
