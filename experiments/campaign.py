@@ -146,7 +146,7 @@ def fingerprint(*parts: Any) -> str:
 def code_of(architecture: str) -> str:
     """Return a hash of what the Python files of an architecture's plugin do.
 
-    Comments, docstrings and the functions that draw its pictures do not count: they decide no outcome.
+    Comments, docstrings, captions and the functions that draw its pictures do not count: they decide no outcome.
     """
     from importlib.util import find_spec
 
@@ -177,10 +177,12 @@ def _drawing(architecture: str) -> set[tuple[str, str]]:
 
 
 def _meaning(source: str, left_out: Set[str] = frozenset()) -> str:
-    """Return what a file does, without comments, docstrings and the functions of these names."""
+    """Return what a file does, without comments, docstrings, captions and the functions of these names."""
     tree = ast.parse(source)
     tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in left_out)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
+        if isinstance(node, ast.Call):
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "caption"]
     return ast.dump(tree)

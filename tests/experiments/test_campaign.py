@@ -23,6 +23,9 @@ def build(x):
 
 def picture(figure, module, data):
     figure.subplots()
+
+
+FIGURE = Figure(name="ways", caption="What can be seen.")
 """
 
 
@@ -33,6 +36,8 @@ def picture(figure, module, data):
         ("x + 1", "x + 2", False),
         ("    return x", "    # add one\n    return x", True),
         ("def picture(figure, module, data)", "def picture(figure, module, examples)", True),
+        ("What can be seen.", "What was seen.", True),
+        ('name="ways"', 'name="means"', False),
     ],
 )
 def test_what_a_plugin_does_is_its_code_without_comments_and_drawing(before, after, same):
