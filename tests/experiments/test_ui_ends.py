@@ -42,7 +42,13 @@ def test_pages_take_ports_of_their_own_and_end_when_told_when_killed_and_when_th
     def start(*command):
         environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
         page = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
         )
         started.append(page)
         return page
