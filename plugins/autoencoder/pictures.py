@@ -1,0 +1,149 @@
+"""The pictures of the autoencoder."""
+
+from typing import Any
+
+import numpy as np
+
+from neuralzoo.core.layer import Context
+from neuralzoo.core.module import Array
+from neuralzoo.plugins.autoencoder.network import Autoencoder
+from neuralzoo.plugins.autoencoder.rivals import in_parts, labels_of
+from neuralzoo.registry import Figure
+
+COLUMNS = 10
+STEPS = 12
+POINTS = 3000
+NEUTRAL = "#7a8ba3"
+
+
+def draw_reconstructions(figure: Any, module: Autoencoder, data: Any) -> None:
+    """Draw examples above what the network makes of them; with noise between them where it is denoising."""
+    x = _one_of_each(data)
+    noisy, _ = module.noise(x, Context(training=True, rng=np.random.default_rng(0)))
+    rows = {"example": x} | ({"with noise": noisy} if noisy is not x else {}) | {"rebuilt": module.predict(noisy)}
+    grid = figure.subplots(len(rows), len(x), squeeze=False)
+    for line, (name, examples) in zip(grid, rows.items(), strict=True):
+        for axes, example in zip(line, examples, strict=True):
+            _draw_example(axes, example)
+        _beside(line[0], name)
+
+
+def draw_code_plane(figure: Any, module: Autoencoder, data: Any) -> None:
+    """Draw where the codes of test examples lie; a larger code along its two axes of largest variance."""
+    codes = in_parts(module.encode, data.test[0][:POINTS])
+    centred = codes - codes.mean(axis=0)
+    if module.code > 2:
+        centred = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        names = ("first", "second")
+        words = tuple(f"{name} principal axis of the {module.code} numbers" for name in names)
+    else:
+        centred, words = codes, ("first number", "second number")
+    axes = figure.subplots()
+    across, up = centred[:, 0], centred[:, 1] if centred.shape[1] > 1 else np.zeros(len(centred))
+    labels = labels_of(data, "test")
+    if labels is None:
+        axes.plot(across, up, ".", markersize=3, color=NEUTRAL, alpha=0.6)
+    else:
+        classes = np.unique(labels)
+        for which in classes:
+            mine = labels[:POINTS] == which
+            name = data.classes[which] if data.classes else str(which)
+            axes.plot(across[mine], up[mine], ".", markersize=4, color=_colour(which), alpha=0.7, label=name)
+        axes.legend(frameon=False, fontsize=7, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set(xlabel=words[0], ylabel=words[1])
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_walk(figure: Any, module: Autoencoder, data: Any) -> None:
+    """Draw what codes stand for: all over the plane of two numbers, else on the way from one example to another."""
+    if module.code == 2:
+        codes = in_parts(module.encode, data.test[0][:POINTS])
+        low, high = np.quantile(codes, [0.02, 0.98], axis=0)
+        across, down = (np.linspace(low[i], high[i], STEPS) for i in (0, 1))
+        grid = np.stack(np.meshgrid(across, down[::-1]), axis=-1)
+    else:
+        ends = module.encode(_one_of_each(data))
+        share = np.linspace(0, 1, STEPS)[:, None]
+        pairs = zip(ends[0::2], ends[1::2], strict=False)
+        grid = np.stack([start + share * (end - start) for start, end in pairs])
+    lines, steps, _ = grid.shape
+    examples = module.decode(grid.reshape(lines * steps, -1).astype(np.float32))
+    if examples.ndim == 4:
+        height, width, channels = examples.shape[1:]
+        sheet = examples.reshape(lines, steps, height, width, channels).swapaxes(1, 2)
+        axes = figure.subplots()
+        _draw_example(axes, sheet.reshape(lines * height, steps * width, channels))
+        return
+    for axes, example in zip(figure.subplots(lines, steps, squeeze=False).flat, examples, strict=True):
+        _draw_example(axes, example)
+
+
+def draw_samples(figure: Any, module: Autoencoder, data: Any) -> None:
+    """Draw what codes stand for that are drawn from the standard normal distribution."""
+    if module.log_variance is None:
+        words = "It is not variational: nobody knows how its codes are distributed, so that none can be drawn."
+        figure.text(0.5, 0.5, words, ha="center", va="center")
+        return
+    examples = module.sample(6 * COLUMNS, np.random.default_rng(0))
+    for axes, example in zip(figure.subplots(6, COLUMNS).flat, examples, strict=True):
+        _draw_example(axes, example)
+
+
+def _one_of_each(data: Any) -> Array:
+    """Return test examples, one of each class where classes are known."""
+    x: Array = data.test[0]
+    labels = labels_of(data, "test")
+    if labels is None:
+        return x[:COLUMNS]
+    return x[np.unique(labels, return_index=True)[1][:COLUMNS]]
+
+
+def _draw_example(axes: Any, example: Array) -> None:
+    """Draw an image as such, a sequence as its curves over the steps, other numbers as bars."""
+    if example.ndim == 3:
+        shown = np.clip(example, 0, 1)
+        axes.imshow(shown if shown.shape[-1] == 3 else shown.mean(axis=-1), cmap="gray_r", vmin=0, vmax=1)
+    elif example.ndim == 2:
+        axes.plot(example, linewidth=1)
+    else:
+        axes.bar(range(len(example)), example, color=NEUTRAL)
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _beside(axes: Any, name: str) -> None:
+    axes.set_ylabel(name, fontsize=8)
+
+
+def _colour(which: int) -> Any:
+    from matplotlib import colormaps
+
+    return colormaps["tab10"](int(which) % 10)
+
+
+FIGURES = (
+    Figure(
+        name="reconstructions",
+        caption="Test examples above what the network makes of them, through the code.",
+        draw=draw_reconstructions,
+        by_epoch=True,
+    ),
+    Figure(
+        name="code_plane",
+        caption="Where the codes of test examples lie; colours are classes, which the network was not told.",
+        draw=draw_code_plane,
+        by_epoch=True,
+    ),
+    Figure(
+        name="walk",
+        caption="What codes stand for, all over the plane of two numbers, or on the way from one example to another.",
+        draw=draw_walk,
+    ),
+    Figure(
+        name="samples",
+        caption="New examples: what codes stand for that are drawn from the standard normal distribution.",
+        draw=draw_samples,
+        tasks=frozenset({"generation"}),
+    ),
+)
