@@ -150,7 +150,7 @@ class SequenceNetwork(Layer):
             return y, lambda dy: (pull_dropout(pull_head(packing.pack(dy, np.empty_like(rows)))), None)
         directions = len(self.recurrent.levels[-1])
         if self.readout == "last":
-            summary = last[-directions:].swapaxes(0, 1).reshape(examples, -1)
+            summary = last[-directions:].swapaxes(0, 1).reshape(examples, self.recurrent.outputs)
         else:
             summary = packing.unpack(h, ctx.empty((examples, steps, h.shape[1]), h.dtype)).sum(axis=1)
             summary /= packing.lengths_of(h.dtype)
@@ -161,7 +161,7 @@ class SequenceNetwork(Layer):
             dsummary = pull_dropout(pull_head(dy))
             if self.readout == "last":
                 dlast = np.zeros_like(last)
-                dlast[-directions:] = dsummary.reshape(examples, directions, -1).swapaxes(0, 1)
+                dlast[-directions:] = dsummary.reshape(examples, directions, last.shape[2]).swapaxes(0, 1)
                 return None, dlast
             share = (dsummary / packing.lengths_of(dsummary.dtype))[:, None]
             return packing.pack(np.broadcast_to(share, (examples, steps, share.shape[2])), np.empty_like(h)), None
@@ -180,6 +180,8 @@ class SequenceNetwork(Layer):
             raise ValueError(
                 f"{self.name} got x of shape {x.shape}; it needs (N, T, {self.recurrent.inputs}), T at least 1"
             )
+        if self.embedding is None and x.dtype.kind not in "fiub":
+            raise ValueError(f"{self.name} got x of dtype {x.dtype}; it needs real numbers")
 
 
 def _sum(dlast: Array | None, dend: State | None, like: State) -> State | None:

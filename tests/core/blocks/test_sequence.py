@@ -228,6 +228,25 @@ def test_an_input_of_another_shape_is_refused_in_one_sentence(shape, tokens, wor
         network(tokens=tokens).predict(np.ones(shape, int if tokens else float))
 
 
+@pytest.mark.parametrize("dtype", [complex, str, object])
+def test_what_is_no_real_number_is_refused_in_one_sentence(dtype):
+    x = X.astype(dtype)
+    words = rf"^a network of LSTMCells got x of dtype {x.dtype}; it needs real numbers$"
+    with pytest.raises(ValueError, match=words):
+        network().predict(x)
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS[:0]], ids=["whole", "lengths"])
+@pytest.mark.parametrize("tokens", [False, True], ids=["numbers", "tokens"])
+@pytest.mark.parametrize("readout", READOUTS)
+def test_no_sequences_have_no_answers_and_no_gradient(readout, tokens, lengths):
+    x = (TOKENS if tokens else X)[:0]
+    y, dx, gradient = everything(network(readout, tokens=tokens), x, lengths)
+    assert y.shape == ((0, 6, 2) if readout is None else (0, 2))
+    assert dx.shape == x.shape
+    assert not gradient.any()
+
+
 def test_what_is_no_known_token_is_refused_in_one_sentence():
     made = network(tokens=True)
     with pytest.raises(ValueError, match=r"^Embedding got tokens of dtype float64; it needs whole numbers$"):
