@@ -1,0 +1,30 @@
+"""The radial basis function network: units that answer around their centre, fitted in closed form."""
+
+from neuralzoo.plugins.rbfn.config import RBFNConfig
+from neuralzoo.plugins.rbfn.experiment import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.rbfn.learner import learner
+from neuralzoo.plugins.rbfn.network import build
+from neuralzoo.plugins.rbfn.pictures import FIGURES
+from neuralzoo.registry import Architecture, Task, hookimpl
+
+
+@hookimpl
+def architecture() -> Architecture:
+    """Hand over the radial basis function network."""
+    return Architecture(
+        contract=1,
+        name="rbfn",
+        summary="Radial basis function network: fits functions and patterns in closed form",
+        citation="Broomhead and Lowe (1988), Multivariable functional interpolation and adaptive networks",
+        url="https://www.complex-systems.com/abstracts/v02_i03_a05/",
+        tasks=frozenset({"classification", "regression"}),
+        inputs=frozenset({"image", "sequence", "tabular"}),
+        config=RBFNConfig,
+        build=build,
+        learner=learner,
+        example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
+        experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
+        claims=CLAIMS,
+        resize=resize,
+        figures=FIGURES,
+    )

@@ -1,0 +1,128 @@
+"""Where radial units stand and how far they reach: k-means, and distances between neighbours."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from neuralzoo.core.batches import Batch
+from neuralzoo.core.module import Array
+from neuralzoo.plugins.rbfn.network import squared_distances, squared_norms
+
+BLOCK = 4096
+"""Rows whose distances from all centres are in memory at a time."""
+SAME = 1e-10  # of the data's mean square: a squared distance below it is rounding, the points are the same
+
+
+def draw_sample(batches: Iterable[Batch], most: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return at most so many examples, any as likely as any other, with their targets.
+
+    The n-th example that goes by takes the place of a random one with probability most / n: one pass, and no more
+    memory than for the sample.
+
+    Shapes: inputs (S, D), targets (S, ...).
+    Source: algorithm R of Vitter (1985), Random sampling with a reservoir, https://doi.org/10.1145/3147.3165
+    """
+    seen = 0
+    for batch in batches:
+        x, t = batch[0].reshape(len(batch[0]), -1), batch[-1]
+        if seen == 0:
+            inputs, targets = np.empty((most, *x.shape[1:]), x.dtype), np.empty((most, *t.shape[1:]), t.dtype)
+        number = np.arange(seen, seen + len(x))
+        place = np.where(number < most, number, rng.integers(0, number + 1))
+        taken = place < most
+        inputs[place[taken]], targets[place[taken]] = x[taken], t[taken]
+        seen += len(x)
+    return inputs[:seen], targets[:seen]
+
+
+def spread_out(x: Array, count: int, rng: np.random.Generator) -> Array:
+    """Return the numbers of examples to start k-means from: each is drawn by its squared distance from those before.
+
+    There are fewer than `count` where there are fewer different examples.
+
+    Shapes: x is (N, D), the numbers are (at most count,).
+    Source: Arthur and Vassilvitskii (2007), k-means++: the advantages of careful seeding,
+    https://theory.stanford.edu/~sergei/papers/kMeansPP-soda.pdf
+    """
+    x = x - x.mean(axis=0)
+    norms = squared_norms(x)
+    same = SAME * float(norms.mean())
+    chosen = [int(rng.integers(len(x)))]
+    nearest = np.full(len(x), np.inf, x.dtype)
+    while len(chosen) < count:
+        last = chosen[-1]
+        distance = norms - 2 * (x @ x[last]) + norms[last]
+        nearest = np.minimum(nearest, np.where(distance > same, distance, 0))
+        nearest[last] = 0
+        ends = np.cumsum(nearest, dtype=np.float64)
+        if not ends[-1] > 0:
+            break
+        chosen.append(int(np.searchsorted(ends, rng.random() * ends[-1], side="right")))
+    return np.array(chosen)
+
+
+def filled_up(x: Array, chosen: Array, count: int, rng: np.random.Generator) -> Array:
+    """Return the chosen examples and, where they are too few, points between two examples drawn at random.
+
+    Shapes: x is (N, D), chosen (n,), the centres (count, D).
+    """
+    one, other = rng.integers(len(x), size=(2, max(0, count - len(chosen))))
+    share = rng.random((len(one), 1)).astype(x.dtype)
+    return np.concatenate([x[chosen], x[one] + share * (x[other] - x[one])])
+
+
+def nearest_centre(x: Array, centres: Array) -> tuple[Array, Array]:
+    """Return for each example the number of the nearest centre and its squared distance.
+
+    Shapes: x is (N, D), centres (H, D); both answers (N,).
+    """
+    number = np.empty(len(x), np.int64)
+    distance = np.empty(len(x), x.dtype)
+    for first in range(0, len(x), BLOCK):
+        rows = slice(first, first + BLOCK)
+        squares = squared_distances(x[rows], centres)
+        number[rows] = squares.argmin(axis=1)
+        distance[rows] = squares[np.arange(len(squares)), number[rows]]
+    return number, distance
+
+
+def kmeans(x: Array, centres: Array, most_steps: int) -> Array:
+    """Move each centre to the mean of the examples that it is nearest to, until none changes sides (Lloyd's steps).
+
+    No step makes the sum of squared distances larger. A centre that is nearest to no example moves to the example
+    that is farthest from its own centre.
+
+    Shapes: x is (N, D), centres (H, D).
+    Source: Lloyd (1982), Least squares quantization in PCM, https://doi.org/10.1109/TIT.1982.1056489
+    """
+    centres = centres.copy()
+    before = None
+    for _ in range(most_steps):
+        number, distance = nearest_centre(x, centres)
+        if before is not None and np.array_equal(number, before):
+            break
+        before = number
+        order = np.argsort(number, kind="stable")
+        full, starts, sizes = np.unique(number[order], return_index=True, return_counts=True)
+        centres[full] = np.add.reduceat(x[order], starts, axis=0) / sizes[:, None].astype(x.dtype)
+        empty = np.setdiff1d(np.arange(len(centres)), full)
+        far = np.argsort(distance)[::-1][: min(len(empty), np.count_nonzero(distance))]
+        centres[empty[: len(far)]] = x[far]
+    return centres
+
+
+def widths(centres: Array, x: Array, neighbours: int) -> Array:
+    """Return each unit's mean distance to its nearest other centres; those at the same place do not count.
+
+    A unit that has no other takes the root mean square distance of the examples from the centres, and 1 if that is 0.
+
+    Shapes: centres is (H, D), x is (N, D), the widths are (H,) float64.
+    """
+    wide = centres.astype(np.float64)
+    squares = squared_distances(wide, wide)
+    squares[squares <= SAME * max(float(squares.mean()), np.finfo(np.float64).tiny)] = np.inf
+    nearest = np.sort(squares, axis=1)[:, :neighbours]
+    counts = np.isfinite(nearest).sum(axis=1)
+    sums = np.sqrt(np.where(np.isfinite(nearest), nearest, 0)).sum(axis=1)
+    alone = float(np.sqrt(nearest_centre(x, centres)[1].astype(np.float64).mean())) or 1.0
+    return np.where(counts > 0, sums / np.maximum(counts, 1), alone)

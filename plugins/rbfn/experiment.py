@@ -1,0 +1,183 @@
+"""The reference experiments of the radial basis function network, and its claims."""
+
+from typing import Any
+
+import numpy as np
+
+from neuralzoo.plugins.rbfn.config import RBFNConfig
+from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Experiment, Published
+
+# Units, widths and ridge: a first choice on held-out training examples.
+QUICK = Experiment(
+    architecture="rbfn",
+    dataset="mackey-glass",
+    epochs=1,
+    batch_size=500,
+    headline="test/loss",
+    model={"units": 200, "width": 4.0, "ridge": 1e-10, "descend": False},
+)
+
+FULL = Experiment(
+    architecture="rbfn",
+    dataset="mnist",
+    epochs=1,
+    batch_size=1000,
+    validation=1 / 12,
+    model={"units": 1000, "width": 2.0, "ridge": 1e-6, "descend": False},
+)
+
+ARENA = Experiment(
+    architecture="rbfn",
+    dataset="mnist1d",
+    epochs=1,
+    batch_size=1000,
+    validation=0.0,
+    model={"units": 1000, "width": 2.0, "ridge": 1e-4, "descend": False},
+)
+
+SPIRALS = Experiment(
+    architecture="rbfn",
+    dataset="two-spirals",
+    epochs=1,
+    batch_size=194,
+    validation=0.0,
+    model={"units": 150, "width": 2.0, "ridge": 1e-8, "descend": False},
+)
+
+# The rival on Mackey-Glass: each hidden unit has four weights, a bias and a weight to the answer, as many numbers as a
+# radial unit, so that equal widths are equal parameters.
+FEEDFORWARD = Experiment(
+    architecture="fnn",
+    dataset="mackey-glass",
+    epochs=2000,
+    batch_size=50,
+    validation=0.0,
+    optimizer=Adam(lr=1e-2, schedule=Cosine(warmup=50)),
+    headline="test/loss",
+    model={"hidden": [200], "activation": "tanh", "init": "lecun_normal"},
+)
+
+SERIES = QUICK.set(["validation=0"])
+FAR = 100.0  # how far outside, in radii of the data
+DIRECTIONS = 50
+
+
+def normalised_error(module: Any, data: Any) -> float:
+    """Return the root mean squared error on the test examples, divided by the deviation of their targets."""
+    x, t = data.test
+    return float(np.sqrt(np.mean(np.square(module.predict(x) - t)))) / float(t.std())
+
+
+def share_of_training_points(module: Any, data: Any) -> float:
+    """Return the share of the training examples that are classified rightly."""
+    x, y = data.train
+    return float((module.predict(x).argmax(axis=-1) == y).mean())
+
+
+def distance_from_bias(module: Any, data: Any) -> float:
+    """Return how far answers are from the output bias, at most, for inputs a hundred radii of the data outside.
+
+    The unit is the deviation of the training targets. The bias is the last of the parameters, here as in an fnn.
+    """
+    x, t = data.train
+    rows = x.reshape(len(x), -1)
+    middle = rows.mean(axis=0)
+    radius = float(np.linalg.norm(rows - middle, axis=1).max())
+    ways = np.random.default_rng(0).standard_normal((DIRECTIONS, rows.shape[1]))
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    outside = (middle + FAR * radius * ways).astype(x.dtype).reshape(DIRECTIONS, *x.shape[1:])
+    bias = list(module.named_parameters().values())[-1].value
+    return float(np.abs(module.predict(outside) - bias).max()) / float(t.std())
+
+
+JANG = Published(
+    value="normalised error: back-propagation 0.02, ANFIS 0.007",
+    source="Jang (1993), ANFIS: adaptive-network-based fuzzy inference system",
+    url="https://doi.org/10.1109/21.256541",
+    mark="as commonly cited",
+)
+
+CLAIMS = (
+    Claim(
+        name="mackey-glass",
+        sentence="A chaotic series is foretold six steps ahead with a normalised error of at most 0.02",
+        contestants=(Contestant(label="rbfn", experiment=SERIES),),
+        conditions=(Condition(of="rbfn", measure="normalised_error", at_most=0.02),),
+        probes={"normalised_error": normalised_error},
+        published=(JANG,),
+    ),
+    Claim(
+        name="fast",
+        sentence="Fitting in closed form takes at most a twentieth of the time of descent, at equal parameters, and "
+        "errs no more",
+        contestants=(
+            Contestant(label="rbfn", experiment=SERIES),
+            Contestant(label="fnn", experiment=FEEDFORWARD),
+        ),
+        match="parameters",
+        conditions=(
+            Condition(of="rbfn", over="fnn", measure="normalised_error", at_most=0.0),
+            Condition(of="rbfn", over="fnn", ratio=True, measure="time/train_s", at_most=0.05),
+        ),
+        probes={"normalised_error": normalised_error},
+        published=(JANG,),
+    ),
+    Claim(
+        name="two-spirals",
+        sentence="Two intertwined spirals, which no line divides, are told apart on every one of their 194 points",
+        contestants=(
+            Contestant(label="rbfn", experiment=SPIRALS),
+            Contestant(
+                label="logistic",
+                experiment=SPIRALS.model_copy(
+                    update={"architecture": "fnn", "model": {"hidden": []}, "epochs": 500, "optimizer": Adam(lr=5e-3)}
+                ),
+                control=True,
+            ),
+        ),
+        conditions=(
+            Condition(of="rbfn", measure="points", at_least=1.0),
+            Condition(of="logistic", measure="points", at_least=0.4),
+            Condition(of="logistic", measure="points", at_most=0.6),
+        ),
+        probes={"points": share_of_training_points},
+    ),
+    Claim(
+        name="fall-back",
+        sentence="Far outside the data Gaussian units are silent and the answer is the bias; multiquadric units and "
+        "a feed-forward network answer anything there",
+        contestants=(
+            Contestant(label="rbfn", experiment=SERIES),
+            Contestant(label="multiquadric", experiment=SERIES.set(["model.kernel=multiquadric"]), control=True),
+            Contestant(label="fnn", experiment=FEEDFORWARD.set(["epochs=50"]), control=True),
+        ),
+        conditions=(
+            Condition(of="rbfn", measure="distance_from_bias", at_most=1e-6),
+            Condition(of="multiquadric", measure="distance_from_bias", at_least=1.0),
+            Condition(of="fnn", measure="distance_from_bias", at_least=1.0),
+        ),
+        probes={"distance_from_bias": distance_from_bias},
+    ),
+    Claim(
+        name="mnist",
+        sentence="Handwritten digits are read with at most 3.6 % errors by a thousand radial units",
+        profile="full",
+        contestants=(Contestant(label="rbfn", experiment=FULL.set(["validation=0"])),),
+        conditions=(Condition(of="rbfn", at_least=0.964),),
+        seeds=(0, 1, 2),
+        published=(
+            Published(
+                value="3.6 % error with 1,000 radial units and a linear classifier",
+                source="LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document "
+                "recognition",
+                url="https://doi.org/10.1109/5.726791",
+                mark="quoted",
+            ),
+        ),
+    ),
+)
+
+
+def resize(config: RBFNConfig, factor: float) -> RBFNConfig:
+    """Return the config with its units times a factor."""
+    return config.model_copy(update={"units": max(1, round(config.units * factor))})
