@@ -32,7 +32,7 @@ class Trainer:
         self.epoch = 0  # finished epochs
         self.batch = 0  # batches learned from in this epoch
         self.step = 0  # batches learned from in all
-        self.seconds = 0.0  # spent learning, evaluation not counted
+        self.seconds = 0.0  # spent learning, a start from the data included and evaluation not
         self.stopped = False
         self.history: list[Metrics] = []
         self.running = Mean()
@@ -49,7 +49,9 @@ class Trainer:
     def fit(self, trainer: "Trainer") -> bool:
         """Do the training itself: the innermost of the `fit` hooks."""
         if self.step == 0:
+            since = time.perf_counter()
             self.learner.prepare(self.train, Context(training=True, rng=self.rng))
+            self.seconds = time.perf_counter() - since
         while self.epoch < self.epochs and not self.stopped:
             self._epoch()
         if self.test is not None:
@@ -72,9 +74,7 @@ class Trainer:
         summary |= self._evaluate("val", self.validation) if self.validation is not None else {}
         summary["time/train_s"] = self.seconds
         self.history.append(summary)
-        self.epoch += 1
-        self.batch = 0
-        self.running = Mean()
+        self.epoch, self.batch, self.running = self.epoch + 1, 0, Mean()
         self.stopped = bool(self.hook.should_stop(trainer=self))
         self.hook.epoch_ended(trainer=self, metrics=summary)
 

@@ -52,6 +52,19 @@ def test_the_counts_are_those_of_epochs_batches_and_steps():
     assert trainer.seconds > 0
 
 
+def test_the_seconds_of_training_count_the_start_from_the_data_and_only_once():
+    class Slow(Diary):
+        def prepare(self, data, ctx):
+            time.sleep(0.05)
+
+    first = Trainer(Slow(), epochs=1)
+    assert first.run(data(1))[0]["time/train_s"] >= 0.05
+    resumed = Trainer(Slow(), epochs=2)
+    resumed.load_state(first.state())
+    resumed.run(data(1))
+    assert first.seconds < resumed.seconds < first.seconds + 0.05
+
+
 def test_the_history_has_means_over_examples_for_each_epoch():
     trainer = Trainer(Diary(), epochs=2)
     history = trainer.run(data(1, 2, 9), data(5, 7, 0), data(100))
