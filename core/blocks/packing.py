@@ -139,11 +139,11 @@ def check_lengths(lengths: Array, examples: int, steps: int) -> None:
     """
     if lengths.shape != (examples,) or lengths.dtype.kind not in "iu":
         raise ValueError(
-            f"a recurrence got lengths of shape {lengths.shape} and dtype {lengths.dtype}; it needs one whole number "
+            f"a batch got lengths of shape {lengths.shape} and dtype {lengths.dtype}; it needs one whole number "
             f"for each of {examples} sequences"
         )
     if examples and (lengths.min() < 1 or lengths.max() > steps):
         wrong = int(np.flatnonzero((lengths < 1) | (lengths > steps))[0])
         raise ValueError(
-            f"a recurrence got length {lengths[wrong]} for sequence {wrong} of {examples}; it needs 1 to {steps}"
+            f"a batch got length {lengths[wrong]} for sequence {wrong} of {examples}; it needs 1 to {steps}"
         )

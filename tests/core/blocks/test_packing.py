@@ -145,5 +145,5 @@ def test_no_sequences_are_packed_into_no_rows():
     ],
 )
 def test_wrong_lengths_are_refused_in_one_sentence(lengths, words):
-    with pytest.raises(ValueError, match=f"^a recurrence got {words}$"):
+    with pytest.raises(ValueError, match=f"^a batch got {words}$"):
         Packing(3, 4, np.array(lengths))

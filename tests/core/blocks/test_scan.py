@@ -326,7 +326,7 @@ def test_states_of_another_shape_are_refused_in_one_sentence(cell, shapes, needs
     ],
 )
 def test_lengths_out_of_range_are_refused_in_one_sentence(lengths, words):
-    with pytest.raises(ValueError, match=f"^a recurrence got {words}"):
+    with pytest.raises(ValueError, match=f"^a batch got {words}"):
         recurrence(GRUCell).predict((X, np.array(lengths)))
 
 

@@ -265,7 +265,7 @@ def test_what_is_no_known_token_is_refused_in_one_sentence():
     ],
 )
 def test_wrong_lengths_are_refused_in_one_sentence(lengths, words):
-    with pytest.raises(ValueError, match=f"^a recurrence got {words}$"):
+    with pytest.raises(ValueError, match=f"^a batch got {words}$"):
         network().predict((X, np.array(lengths)))
 
 

@@ -218,9 +218,7 @@ def test_a_batch_without_a_target_that_counts_is_refused_in_one_sentence(truncat
 def test_a_length_out_of_range_is_refused_before_anything_is_learned(truncate, length, row):
     learning, lengths = learner(truncate), LENGTHS.copy()
     before, lengths[row] = bits(learning), length
-    with pytest.raises(
-        ValueError, match=f"^a recurrence got length {length} for sequence {row} of 5; it needs 1 to 7$"
-    ):
+    with pytest.raises(ValueError, match=f"^a batch got length {length} for sequence {row} of 5; it needs 1 to 7$"):
         learning.learn((X, lengths, Y), context())
     assert bits(learning) == before
 
