@@ -157,7 +157,7 @@ CLAIMS = (
         figures=(
             ClaimFigure(
                 name="gradient_by_lag",
-                caption="The gradient of the answer, flowing back: the LSTM's keeps its length, the RNN's is soon lost.",
+                caption="The gradient of the answer, flowing back: the LSTM's keeps its length, the RNN's is lost.",
                 draw=draw_gradients_by_lag,
             ),
         ),
