@@ -1,0 +1,240 @@
+import tracemalloc
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from neuralzoo.core.batches import ArrayBatches
+from neuralzoo.core.blocks.losses import CrossEntropy
+from neuralzoo.core.blocks.optimizers import Adam
+from neuralzoo.core.layer import Context
+from neuralzoo.core.optimizer import Diverged
+from neuralzoo.plugins.rbfn import centres
+from neuralzoo.plugins.rbfn.learner import LeastSquares, best_scale, leave_one_out
+from neuralzoo.registry import Task, get
+
+RNG = np.random.default_rng(0)
+
+
+def fit(x, t, *, outputs=None, dtype=np.float64, batch=None, seed=0, **settings):
+    """Return the learner of a network that has been fitted in closed form; whole-numbered targets are classes."""
+    classes = t.dtype.kind == "i"
+    outputs = outputs or (int(t.max()) + 1 if classes else t.shape[1])
+    kind = "classification" if classes else "regression"
+    task = Task(kind=kind, input="tabular", shape=x.shape[1:], outputs=outputs)
+    architecture = get("rbfn")
+    config = architecture.configure({"descend": False} | settings)
+    network = architecture.build(config, task, np.random.default_rng(seed)).astype(dtype)
+    learner = architecture.learner(network, config, task, lambda module: Adam(module, 1e-3))
+    learner.prepare(ArrayBatches((x, t), batch or len(x), shuffle=True), context(seed))
+    return learner
+
+
+def context(seed=0):
+    return Context(training=True, rng=np.random.default_rng(seed))
+
+
+def clouds(count=200, spread=0.3):
+    middles = 3 * RNG.normal(size=(7, 2))
+    return middles[RNG.integers(7, size=count)] + spread * RNG.normal(size=(count, 2))
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "multiquadric", "inverse_multiquadric", "inverse_quadratic"])
+@pytest.mark.parametrize("where", ["kmeans", "examples"])
+def test_with_a_centre_on_each_point_and_no_ridge_it_interpolates(kernel, where):
+    x, t = RNG.normal(size=(30, 3)), RNG.normal(size=(30, 2))
+    learner = fit(x, t, units=30, kernel=kernel, centres=where, ridge=0.0, width=1.0)
+    c = learner.network.units.centres.value
+    np.testing.assert_allclose(c[c[:, 0].argsort()], x[x[:, 0].argsort()])
+    np.testing.assert_allclose(learner.network.predict(x), t, atol=1e-5)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-4, 0.1])
+def test_the_weights_are_those_of_numpys_least_squares(ridge):
+    x, t = RNG.normal(size=(80, 2)), RNG.normal(size=(80, 3))
+    learner = fit(x, t, units=6, ridge=ridge, batch=7)
+    h, output = learner.network.features(x), learner.network.output
+    # The ridge as further examples, which want every weight but not the bias to be zero.
+    rows = np.vstack([np.hstack([h, np.ones((80, 1))]), np.sqrt(ridge * 80) * np.eye(6, 7)])
+    needed = np.linalg.lstsq(rows, np.vstack([t, np.zeros((6, 3))]), rcond=None)[0]
+    np.testing.assert_allclose(output.weight.value, needed[:-1], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(output.bias.value, needed[-1], rtol=1e-6, atol=1e-8)
+
+
+def test_the_size_of_batches_does_not_change_the_fit(monkeypatch):
+    x, t = RNG.normal(size=(60, 2)), RNG.normal(size=(60, 1))
+    h, sums, blocks = RNG.normal(size=(60, 5)), LeastSquares(5, 1), LeastSquares(5, 1)
+    sums.add(h, t)
+    for first in range(0, 60, 7):
+        blocks.add(h[first : first + 7], t[first : first + 7])
+    for one, other in zip(sums.solve(0.01), blocks.solve(0.01), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+    whole = fit(x, t, units=8).network.predict(x)
+    monkeypatch.setattr(centres, "BLOCK", 11)
+    np.testing.assert_allclose(fit(x, t, units=8).network.predict(x), whole, rtol=1e-8)
+
+
+def test_the_fit_is_the_least_of_the_loss_it_measures():
+    x, t = RNG.normal(size=(50, 2)), RNG.normal(size=(50, 1))
+    learner = fit(x, t, units=5, ridge=0.0)
+    best = learner.evaluate((x, t))["loss"]
+    for parameter in (learner.network.output.weight, learner.network.output.bias):
+        kept = parameter.value.copy()
+        for step in (1e-3, -1e-3):
+            parameter.value[0] = kept[0] + step
+            assert learner.evaluate((x, t))["loss"] > best
+        parameter.value[...] = kept
+
+
+def test_an_answer_that_left_its_example_out_is_that_of_a_fit_without_it():
+    h, t = RNG.normal(size=(12, 4)), RNG.normal(size=(12, 2))
+    sums = LeastSquares(4, 2)
+    sums.add(h, t)
+    ridge = 0.03
+    weight, bias, inverse = sums.solve(ridge)
+    left_out, known = leave_one_out(h, h @ weight + bias, t, sums, inverse)
+    assert known.all()
+    for i in range(12):
+        without = LeastSquares(4, 2)
+        without.add(np.delete(h, i, axis=0), np.delete(t, i, axis=0))
+        weight, bias, _ = without.solve(ridge * 12 / 11)  # the same pull in all
+        np.testing.assert_allclose(left_out[i], h[i] @ weight + bias, rtol=1e-9)
+
+
+def test_where_each_example_decides_its_own_answer_leaving_it_out_tells_nothing():
+    h, t = RNG.normal(size=(4, 6)), RNG.normal(size=(4, 1))
+    sums = LeastSquares(6, 1)
+    sums.add(h, t)
+    weight, bias, inverse = sums.solve(0.0)
+    assert not leave_one_out(h, h @ weight + bias, t, sums, inverse)[1].any()
+
+
+def test_the_scale_of_the_logits_is_that_of_the_least_cross_entropy():
+    y, classes = RNG.normal(size=(300, 4)), RNG.integers(4, size=300)
+    y[np.arange(300), classes] += 1.0
+    found = minimize_scalar(lambda a: CrossEntropy()(a * y, classes)[0], bounds=(0.1, 100), method="bounded")
+    assert best_scale(y, classes) == pytest.approx(found.x, rel=1e-4)
+
+
+def test_classes_are_fitted_as_ones_and_zeros_and_then_scaled_to_logits():
+    x = np.concatenate([RNG.normal(size=(100, 2)), RNG.normal(size=(100, 2)) + 2])
+    classes = np.repeat([0, 1], 100)
+    shares = fit(x, np.eye(2)[classes], units=10)
+    learner = fit(x, classes, units=10)
+    y, z = shares.network.predict(x), learner.network.predict(x)
+    ratio = float(np.vdot(z, y) / np.vdot(y, y))
+    np.testing.assert_allclose(z, ratio * y, rtol=1e-6)
+    assert ratio > 2  # shares of probability are timid logits
+    assert learner.evaluate((x, classes))["loss"] < CrossEntropy()(y, classes)[0]
+
+
+def test_kmeans_ends_where_that_of_scikit_learn_does_from_the_same_start():
+    from sklearn.cluster import KMeans
+
+    x = clouds()
+    start = x[centres.spread_out(x, 9, np.random.default_rng(1))]
+    ours = centres.kmeans(x, start, 300)
+    theirs = KMeans(9, init=start, n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(x)
+    assert centres.nearest_centre(x, ours)[1].sum() == pytest.approx(theirs.inertia_, rel=1e-9)
+    np.testing.assert_allclose(ours, theirs.cluster_centers_, atol=1e-9)
+
+
+def test_no_step_of_kmeans_makes_the_squared_distances_larger():
+    x = clouds()
+    start = x[:12] + 0.0
+    start[3:6] = start[3]  # two of them are nearest to nothing
+    sums = [centres.nearest_centre(x, centres.kmeans(x, start, steps))[1].sum() for steps in range(12)]
+    assert all(after <= before + 1e-9 for before, after in pairwise(sums))
+    assert len(np.unique(centres.nearest_centre(x, centres.kmeans(x, start, 12))[0])) == 12
+
+
+def test_starts_are_drawn_by_squared_distance():
+    x = np.array([[0.0], [1.0], [3.0]])
+    rng = np.random.default_rng(0)
+    pairs = [tuple(centres.spread_out(x, 2, rng)) for _ in range(6000)]
+    second = [b for a, b in pairs if a == 0]
+    assert second.count(2) / len(second) == pytest.approx(9 / 10, abs=0.03)
+    assert all(a != b for a, b in pairs)
+
+
+def test_a_sample_of_a_stream_takes_every_example_as_likely():
+    x = np.arange(40.0)[:, None]
+    counts = np.zeros(40)
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        kept, targets = centres.draw_sample(ArrayBatches((x, x), 7).epoch(rng), 10, rng)
+        assert kept.shape == (10, 1)
+        np.testing.assert_array_equal(kept, targets)
+        counts[kept[:, 0].astype(int)] += 1
+    assert np.abs(counts / 2000 - 0.25).max() < 0.05
+    assert len(np.unique(kept)) == 10
+    np.testing.assert_array_equal(centres.draw_sample(ArrayBatches((x, x), 7).epoch(rng), 99, rng)[0], x)
+
+
+def test_a_width_is_the_mean_distance_to_the_nearest_others_and_duplicates_do_not_count():
+    c = np.array([[0.0, 0], [3, 4], [0, 1], [0, 1]])
+    np.testing.assert_allclose(centres.widths(c, c, 1), [1, np.hypot(3, 3), 1, 1])
+    np.testing.assert_allclose(centres.widths(c[:3], c, 2), [3, (5 + np.hypot(3, 3)) / 2, (1 + np.hypot(3, 3)) / 2])
+    x = np.array([[1.0, 0], [-1, 0]])
+    np.testing.assert_allclose(centres.widths(np.zeros((2, 2)), x, 3), [1, 1])
+    np.testing.assert_allclose(centres.widths(np.zeros((2, 2)), np.zeros((5, 2)), 3), [1, 1])
+
+
+def test_a_shared_width_is_the_mean_of_all():
+    x, t = RNG.normal(size=(50, 2)), RNG.normal(size=(50, 1))
+    each, shared = fit(x, t, units=9), fit(x, t, units=9, shared_width=True)
+    mean = np.exp(each.network.units.log_width.value).mean()
+    np.testing.assert_allclose(np.exp(shared.network.units.log_width.value), [mean])
+    assert each.network.size - shared.network.size == 8
+
+
+@pytest.mark.parametrize("where", ["kmeans", "examples"])
+@pytest.mark.parametrize("ridge", [0.0, 1e-6])
+def test_more_units_than_examples_stand_between_examples_and_answers_stay_right(where, ridge):
+    x, t = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 1))
+    learner = fit(x, t, units=20, centres=where, ridge=ridge, width=1.0)
+    c = learner.network.units.centres.value
+    assert (c >= x.min(axis=0) - 1e-9).all()
+    assert (c <= x.max(axis=0) + 1e-9).all()
+    np.testing.assert_allclose(learner.network.predict(x), t, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("ridge", [0.0, 1e-6])
+def test_of_constant_inputs_it_learns_the_mean_of_the_targets(dtype, ridge):
+    x, t = np.full((20, 3), 7.3, dtype), RNG.normal(size=(20, 2)).astype(dtype)
+    learner = fit(x, t, units=5, ridge=ridge, dtype=dtype)
+    np.testing.assert_allclose(learner.network.predict(x[:1])[0], t.mean(axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_units_at_one_place_share_what_one_of_them_would_do():
+    x = np.repeat(RNG.normal(size=(2, 2)), 10, axis=0)
+    t = np.repeat([[1.0], [2.0]], 10, axis=0)
+    learner = fit(x, t, units=6, centres="examples", ridge=0.0, seed=3)
+    c, weight = learner.network.units.centres.value, learner.network.output.weight.value
+    for place in np.unique(x, axis=0):
+        here = weight[np.isclose(c, place).all(axis=1)]
+        assert len(here) > 1
+        np.testing.assert_allclose(here, np.broadcast_to(here[0], here.shape), rtol=1e-6)
+    np.testing.assert_allclose(learner.network.predict(x), t, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_what_is_not_finite_is_refused_in_one_sentence(part):
+    arrays = RNG.normal(size=(20, 2)), RNG.normal(size=(20, 1))
+    arrays[part][3, 0] = np.nan
+    with pytest.raises(Diverged, match=r"not .*finite; RBFN needs finite"):
+        fit(*arrays, units=4)
+
+
+def test_memory_does_not_go_with_the_number_of_examples():
+    x = RNG.normal(size=(60_000, 4)).astype(np.float32)
+    t = x[:, :1] ** 2
+    tracemalloc.start()
+    try:
+        fit(x, t, units=100, sample=500, dtype=np.float32)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 24e6  # all answers of the units would be 48 MB in float64
