@@ -1,9 +1,10 @@
 """The modular network: several networks for different sub-tasks, and a gate that says whom to ask."""
 
 from neuralzoo.plugins.modular.config import ModularConfig
-from neuralzoo.plugins.modular.experiment import CLAIMS, QUICK, resize
+from neuralzoo.plugins.modular.experiment import ARENA, CLAIMS, FULL, QUICK, resize
 from neuralzoo.plugins.modular.learner import learner
 from neuralzoo.plugins.modular.network import build
+from neuralzoo.plugins.modular.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 
@@ -22,7 +23,8 @@ def architecture() -> Architecture:
         build=build,
         learner=learner,
         example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
-        experiments={"quick": QUICK},
+        experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
         resize=resize,
+        figures=FIGURES,
     )

@@ -30,10 +30,14 @@ class ModularConfig(Config):
     gate_settings: PlainSettings = Field(
         default_factory=lambda: {"hidden": []}, description="settings of the gate's architecture"
     )
-    assigned: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    field: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         default=(),
-        description="places in an example, as one row of numbers, that say by hand which expert it is for, instead of "
-        "a gate that learns: one place has the expert's number, as many places as experts have the largest at its own",
+        description="tables: places of the inputs that say which sub-task it is; the gate reads them, experts do not",
+    )
+    assigned: bool = Field(
+        default=False,
+        description="the field says by hand which expert is asked, instead of a gate that learns: one place has the "
+        "expert's number, as many places as experts have the largest number at its own",
     )
     top: int | None = Field(
         default=None, ge=1, description="number of experts that are asked about an example; none is all of them"
@@ -79,8 +83,10 @@ class ModularConfig(Config):
                 raise ValueError(f"{key}: {error}") from None
         if self.top is not None and self.top > count:
             raise ValueError(f"top is {self.top}; it needs at most {count}, the number of experts")
-        if len(self.assigned) not in (0, 1, count):
-            raise ValueError(f"assigned has {len(self.assigned)} places; it needs 1 or {count}, one for each expert")
+        if self.assigned and len(self.field) not in (1, count):
+            raise ValueError(f"assigned is true and field has {len(self.field)} places; it needs 1 or {count} of them")
+        if len(set(self.field)) < len(self.field):
+            raise ValueError(f"field has {', '.join(map(str, self.field))}; it needs each place once")
         if self.update == "em" and self.loss == "cooperative":
             raise ValueError("update is em; it needs the competitive loss, whose likelihood it climbs")
         return self

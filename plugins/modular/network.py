@@ -6,7 +6,8 @@
     classes:    P_k = sum_i g_i softmax(y_i)_k     y = log P, whose softmax is P
 
 With `top`, all but the k largest z are minus infinity: those experts are not asked, and nothing is computed for them.
-Where the sub-tasks are known, examples are assigned by hand instead, and each expert reads its own ones only.
+A field of the example may say which sub-task it is: the gate reads it, the experts don't. Where sub-tasks and experts
+are known to belong together, the field assigns the examples by hand, and each expert reads and learns its own only.
 
 What makes experts specialise is the loss: that of the blend makes them cooperate, each mends the errors of the others;
 that of one drawn by the gate makes them compete (see `learner`).
@@ -132,11 +133,11 @@ class Mixture(Layer):
 class Assignment(Layer):
     """A gate by hand: a field of the example says which expert is asked, with weight 1.
 
-    Without parameters; y is 0 for that expert and minus infinity for the others. One place in the example, as a row of
-    numbers, has the expert's number; as many places as there are experts have the largest number at its own.
+    Without parameters; y is 0 for that expert and minus infinity for the others. One place in the example has the
+    expert's number; as many places as there are experts have the largest number at its own.
 
-    Shapes: x is (N, ...), y is (N, experts).
-    Raises: ValueError when an example has no such place or its number is no expert's.
+    Shapes: x is (N, D), y is (N, experts).
+    Raises: ValueError when a number is no expert's.
     """
 
     def __init__(self, places: Sequence[int], experts: int) -> None:
@@ -145,12 +146,7 @@ class Assignment(Layer):
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the logits that leave one expert, and a pullback without a gradient."""
-        rows = x.reshape(len(x), -1)
-        if max(self.places) >= rows.shape[1]:
-            raise ValueError(
-                f"Assignment got examples of {rows.shape[1]} numbers; it needs places {self.places} in each"
-            )
-        field = rows[:, self.places]
+        field = x[:, self.places]
         expert = field.argmax(axis=1) if len(self.places) > 1 else np.rint(field[:, 0]).astype(np.int64)
         if expert.min() < 0 or expert.max() >= self.experts:
             raise ValueError(
@@ -159,6 +155,32 @@ class Assignment(Layer):
             )
         y = np.where(np.arange(self.experts) == expert[:, None], x.dtype.type(0), x.dtype.type(-np.inf))
         return y, lambda dy: no_gradient(x)
+
+
+class Blind(Layer):
+    """A layer that does not see some columns.
+
+    Shapes: x is (N, D), the layer reads (N, D - hidden columns).
+    """
+
+    def __init__(self, layer: Layer, hidden: Sequence[int], inputs: int) -> None:
+        self.layer = layer
+        self.seen = [place for place in range(inputs) if place not in hidden]
+
+    def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the layer's output and its pullback, which is 0 in the columns that it does not see."""
+        rest = x[:, self.seen]
+        y, pull_layer = self.layer(rest, replace(ctx, data=rest) if ctx.skips(x) else ctx)
+
+        def pull(dy: Array) -> Array:
+            through = pull_layer(dy)
+            if ctx.skips(x):
+                return no_gradient(x)
+            dx = np.zeros_like(x)
+            dx[:, self.seen] = through
+            return dx
+
+        return y, pull
 
 
 def choose(z: Array, top: int | None = None) -> tuple[Array, Pullback]:
@@ -242,15 +264,36 @@ def no_opinions(d: Opinions) -> Array:
 
 
 def build(config: ModularConfig, task: Task, rng: np.random.Generator) -> Mixture:
-    """Build the network for a task: the experts one after the other, then the gate."""
-    experts = [part(one, task, rng) for one in config.all_experts]
+    """Build the network for a task: the experts one after the other, then the gate.
+
+    Raises: SettingError when the examples have no such field, or an expert can't do the task.
+    """
+    seen = without_field(task, config.field)
+    experts = [part(one, seen, rng) for one in config.all_experts]
+    if config.field:
+        experts = [Blind(expert, config.field, task.shape[0]) for expert in experts]
     gate: Layer | None = None
     if len(experts) > 1:
         choice = task.model_copy(update={"kind": "classification", "answer": "class", "outputs": len(experts)})
         learned = Expert(name=config.gate, settings=config.gate_settings)
-        gate = Assignment(config.assigned, len(experts)) if config.assigned else part(learned, choice, rng)
+        gate = Assignment(config.field, len(experts)) if config.assigned else part(learned, choice, rng)
     classes = task.kind == "classification" and config.loss == "competitive"
     return Mixture(experts, gate, blend_classes if classes else blend_numbers, config.top, config.noise)
+
+
+def without_field(task: Task, field: Sequence[int]) -> Task:
+    """Return the task that experts see, who do not read the field.
+
+    Raises: SettingError when an example has no such field, or nothing but the field.
+    """
+    if not field:
+        return task
+    if task.input != "tabular" or max(field) >= task.shape[0] or len(field) >= task.shape[0]:
+        raise SettingError(
+            f"modular got field={list(field)} and {task.input} examples of shape {task.shape}; it needs places in "
+            f"tabular examples that leave the experts something to read"
+        )
+    return task.model_copy(update={"shape": (task.shape[0] - len(field),)})
 
 
 def part(one: Expert, task: Task, rng: np.random.Generator) -> Layer:
