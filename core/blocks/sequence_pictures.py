@@ -245,7 +245,8 @@ def _draw_decay(axes: Any, norms: Sequence[Array], label: str, colour: str) -> N
         row[: len(n)] = n[:lags]
     low, middle, high = np.nanquantile(table, [0.25, 0.5, 0.75], axis=0)
     some = np.flatnonzero(middle > 0)
-    first, last = some[[0, -1]]
+    between = some[some > 0] if some[-1] > 1 else some  # only h is read by the answer, at lag 0
+    first, last = between[[0, -1]]
     share = (middle[last] / middle[first]) ** (1 / max(last - first, 1))
     axes.fill_between(some, low[some], high[some], color=colour, alpha=0.15, linewidth=0)
     axes.plot(some, middle[some], color=colour, marker="." if lags < 40 else "", label=f"{label}: × {share:.3g} a step")

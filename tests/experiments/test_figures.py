@@ -8,7 +8,7 @@ import pytest
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.experiments import datasets, folder, runner
-from neuralzoo.experiments.figures import Pictures, PictureWarning, attempted
+from neuralzoo.experiments.figures import Pictures, PictureWarning, attempted, learning_curve
 from neuralzoo.experiments.folder import RunFolder
 from neuralzoo.registry import Architecture, Figure, get
 
@@ -259,3 +259,12 @@ def test_a_picture_is_drawn_for_the_tasks_that_it_is_for_only(long, place):
     assert "album.png" in pictures(place)
     assert not any("letters" in picture for picture in pictures(place))
     assert not texts.seen
+
+
+def test_a_learning_curve_has_no_epochs_but_whole_ones():
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas()
+    learning_curve(canvas, [{"train/loss": 2.0}, {"train/loss": 1.0}])
+    ticks = canvas.axes[0].get_xticks()
+    np.testing.assert_array_equal(ticks, ticks.round())

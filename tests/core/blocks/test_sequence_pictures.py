@@ -24,6 +24,7 @@ from neuralzoo.core.blocks.sequence_pictures import (
 )
 from neuralzoo.core.blocks.tracing import gradient_norms, states_and_gates
 from neuralzoo.core.blocks.writing import write
+from neuralzoo.plugins.lstm.pictures import draw_lstm_gates
 from neuralzoo.registry import Task, create
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")
@@ -206,6 +207,17 @@ def test_a_text_that_is_read_is_shown_letter_by_letter(figure):
     assert [text.get_text() for text in panels(figure)["what"].texts] == list("b$↵␣_")
 
 
+def test_a_long_text_is_shown_as_far_as_its_letters_are_legible(figure):
+    data, x = data_for("letters"), np.arange(256)[None] % 6
+    data.test = (x, x)
+    lstm = network("lstm", data.task)
+    for draw in (draw_hidden_state, draw_lstm_gates):
+        figure.clear()
+        draw(figure, lstm, data)
+        assert [text.get_text() for text in panels(figure)["what"].texts] == [*"ab$↵␣_"] * 13 + ["a", "b"]
+        assert panels(figure)["what"].get_xlim() == (0.5, 80.5)
+
+
 def test_features_have_no_names_of_classes_that_only_happen_to_be_as_many(figure):
     task = Task(kind="classification", input="sequence", shape=(STEPS, 5), outputs=5)
     data = Data(task, tuple("vwxyz"))
@@ -245,6 +257,15 @@ def test_a_gradient_that_each_step_halves_is_said_to_be_halved(figure):
     np.testing.assert_allclose(line.get_ydata(), 0.5 ** np.arange(STEPS), rtol=1e-6)
     assert line.get_label() == "gradient of h: × 0.5 a step"
     assert axes.get_yscale() == "log"
+
+
+def test_the_way_from_the_answer_to_the_last_state_is_not_counted_as_a_step_back(figure):
+    data = data_for("a number")
+    draw_gradient_by_lag(figure, network("lstm", data.task), data)
+    for line, name in zip(figure.axes[0].lines, "hc", strict=True):
+        at = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+        share = (at[STEPS - 1] / at[1]) ** (1 / (STEPS - 2))
+        assert line.get_label() == f"gradient of {name}: × {share:.3g} a step"
 
 
 def test_the_gradient_is_that_of_the_loss_and_goes_as_far_back_as_half_of_the_examples(figure):
