@@ -223,7 +223,7 @@ def test_other_seeds_than_declared_are_shown_and_not_saved(small, tmp_path):
 
 
 def test_an_unknown_claim_suggests_the_nearest():
-    name = DECLARED[0][1].name
+    name = claims_of("fnn")[0].name
     with pytest.raises(SettingError, match=f"did you mean {name}"):
         claims_of("fnn", claim=name[:-1])
 
