@@ -176,7 +176,7 @@ def learning_curve(figure: Any, history: list[Metrics]) -> None:
                 values = [epoch[f"{split}/{measure}"] for epoch in history]
                 axes.plot(epochs, values, color=colour, label=split, marker="." if len(values) < 3 else "")
         axes.set(xlabel="epoch", title=measure)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)

@@ -261,10 +261,11 @@ def test_a_picture_is_drawn_for_the_tasks_that_it_is_for_only(long, place):
     assert not texts.seen
 
 
-def test_a_learning_curve_has_no_epochs_but_whole_ones():
+@pytest.mark.parametrize("epochs", [1, 2, 50])
+def test_a_learning_curve_has_no_epochs_but_whole_ones(epochs):
     from matplotlib.figure import Figure as Canvas
 
     canvas = Canvas()
-    learning_curve(canvas, [{"train/loss": 2.0}, {"train/loss": 1.0}])
+    learning_curve(canvas, [{"train/loss": 1.0}] * epochs)
     ticks = canvas.axes[0].get_xticks()
     np.testing.assert_array_equal(ticks, ticks.round())
