@@ -197,7 +197,8 @@ CLAIMS = (
             ),
         ),
         counter_evidence="Our variant: the same number of epochs for all seeds instead of a criterion, and Adam "
-        "instead of gradient descent. On held-out speakers' vowels the network of six hidden units was the faster one.",
+        "instead of gradient descent. In first trials, four seeds, the network of six hidden units had 0.9 of the "
+        "training vowels right after 16 to 20 epochs, the linear experts after 27 to 59.",
     ),
 )
 

@@ -10,7 +10,7 @@ from neuralzoo.registry import Figure
 
 MOST = 500  # test examples that are drawn
 SIDE = 160  # points along each side of a map
-MARKS = "osD^vP*X"
+MARKS = "osD^vP*Xph"
 
 
 def draw_gate_map(figure: Any, module: Mixture, data: Any) -> None:
