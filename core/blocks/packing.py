@@ -29,6 +29,7 @@ class Packing:
 
     def __init__(self, examples: int, steps: int, lengths: Array | None = None) -> None:
         if lengths is not None:
+            lengths = np.asarray(lengths)  # people who predict hand over lists, too
             check_lengths(lengths, examples, steps)
             lengths = lengths.astype(np.intp)  # 255 + 1 is 0 in eight bits
         self.shape = (examples, steps)

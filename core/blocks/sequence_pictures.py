@@ -165,7 +165,7 @@ def draw_accuracy_by_lag(
         axes.set_ylim(top=1.04)  # no share is larger than 1, though its interval may be
     axes.set(xlabel="lag in steps", ylabel=measure)
     _plain(axes)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, handlelength=4)  # long enough to tell a broken line from a whole one
 
 
 def say(figure: Any, sentence: str) -> None:

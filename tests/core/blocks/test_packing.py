@@ -119,6 +119,10 @@ def test_lengths_may_be_whole_numbers_of_any_width(dtype):
     np.testing.assert_array_equal(one.reverse(rows, np.empty_like(rows)), other.reverse(rows, np.empty_like(rows)))
 
 
+def test_lengths_may_be_a_list():
+    np.testing.assert_array_equal(Packing(5, 4, LENGTHS.tolist()).lengths, Packing(5, 4, LENGTHS).lengths)
+
+
 def test_lengths_are_left_alone():
     lengths = LENGTHS.copy()
     packing = Packing(5, 4, lengths)
