@@ -4,9 +4,9 @@
     h_j = f(q_j)             j = 1 .. units              one radial unit, the same in all directions
     y   = h W + b            logits, or the answer itself in regression
 
-With the Gaussian f(q) = exp(-q / 2) a unit answers only around its centre: far from all of them y = b, the network
-says what it would say knowing nothing. Given centres c and widths s, y is linear in W and b, so that squared errors
-have their least in closed form (`learner.py`); everything is differentiable, too.
+With the Gaussian f(q) = exp(-q / 2) a unit answers only around its centre: far from all of them y = b, whatever the
+input, which is no estimate of anything but is the same everywhere. Given centres c and widths s, y is linear in W and
+b, so that squared errors have their least in closed form (`learner.py`); everything is differentiable, too.
 
 Sources: Broomhead and Lowe (1988), Multivariable functional interpolation and adaptive networks, Complex Systems 2,
 https://www.complex-systems.com/abstracts/v02_i03_a05/; Moody and Darken (1989), Fast learning in networks of

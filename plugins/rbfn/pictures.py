@@ -69,7 +69,9 @@ def draw_surface(figure: Any, module: RBFN, data: Any) -> None:
         figure.colorbar(mesh, label="answer")
     scatter(axes, flat, data)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    if x.shape[1] > 2:
+    if x.shape[1] == 2:
+        axes.set(aspect="equal")
+    else:
         axes.set(xlabel="direction in which inputs differ most", ylabel="second such direction")
 
 
@@ -142,7 +144,7 @@ def strongest_units(module: RBFN) -> Array:
 FIGURES = (
     Figure(
         name="centres",
-        caption="Where the radial units stand: circles of their width, or the example each answers to most.",
+        caption="Where the radial units stand: as circles of their width, as pictures, or as lines.",
         draw=draw_centres,
     ),
     Figure(
