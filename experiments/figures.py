@@ -128,6 +128,7 @@ def _read_only(data: DataSet) -> DataSet:
         test=closed(data.test),
         validation=None if data.validation is None else closed(data.validation),
         tests={name: closed(part) for name, part in data.tests.items()},
+        labels={name: closed((labels,))[0] for name, labels in data.labels.items()},
     )
 
 

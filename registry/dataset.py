@@ -62,7 +62,8 @@ class DataSet:
 
     Sequences of different lengths are padded at their end and come as (inputs, lengths, targets), which the task says
     with `lengths`; a target that is a class is -1 in the padding. `validation` is None unless the source fixes one;
-    `tests` holds further test sets by name.
+    `tests` holds further test sets by name. `labels` holds the targets of train, test and validation that examples to
+    be reconstructed had before: nothing learns from them, pictures and probes may look.
 
     Shapes: images (N, H, W, C) float32 in [0, 1]; sequences (N, T, D) float32; tokens (N, T) int64; rows (N, D)
     float32; labels (N,) int64, (N, k) where the answer is several classes, (N, T) where there is one for each step;
@@ -77,6 +78,7 @@ class DataSet:
     validation: Arrays | None = None
     classes: tuple[str, ...] = ()
     tests: Mapping[str, Arrays] = field(default_factory=dict)
+    labels: Mapping[str, Array] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -96,13 +98,17 @@ class DataSet:
     def asked_for(self, kind: TaskKind) -> Self:
         """Return the same examples for another kind of task.
 
-        In reconstruction the targets are the inputs. In generation nobody needs targets: they stay what they are.
+        In reconstruction the targets are the inputs, and those that they replace become `labels`. In generation nobody
+        needs targets: they stay what they are.
 
         Raises: SettingError when the examples do not serve that.
         """
         task = _asked_for(self.name, self.task, kind)
         if kind == self.task.kind or kind == "generation":
             return replace(self, task=task)
+        parts = {"train": self.train, "test": self.test}
+        if self.validation is not None:
+            parts["validation"] = self.validation
         return replace(
             self,
             task=task,
@@ -110,6 +116,7 @@ class DataSet:
             test=_copied_to_targets(self.test),
             validation=None if self.validation is None else _copied_to_targets(self.validation),
             tests={name: _copied_to_targets(part) for name, part in self.tests.items()},
+            labels={name: part[-1] for name, part in parts.items()},
         )
 
 

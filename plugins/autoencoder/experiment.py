@@ -29,8 +29,7 @@ FULL = Experiment(
 
 DENOISING = QUICK.set(["model.noise=0.5", "model.code=64", "validation=0", "headline=test/denoised_psnr"])
 
-# In generation the labels stay beside the examples, which the nearest neighbours need; training is the same.
-PLANE = QUICK.set(["model.code=2", "validation=0", "task=generation"])
+PLANE = QUICK.set(["model.code=2", "validation=0"])
 
 HINTON = {
     "source": "Hinton and Salakhutdinov (2006), Reducing the dimensionality of data with neural networks",

@@ -111,9 +111,9 @@ def gained_over_pca(module: Autoencoder, data: Any) -> float:
 def labels_of(data: Any, split: str) -> Array | None:
     """Return the classes of the examples of a split, if the data set knows them.
 
-    In reconstruction the targets are the examples themselves; in generation they stay what they were.
+    In reconstruction the targets are the examples themselves, and `labels` what they were; in generation they stay.
     """
-    kept = getattr(data, "labels", {}).get(split)
+    kept = data.labels.get(split)
     targets: Array = getattr(data, split)[-1] if kept is None else kept
     return targets if targets.ndim == 1 and targets.dtype.kind in "iu" else None
 

@@ -153,6 +153,17 @@ def test_drawing_changes_no_bit_of_training_whatever_it_does(long, place, tmp_pa
     assert drawn.metrics["test/loss"] == plain.metrics["test/loss"]
 
 
+def test_no_array_that_pictures_are_drawn_from_can_be_written_to(tmp_path):
+    assembly = runner.prepare(get("autoencoder").experiments["quick"])
+    handed = Pictures(assembly, tmp_path).data
+    arrays = [*handed.train, *handed.test, *handed.labels.values()]
+    assert len(arrays) == 6
+    for array in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    assert assembly.data.labels["test"].flags.writeable
+
+
 def test_a_run_cut_off_resumes_to_the_same_bits_and_the_same_pictures(long, place, tmp_path):
     whole = train(long, place, Album(by_epoch=True).figure)
     cut = RunFolder(tmp_path / "cut")

@@ -156,15 +156,19 @@ def test_samples_are_decoded_standard_normal_numbers():
     np.testing.assert_array_equal(network.sample(5, np.random.default_rng(3)), network.decode(codes))
 
 
-def clothes(kind="generation"):
+def clothes(kind="reconstruction"):
     return datasets.load("fashion-mnist-5k").asked_for(kind)
 
 
-def test_labels_are_found_in_generation_and_nowhere_else():
-    data = clothes()
-    np.testing.assert_array_equal(rivals.labels_of(data, "test"), data.test[1])
-    plain = clothes("reconstruction")
-    assert rivals.labels_of(plain, "test") is None or (rivals.labels_of(plain, "test") == data.test[1]).all()
+def test_labels_are_found_whatever_is_asked_for_and_numbers_are_none():
+    known = datasets.load("fashion-mnist-5k")
+    for kind in ("reconstruction", "generation"):
+        for split in ("train", "test"):
+            np.testing.assert_array_equal(rivals.labels_of(clothes(kind), split), getattr(known, split)[1])
+    numbers = datasets.load("sunspots").asked_for("reconstruction")
+    assert rivals.labels_of(numbers, "test") is None
+    with pytest.raises(ValueError, match="sunspots has no classes"):
+        rivals.neighbour_accuracy(create("autoencoder", inputs=numbers.task.shape, code=1), numbers)
 
 
 def test_principal_components_rebuild_what_lies_in_their_space():
@@ -214,7 +218,7 @@ def test_the_pictures_of_reconstructions_are_the_predictions(tmp_path):
     with page(tmp_path / "rebuilt.png") as figure:
         get("autoencoder").figures[0].draw(figure, network, data)
     drawn = np.array([axes.images[0].get_array() for axes in figure.axes])
-    first = np.unique(data.test[1], return_index=True)[1]
+    first = np.unique(data.labels["test"], return_index=True)[1]
     np.testing.assert_allclose(drawn[:10], data.test[0][first, ..., 0], atol=1e-6)
     np.testing.assert_allclose(drawn[10:], network.predict(data.test[0][first])[..., 0], atol=1e-6)
 
@@ -229,7 +233,7 @@ def test_examples_that_are_no_grey_pictures_are_drawn_too(tmp_path, shape, kind)
 
     task = Task(kind="reconstruction", input=kind, shape=shape, outputs=int(np.prod(shape)))
     x = RNG.random((12, *shape)).astype(np.float32)
-    data = SimpleNamespace(test=(x, x), train=(x, x), classes=(), task=task)
+    data = SimpleNamespace(test=(x, x), train=(x, x), classes=(), labels={}, task=task)
     network = create("autoencoder", task=task, code=3)
     for declared in get("autoencoder").figures:
         if declared.fits(task):

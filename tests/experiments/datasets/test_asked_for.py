@@ -1,5 +1,7 @@
 """What an experiment says about its data: options of the data set, and what is asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,19 @@ def test_pictures_to_be_reconstructed_are_their_own_targets():
     assert asked.task.shape == data.task.shape
     for part, same in ((asked.train, data.train), (asked.test, data.test)):
         assert part[0] is part[1] is same[0]
+
+
+def test_what_pictures_to_be_reconstructed_show_is_still_known():
+    data = datasets.load("fashion-mnist-5k")
+    asked = data.asked_for("reconstruction")
+    assert asked.labels.keys() == {"train", "test"}
+    assert asked.labels["train"] is data.train[1]
+    assert asked.labels["test"] is data.test[1]
+    assert asked.asked_for("reconstruction").labels == asked.labels
+    assert data.labels == data.asked_for("generation").labels == {}
+    split = replace(data, validation=data.test).asked_for("reconstruction")
+    assert split.labels["validation"] is data.test[1]
+    assert split.validation[1] is data.test[0]
 
 
 def test_every_split_and_further_test_is_asked_for_the_same():
