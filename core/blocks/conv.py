@@ -1,0 +1,210 @@
+"""Convolution: the same weights applied at every place of an image or a sequence."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from neuralzoo.core.blocks.init import Initializer, he_normal
+from neuralzoo.core.blocks.lowering import Pair, Windows
+from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
+from neuralzoo.core.module import Array, Parameter
+
+Padding = int | Pair | Literal["same", "valid"]
+
+
+class Conv2D(Layer):
+    """Give every place of an image a weighted sum of the places around it, the same weights everywhere.
+
+        y[n, i, j] = sum over a, b of  x[n, i stride + a dilation - padding, j stride + ...] W[a, b] + bias
+
+    With the windows side by side as rows X (N H' W', kh kw C) this is a matrix product, and so are its gradients:
+
+        y = X W + b          dW = X.T dy          db = sum of the rows of dy          dX = dy W.T
+
+    and dx collects from dX what belongs to the same place. Beyond the border x is 0. `padding` is how many zeros stand
+    on each side: a number, one for height and one for width, "valid" for none, or "same" for dilation (kernel - 1)
+    in all, of which the side before gets the smaller half: H' is then H / stride, rounded up. Each of `groups` equal
+    parts of the channels is convolved with weights of its own.
+
+    Shapes: x is (N, H, W, inputs), y is (N, H', W', outputs), weight is (kh, kw, inputs / groups, outputs), bias is
+    (outputs,); H' is (H + 2 padding - dilation (kernel - 1) - 1) // stride + 1.
+    Raises: ValueError for sizes that do not fit together, for x of another shape or too small for a window.
+    Source: LeCun et al. (1998), Gradient-Based Learning Applied to Document Recognition,
+    https://doi.org/10.1109/5.726791
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | Pair,
+        rng: np.random.Generator,
+        *,
+        stride: int | Pair = 1,
+        padding: Padding = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        init: Initializer = he_normal,
+    ) -> None:
+        self.inputs, self.groups = inputs, groups
+        self.windows = make_windows(type(self).__name__, kernel, stride, padding, dilation)
+        check_groups(type(self).__name__, inputs, outputs, groups)
+        self.weight = Parameter(init((*self.windows.kernel, inputs // groups, outputs), rng))
+        self.bias = Parameter(np.zeros(outputs, np.float32)) if bias else None
+
+    def output_shape(self, size: Pair) -> Pair:
+        """Return (H', W') for images of (H, W).
+
+        Raises: ValueError when the window does not fit into the image.
+        """
+        found = self.windows.count(size)
+        if min(found) < 1:
+            raise ValueError(
+                f"{type(self).__name__} got images of {size[0]} x {size[1]}; with its padding they need at least "
+                f"{self.windows.spans[0]} x {self.windows.spans[1]}, what its kernel reaches over"
+            )
+        return found
+
+    def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the weighted sums and their pullback."""
+        if x.ndim != 4 or x.shape[3] != self.inputs:
+            raise ValueError(f"{type(self).__name__} got x of shape {x.shape}; it needs (N, H, W, {self.inputs})")
+        self.output_shape((x.shape[1], x.shape[2]))
+        return convolve(x, self.weight, self.bias, self.windows, self.groups, ctx)
+
+
+class Conv1D(Layer):
+    """Give every step of a sequence a weighted sum of the steps around it, the same weights everywhere.
+
+        y[n, t] = sum over a of  x[n, t stride + a dilation - padding] W[a] + b
+
+    This is `Conv2D` for images of height 1; see there.
+
+    Shapes: x is (N, T, inputs), y is (N, T', outputs), weight is (kernel, inputs / groups, outputs), bias is
+    (outputs,).
+    Raises: ValueError for sizes that do not fit together, for x of another shape or too short for a window.
+    Source: Waibel et al. (1989), Phoneme Recognition Using Time-Delay Neural Networks,
+    https://doi.org/10.1109/29.21701
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        rng: np.random.Generator,
+        *,
+        stride: int = 1,
+        padding: int | Literal["same", "valid"] = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        init: Initializer = he_normal,
+    ) -> None:
+        self.inputs, self.groups = inputs, groups
+        flat = padding if isinstance(padding, str) else (0, padding)
+        self.windows = make_windows(type(self).__name__, (1, kernel), (1, stride), flat, (1, dilation))
+        check_groups(type(self).__name__, inputs, outputs, groups)
+        self.weight = Parameter(init((kernel, inputs // groups, outputs), rng))
+        self.bias = Parameter(np.zeros(outputs, np.float32)) if bias else None
+
+    def output_shape(self, steps: int) -> int:
+        """Return T' for sequences of T steps.
+
+        Raises: ValueError when the window does not fit into the sequence.
+        """
+        found = self.windows.count((1, steps))[1]
+        if found < 1:
+            raise ValueError(
+                f"{type(self).__name__} got sequences of {steps} steps; with its padding they need at least "
+                f"{self.windows.spans[1]}, what its kernel reaches over"
+            )
+        return found
+
+    def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the weighted sums and their pullback."""
+        if x.ndim != 3 or x.shape[2] != self.inputs:
+            raise ValueError(f"{type(self).__name__} got x of shape {x.shape}; it needs (N, T, {self.inputs})")
+        self.output_shape(x.shape[1])
+        y, pull = convolve(x[:, None], self.weight, self.bias, self.windows, self.groups, ctx, ctx.skips(x))
+        return y[:, 0], lambda dy: pull(dy[:, None])[:, 0]
+
+
+def convolve(
+    x: Array,
+    weight: Parameter,
+    bias: Parameter | None,
+    windows: Windows,
+    groups: int,
+    ctx: Context,
+    skip: bool | None = None,
+) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the convolution of images and its pullback."""
+    skip = ctx.skips(x) if skip is None else skip
+    outputs = weight.value.shape[-1]
+    rows, columns = windows.count((x.shape[1], x.shape[2]))
+    places = len(x) * rows * columns
+    inside = weight.value.size // outputs  # kh kw C / groups
+    dtype = np.result_type(x, weight.value)
+    parts = [slice(g * outputs // groups, (g + 1) * outputs // groups) for g in range(groups)]
+    matrix = weight.value.reshape(inside, outputs)
+    view = windows.of(windows.pad(x, ctx))  # (N, H', W', kh, kw, C)
+    cols = []
+    y = ctx.empty((places, outputs), dtype)
+    for part, piece in zip(parts, np.split(view, groups, axis=-1), strict=True):
+        unfolded = ctx.empty(piece.shape, x.dtype)
+        unfolded[...] = piece
+        cols.append(unfolded.reshape(places, inside))
+        y[:, part] = cols[-1] @ matrix[:, part]
+    if bias is not None:
+        y += bias.value
+
+    def pull(dy: Array) -> Array:
+        dy = dy.reshape(places, outputs)
+        if bias is not None:
+            ctx.grads.add(bias, np.ones(len(dy), dy.dtype) @ dy)
+        dweight = [col.T @ dy[:, part] for col, part in zip(cols, parts, strict=True)]
+        ctx.grads.add(weight, np.concatenate(dweight, axis=1).reshape(weight.value.shape))
+        if skip:
+            return no_gradient(x)
+        dview = ctx.empty(view.shape, dtype)
+        for part, piece in zip(parts, np.split(dview, groups, axis=-1), strict=True):
+            piece[...] = (dy[:, part] @ matrix[:, part].T).reshape(piece.shape)
+        return windows.scatter(dview, x.shape, ctx)
+
+    return y.reshape(len(x), rows, columns, outputs), pull
+
+
+def make_windows(name: str, kernel: int | Pair, stride: int | Pair, padding: Padding, dilation: int | Pair) -> Windows:
+    """Return the windows with these settings; `name` is the layer's, for errors."""
+    kernel, stride, dilation = _pair(kernel), _pair(stride), _pair(dilation)
+    for value, what in ((kernel, "kernel"), (stride, "stride"), (dilation, "dilation")):
+        if min(value) < 1:
+            raise ValueError(f"{name} got a {what} of {value}; it needs at least 1")
+    if padding == "same":
+        whole = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        top, left = whole[0] // 2, whole[1] // 2
+        return Windows(kernel, stride, dilation, ((top, whole[0] - top), (left, whole[1] - left)))
+    if padding == "valid":
+        return Windows(kernel, stride, dilation)
+    if isinstance(padding, str):
+        raise ValueError(f'{name} got padding="{padding}"; it needs "same", "valid" or numbers')
+    height, width = _pair(padding)
+    if min(height, width) < 0:
+        raise ValueError(f"{name} got a padding of {padding}; it needs 0 or more")
+    return Windows(kernel, stride, dilation, ((height, height), (width, width)))
+
+
+def check_groups(name: str, inputs: int, outputs: int, groups: int) -> None:
+    """Raise a ValueError unless the groups divide inputs and outputs."""
+    if min(inputs, outputs, groups) < 1 or inputs % groups or outputs % groups:
+        raise ValueError(
+            f"{name} got {inputs} inputs, {outputs} outputs and {groups} groups; it needs numbers above 0 that the "
+            f"groups divide"
+        )
+
+
+def _pair(value: int | Pair) -> Pair:
+    return (value, value) if isinstance(value, int) else value
