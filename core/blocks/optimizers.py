@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from neuralzoo.core import kernels
+from neuralzoo.core.kernels.plain import BLOCK
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.core.optimizer import Optimizer, Schedule
-
-BLOCK = 32768  # numbers; four arrays of it are 512 kB in float32
 
 Decays = Callable[[Parameter], bool]
 
@@ -161,7 +161,7 @@ class AdamW(Optimizer):
         self.beta2 = beta2
         self.epsilon = epsilon
         self.weight_decay = weight_decay
-        self.blocks = _blocks(module, decays)
+        self.runs = _runs(module, decays)
         self.memory = {"sum": np.zeros_like(self.weights), "square_sum": np.zeros_like(self.weights)}
 
     def update(self, gradient: Array, lr: float) -> None:
@@ -169,20 +169,10 @@ class AdamW(Optimizer):
         mean_of_sum = (1 - self.beta1) / (1 - self.beta1**self.steps)
         root_of_sum = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.steps))
         rate, epsilon = lr * mean_of_sum / root_of_sum, self.epsilon / root_of_sum
-        for block, decayed in self.blocks:
-            w, g, m, v = (a[block] for a in (self.weights, gradient, self.memory["sum"], self.memory["square_sum"]))
-            if self.weight_decay and decayed:
-                w *= 1 - lr * self.weight_decay
-            m *= self.beta1
-            m += g
-            g *= g
-            v *= self.beta2
-            v += g
-            np.sqrt(v, out=g)
-            g += epsilon
-            np.divide(m, g, out=g)
-            g *= rate
-            w -= g
+        for run, decayed in self.runs:
+            w, g, m, v = (a[run] for a in (self.weights, gradient, self.memory["sum"], self.memory["square_sum"]))
+            keep = 1 - lr * self.weight_decay if decayed else 1.0
+            kernels.adam(w, g, m, v, self.beta1, self.beta2, rate, epsilon, keep)
 
 
 class Adam(AdamW):
@@ -210,8 +200,8 @@ class Adam(AdamW):
         super().__init__(module, lr, clip=clip, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=0.0)
 
 
-def _blocks(module: Module, decays: Decays | None) -> list[tuple[slice, bool]]:
-    """Cut the packed vector into blocks of neighbours that all decay or all do not."""
+def _runs(module: Module, decays: Decays | None) -> list[tuple[slice, bool]]:
+    """Cut the packed vector into runs of neighbours that all decay or all do not."""
     runs: list[tuple[int, int, bool]] = []
     end = 0
     for parameter in module.trainable().values():
@@ -220,10 +210,15 @@ def _blocks(module: Module, decays: Decays | None) -> list[tuple[slice, bool]]:
         if runs and runs[-1][2] == decayed:
             start = runs.pop()[0]
         runs.append((start, end, decayed))
+    return [(slice(start, end), decayed) for start, end, decayed in runs]
+
+
+def _blocks(module: Module, decays: Decays | None) -> list[tuple[slice, bool]]:
+    """Cut these runs into blocks that fit into the processor's cache."""
     return [
-        (slice(first, min(first + BLOCK, end)), decayed)
-        for start, end, decayed in runs
-        for first in range(start, end, BLOCK)
+        (slice(first, min(first + BLOCK, run.stop)), decayed)
+        for run, decayed in _runs(module, decays)
+        for first in range(run.start, run.stop, BLOCK)
     ]
 
 

@@ -1,0 +1,49 @@
+"""Inner loops that have two forms: NumPy's, which is always there, and one that numba compiles, if it is installed.
+
+Both are functions of the same arguments that give the same numbers up to rounding (tests compare them). The
+environment variable NEURALZOO_KERNELS=numpy or numba chooses; without it numba is used where it is installed
+(`pip install "neuralzoo[kernels]"`). Nothing is imported or compiled before the first use.
+"""
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+VARIABLE = "NEURALZOO_KERNELS"
+FORMS = {"numpy": "neuralzoo.core.kernels.plain", "numba": "neuralzoo.core.kernels.compiled"}
+
+
+def choose(wanted: str | None = None) -> str:
+    """Return the form to use: the one that is wanted, else the compiled one if it is possible.
+
+    Raises: ValueError when the name is unknown, or numba is wanted and not installed.
+    """
+    possible = find_spec("numba") is not None
+    if wanted in (None, ""):
+        return "numba" if possible else "numpy"
+    if wanted not in FORMS:
+        raise ValueError(f"{VARIABLE} is {wanted!r}; it needs {' or '.join(FORMS)}")
+    if wanted == "numba" and not possible:
+        raise ValueError(f"{VARIABLE} is numba, which is not installed; it needs `pip install 'neuralzoo[kernels]'`")
+    return wanted
+
+
+class Kernel:
+    """A function of either form, found at the first call."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.function: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function of the form that is used."""
+        if self.function is None:
+            self.function = getattr(import_module(FORMS[FORM]), self.name)
+        return self.function(*arguments)
+
+
+FORM = choose(os.environ.get(VARIABLE))
+
+adam = Kernel("adam")
