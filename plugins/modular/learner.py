@@ -37,7 +37,8 @@ from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array
 from neuralzoo.core.optimizer import Diverged, Optimizer
 from neuralzoo.plugins.modular.config import ModularConfig
-from neuralzoo.plugins.modular.network import Assignment, Blend, Mixture, Opinions, log_softmax
+from neuralzoo.plugins.modular.network import Blend, Mixture, Opinions, log_softmax
+from neuralzoo.plugins.modular.parts import Assignment
 from neuralzoo.registry import MakeOptimizer, Task
 
 LOG = logging.getLogger(__name__)
