@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import create_model
 
+from neuralzoo.core.blocks.stopping import Until
 from neuralzoo.core.checkpoint import Checkpoints, load_checkpoint
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.learner import Metrics
@@ -88,8 +89,8 @@ def experiment_of(what: Experiment | str | Path, profile: str | None = None) -> 
 def prepare(experiment: Experiment) -> Assembly:
     """Assemble an experiment and see to it that it can be judged in the end.
 
-    Raises: the errors of `assemble`; DataError when its data are not finite; SettingError when its headline is no
-    metric that evaluation gives.
+    Raises: the errors of `assemble`; DataError when its data are not finite; SettingError when its headline, or what
+    ends it, is no metric that evaluation gives.
     """
     architecture = get(experiment.architecture)
     named = create_model("Named", __base__=Settings, model=(architecture.config, ...))  # for keys as people write them
@@ -100,11 +101,15 @@ def prepare(experiment: Experiment) -> Assembly:
     measured = assembly.learner.evaluate(tuple(array[:8] for array in held_out.arrays))
     splits = ("test", "val", "train") if assembly.validation is not None else ("test", "train")
     known = [f"{split}/{name}" for split in splits for name in measured]
-    if (headline := experiment.headline) not in known:
-        raise SettingError(
-            f"{architecture.name} on {experiment.dataset} got headline={headline!r}; "
-            f"it has {', '.join(known)}{nearest(headline, known)}"
-        )
+    asked = [("headline", experiment.headline, known)]
+    if experiment.goal is not None:
+        asked.append(("until", experiment.goal[0], [name for name in known if not name.startswith("test/")]))
+    for key, metric, there in asked:
+        if metric not in there:
+            raise SettingError(
+                f"{architecture.name} on {experiment.dataset} got {key}={metric!r}; "
+                f"it has {', '.join(there)}{nearest(metric, there)}"
+            )
     return assembly
 
 
@@ -209,6 +214,9 @@ def _train(
 
         observers.append(tracking := Tracking(assembly, folder, uri, tags, pictures))
     experiment = assembly.experiment
+    if experiment.goal is not None:
+        metric, sign, bound = experiment.goal
+        observers.append(Until(metric, at_least=bound) if sign == ">=" else Until(metric, at_most=bound))
     trainer = Trainer(assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=observers)
     if folder.checkpoint.exists():
         load_checkpoint(folder.checkpoint, trainer, assembly.about)
@@ -217,7 +225,7 @@ def _train(
         trainer.run(assembly.train, assembly.validation, assembly.test)
         seconds = time.perf_counter() - since
         metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
-        metrics |= {"model/n_params": assembly.module.size}
+        metrics |= {"model/n_params": assembly.module.size, "time/epochs": trainer.epoch}
         outcome = {"metrics": metrics, "steps": trainer.step, "seconds": seconds, "history": trainer.history}
         folders.write_json(folder.result, outcome)
     tracked = tracking.summary() if tracking is not None else {}

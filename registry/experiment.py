@@ -1,5 +1,6 @@
 """An experiment: everything that decides the outcome of a run, as data."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -102,6 +103,9 @@ class Experiment(Settings):
     model: dict[str, Any] = Field(default_factory=dict, description="settings of the architecture")
     data: dict[str, Any] = Field(default_factory=dict, description="options of the data set")
     task: TaskKind | None = Field(default=None, description="what is asked for; none is what the data set asks for")
+    until: str | None = Field(
+        default=None, description="ends training at the first epoch where it holds, such as train/accuracy >= 0.9"
+    )
     hooks: tuple[str, ...] = Field(default=(), description="trainer hooks of plugins by name")
     figures: tuple[str, ...] = Field(default=(), description="figures of plugins by name, beside the architecture's")
 
@@ -128,6 +132,12 @@ class Experiment(Settings):
         """
         plain: dict[str, Any] = spelled(self.model_dump(mode="json"))
         return {key: value for key, value in plain.items() if key not in _LATER or value != _LATER[key]}
+
+    @property
+    def goal(self) -> tuple[str, str, float] | None:
+        """The metric, the sign and the bound that `until` is made of."""
+        match = _GOAL.fullmatch(self.until or "")
+        return (match[1], match[2], float(match[3])) if match else None
 
     def to_toml(self) -> str:
         """Return the experiment as TOML, each setting with its description."""
@@ -179,6 +189,13 @@ class Experiment(Settings):
             raise ValueError("it needs to be a split and a metric, such as test/accuracy")
         return headline
 
+    @field_validator("until")
+    @classmethod
+    def _is_a_goal(cls, until: str | None) -> str | None:
+        if until is not None and not _GOAL.fullmatch(until):
+            raise ValueError("it needs a metric of training or validation, >= or <=, and a number")
+        return until
+
     @field_validator("hooks", "figures")
     @classmethod
     def _is_named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -193,7 +210,8 @@ class Experiment(Settings):
 
 
 # Fields that came after the first checkpoints, with their defaults as settings.
-_LATER: dict[str, Any] = {"data": {}, "task": "none", "hooks": [], "figures": []}
+_LATER: dict[str, Any] = {"data": {}, "task": "none", "until": "none", "hooks": [], "figures": []}
+_GOAL = re.compile(r"((?:train|val)/\w+) *(>=|<=) *([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 _CHOICES = ("optimizer.name", "optimizer.schedule.name")
 
 

@@ -170,6 +170,38 @@ def test_a_headline_of_the_held_out_examples_needs_some(tiny, tmp_path):
         run(tiny.set(["headline=val/loss", "validation=0"]), tmp_path)
 
 
+@pytest.mark.parametrize("metric", ["val/loss", "train/accuracy"])
+def test_a_run_with_a_goal_ends_at_the_first_epoch_that_reaches_it_and_so_does_one_that_was_cut_off(
+    tiny, tmp_path, metric
+):
+    tiny = tiny.set(["epochs=8"])
+    values = [epoch[metric] for epoch in run(tiny, tmp_path / "whole").history]
+    sign = ">=" if metric.endswith("accuracy") else "<="
+    bound = values[4]
+    reached = [value >= bound if sign == ">=" else value <= bound for value in values].index(True) + 1
+    asked = tiny.set([f"until={metric} {sign} {bound!r}"])
+    result = run(asked, tmp_path / "goal")
+    assert len(result.history) == result.metrics["time/epochs"] == reached
+    assert [epoch[metric] for epoch in result.history] == values[:reached]
+    with pytest.raises(Killed):
+        run(asked, tmp_path / "cut", hooks=[KillAt(6 * reached - 1)])
+    assert runner.resume("last", root=tmp_path / "cut").metrics["time/epochs"] == reached
+
+
+def test_a_run_that_never_reaches_its_goal_counts_all_its_epochs(tiny, tmp_path):
+    assert run(tiny.set(["until=train/accuracy >= 1.1"]), tmp_path).metrics["time/epochs"] == 3
+
+
+def test_a_goal_that_evaluation_does_not_give_is_refused_before_training(tiny, tmp_path):
+    with pytest.raises(
+        SettingError, match=r"until='val/acuracy'; it has val/loss, .*train/accuracy.*did you mean val/accuracy"
+    ):
+        run(tiny.set(["until=val/acuracy >= 1"]), tmp_path)
+    with pytest.raises(SettingError, match=r"until='val/loss'; it has"):
+        run(tiny.set(["until=val/loss <= 1", "validation=0"]), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_looking_at_the_metrics_before_training_changes_no_bit(tiny):
     assert np.array_equal(weights(runner.prepare(tiny).module), weights(assemble(tiny).module))
 

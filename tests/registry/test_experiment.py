@@ -112,6 +112,31 @@ def test_an_experiment_without_options_is_written_and_keyed_as_before_there_were
     assert experiment().model_dump(mode="json", exclude_defaults=True) == needed
 
 
+@pytest.mark.parametrize(
+    ("until", "goal"),
+    [
+        ("train/accuracy >= 0.9", ("train/accuracy", ">=", 0.9)),
+        ("val/loss<=1e-3", ("val/loss", "<=", 0.001)),
+        ("val/score >= -2", ("val/score", ">=", -2.0)),
+        (None, None),
+    ],
+)
+def test_what_ends_training_is_read_from_a_sentence_and_comes_back_from_toml(until, goal):
+    one = experiment(until=until)
+    assert one.goal == goal
+    assert Experiment.from_toml(one.to_toml()) == one
+    assert ("until" in one.settings()) == (until is not None)
+    assert experiment().set([f"until={until or 'none'}"]) == one
+
+
+@pytest.mark.parametrize(
+    "until", ["test/accuracy >= 0.9", "accuracy >= 0.9", "train/loss < 1", "val/loss <= small", ""]
+)
+def test_what_can_not_end_training_is_refused_with_what_can(until):
+    with pytest.raises(SettingError, match=r"until.*it needs a metric of training or validation, >= or <=, and"):
+        experiment().set([f"until='{until}'"])
+
+
 def test_none_in_the_settings_of_a_model_is_still_none_after_toml():
     class Clipped(Config):
         clip: float | None = 1.0

@@ -7,7 +7,7 @@ from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.losses import MeanSquaredError
 from neuralzoo.core.blocks.optimizers import SGD
-from neuralzoo.core.blocks.stopping import EarlyStopping
+from neuralzoo.core.blocks.stopping import EarlyStopping, Until
 from neuralzoo.core.learner import Supervised
 from neuralzoo.core.trainer import Trainer
 
@@ -62,3 +62,33 @@ def test_settings_out_of_range_are_refused(settings, message):
 def test_a_metric_that_no_epoch_has_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="no metric 'val/accuracy'; the epoch has val/loss"):
         EarlyStopping("val/accuracy").should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
+
+
+def until(values, **bound):
+    """Return after how many epochs with these losses it is reached."""
+    goal = Until("val/loss", **bound)
+    history = []
+    for value in values:
+        history.append({"val/loss": value})
+        if goal.should_stop(SimpleNamespace(history=history)):
+            return len(history)
+    return None
+
+
+def test_training_goes_on_until_a_bound_is_reached_and_on_the_bound_it_is():
+    assert until([3, 2.5, 2, 1], at_most=2) == 3
+    assert until([1, 2, 2.5, 3], at_least=2.5) == 3
+    assert until([3, 4, 5], at_most=2) is None
+    assert until([float("nan"), float("inf"), 1.0], at_most=2) == 3
+    assert until([float("nan"), 1.0, 2.0], at_least=2) == 3
+
+
+@pytest.mark.parametrize("bounds", [{}, {"at_least": 1, "at_most": 2}])
+def test_a_goal_has_one_bound(bounds):
+    with pytest.raises(ValueError, match=r"Until got at_least=.* and at_most=.*; it needs exactly one of them"):
+        Until("val/loss", **bounds)
+
+
+def test_a_goal_of_a_metric_that_no_epoch_has_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="Until got no metric 'train/loss'; the epoch has val/loss"):
+        Until("train/loss", at_most=1).should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
