@@ -64,8 +64,8 @@ def draw_walk(figure: Any, module: Autoencoder, data: Any) -> None:
     else:
         ends = module.encode(_one_of_each(data))
         share = np.linspace(0, 1, STEPS)[:, None]
-        pairs = zip(ends[0::2], ends[1::2], strict=False)
-        grid = np.stack([start + share * (end - start) for start, end in pairs])
+        starts, others = ends[0::2], np.roll(ends, -1, axis=0)[0::2]  # the last one without another goes to the first
+        grid = starts[:, None] + share * (others - starts)[:, None]
     lines, steps, _ = grid.shape
     examples = module.decode(grid.reshape(lines * steps, -1).astype(np.float32))
     if examples.ndim == 4:

@@ -1,5 +1,7 @@
 """What a code is asked for: sparse, or normal; and what rivals and pictures make of codes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -179,6 +181,36 @@ def test_principal_components_rebuild_what_lies_in_their_space():
     assert rivals.squared_errors(rivals.rebuilt(rivals.principal_components(x, 1), x), x).mean() > 1e-3
 
 
+def test_the_first_few_principal_components_are_those_of_a_smaller_decomposition():
+    pytest.importorskip("sklearn", reason="rivals need the extra 'experiments'")
+    x = np.random.default_rng(0).random((40, 2, 3, 1))
+    few, all_of_them = (rivals.principal_components(x, count) for count in (2, 6))
+    np.testing.assert_allclose(rivals.rebuilt(all_of_them, x, 2), rivals.rebuilt(few, x), atol=1e-12)
+    np.testing.assert_allclose(rivals.rebuilt(all_of_them, x), x, atol=1e-12)
+
+
+def test_the_rival_in_denoising_has_the_number_of_components_that_is_best_for_noisy_examples():
+    pytest.importorskip("sklearn", reason="rivals need the extra 'experiments'")
+    rng = np.random.default_rng(0)
+    plane = np.clip(0.5 + rng.normal(size=(300, 5)) @ np.linalg.qr(rng.normal(size=(36, 5)))[0].T, 0, 1)
+    x = plane.reshape(300, 6, 6, 1).astype(np.float32)
+    data = datasets.DataSet.of(datasets.info("fashion-mnist-5k"), (x[:200], x[:200]), (x[200:], x[200:]))
+
+    class Clipping:
+        def predict(self, x):
+            return np.clip(x, 0, 1)
+
+    noisy = rivals.noisy_tests(data)
+    ratios = {}
+    for count in (2, 4, 8, 16, 30):
+        rival = rivals.principal_components(data.train[0], count)
+        ratios[count] = rivals.psnr(rivals.rebuilt(rival, noisy), x[200:])
+    assert max(ratios, key=lambda count: ratios[count].mean()) == 4
+    lost = rivals.gained_over_pca(Clipping(), data)
+    assert lost == rivals.lower_end(rivals.psnr(np.clip(noisy, 0, 1), x[200:]) - ratios[4])
+    assert rivals.gained_over_noise(Clipping(), data) == 0
+
+
 def test_the_lower_end_of_an_interval_is_two_standard_errors_below_the_mean():
     values = np.random.default_rng(1).normal(3, 2, 1000)
     assert rivals.lower_end(values) == pytest.approx(values.mean() - 1.96 * values.std() / 1000**0.5, abs=0.02)
@@ -221,6 +253,20 @@ def test_the_pictures_of_reconstructions_are_the_predictions(tmp_path):
     first = np.unique(data.labels["test"], return_index=True)[1]
     np.testing.assert_allclose(drawn[:10], data.test[0][first, ..., 0], atol=1e-6)
     np.testing.assert_allclose(drawn[10:], network.predict(data.test[0][first])[..., 0], atol=1e-6)
+
+
+def test_a_single_picture_is_walked_to_itself(tmp_path):
+    from neuralzoo.experiments.figures import page
+
+    network, data = create("autoencoder", inputs=(28, 28, 1), hidden=(8,)), clothes()
+    walk = next(figure for figure in get("autoencoder").figures if figure.name == "walk")
+    for count, lines in ((1, 1), (3, 2), (10, 5)):
+        some = replace(data, test=(data.test[0][:count],) * 2, labels={"test": np.arange(count)})
+        with page(tmp_path / "walk.png") as figure:
+            walk.draw(figure, network, some)
+        sheet = figure.axes[0].images[0].get_array()
+        assert sheet.shape == (28 * lines, 28 * 12)
+        np.testing.assert_allclose(sheet[:28, :28], network.predict(some.test[0][:1])[0, ..., 0], atol=1e-6)
 
 
 @pytest.mark.parametrize(
