@@ -1,6 +1,6 @@
 """Where radial units stand and how far they reach: k-means, and distances between neighbours."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -9,8 +9,14 @@ from neuralzoo.core.module import Array
 from neuralzoo.plugins.rbfn.network import squared_distances, squared_norms
 
 BLOCK = 4096
-"""Rows whose distances from all centres are in memory at a time."""
+"""Rows whose distances from all centres are in memory at a time, and the units' answers to them."""
 SAME = 1e-10  # of the data's mean square: a squared distance below it is rounding, the points are the same
+
+
+def blocks(count: int) -> Iterator[slice]:
+    """Yield neighbouring parts of so many rows, so that no array has all rows and all units."""
+    for first in range(0, count, BLOCK):
+        yield slice(first, first + BLOCK)
 
 
 def draw_sample(batches: Iterable[Batch], most: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -78,8 +84,7 @@ def nearest_centre(x: Array, centres: Array) -> tuple[Array, Array]:
     """
     number = np.empty(len(x), np.int64)
     distance = np.empty(len(x), x.dtype)
-    for first in range(0, len(x), BLOCK):
-        rows = slice(first, first + BLOCK)
+    for rows in blocks(len(x)):
         squares = squared_distances(x[rows], centres)
         number[rows] = squares.argmin(axis=1)
         distance[rows] = squares[np.arange(len(squares)), number[rows]]

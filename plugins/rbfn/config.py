@@ -17,6 +17,9 @@ class RBFNConfig(Config):
     centres: Literal["kmeans", "examples"] = Field(
         default="kmeans", description="where centres come from: means of groups of examples, or examples themselves"
     )
+    by_class: bool = Field(
+        default=False, description="in classification each class has its share of the centres, among its own examples"
+    )
     lloyd_steps: int = Field(default=20, ge=0, description="most times that k-means moves the centres")
     sample: int = Field(
         default=10_000, ge=1, description="most examples that centres are sought among; never fewer than units"

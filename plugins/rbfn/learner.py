@@ -73,7 +73,10 @@ class LeastSquares:
         a = self.hh - np.outer(self.sum_h, mean_h)
         b = self.ht - np.outer(self.sum_h, mean_t)
         if not (np.isfinite(a).all() and np.isfinite(b).all()):
-            raise Diverged("the sums of the least squares are not finite; RBFN needs finite inputs and targets")
+            raise Diverged(
+                "the sums of the least squares are not finite; RBFN needs finite inputs and targets, "
+                "and scaled to about 1 where they are huge or tiny"
+            )
         values, vectors = np.linalg.eigh(a)
         rounding = len(a) * np.finfo(np.float64).eps * float(np.trace(self.hh))
         kept = values > rounding
@@ -134,7 +137,7 @@ class RadialLearner(Supervised):
         x, t = centres.draw_sample(data.epoch(ctx.random), most, ctx.random)
         if not np.isfinite(x).all():
             raise Diverged("the inputs are not all finite; RBFN needs finite ones to find centres among them")
-        c = place_centres(x, config, ctx.random)
+        c = place_centres(self._groups(x, t), config, ctx.random)
         s = config.width * centres.widths(c, x, config.neighbours)
         units.centres.value[...] = c
         units.log_width.value[...] = np.log(s.mean(keepdims=True) if config.shared_width else s)
@@ -142,8 +145,7 @@ class RadialLearner(Supervised):
         weight, bias, inverse = sums.solve(config.ridge)
         scale = 1.0
         if self.task.kind == "classification":
-            h = self.network.features(x).astype(np.float64)
-            y, known = leave_one_out(h, h @ weight + bias, self._numbers(t), sums, inverse)
+            y, known = self._left_out(x, t, sums, (weight, bias, inverse))
             scale = best_scale(y[known], t[known]) if known.any() else 1.0
         output.weight.value[...] = scale * weight
         if output.bias is not None:
@@ -160,26 +162,46 @@ class RadialLearner(Supervised):
         sums = LeastSquares(self.config.units, self.task.outputs)
         for *inputs, t in batches:
             x = inputs[0]
-            for first in range(0, len(x), centres.BLOCK):
-                rows = slice(first, first + centres.BLOCK)
+            for rows in centres.blocks(len(x)):
                 sums.add(self.network.features(x[rows]), self._numbers(t[rows]))
         return sums
+
+    def _left_out(self, x: Array, t: Array, sums: LeastSquares, solution: tuple[Array, Array, Array]) -> list[Array]:
+        """Return the answers to examples that were left out, and whether they are known."""
+        weight, bias, inverse = solution
+        parts = []
+        for rows in centres.blocks(len(x)):
+            h = self.network.features(x[rows]).astype(np.float64)
+            parts.append(leave_one_out(h, h @ weight + bias, self._numbers(t[rows]), sums, inverse))
+        return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
+    def _groups(self, x: Array, t: Array) -> list[Array]:
+        """Return the examples in groups that have centres of their own: classes, or all of them in one."""
+        if self.config.by_class and self.task.kind == "classification":
+            return [x[t == k] for k in np.unique(t)]
+        return [x]
 
     def _numbers(self, t: Array) -> Array:
         """Return targets as numbers to fit: a class is a row with a 1 in its place."""
         return np.eye(self.task.outputs)[t] if self.task.kind == "classification" else t
 
 
-def place_centres(x: Array, config: RBFNConfig, rng: np.random.Generator) -> Array:
-    """Return the centres for examples: drawn from them, or moved to the means of groups of them.
+def place_centres(groups: list[Array], config: RBFNConfig, rng: np.random.Generator) -> Array:
+    """Return the centres for groups of examples, as many for each; the first have one more if they don't come out even.
 
     Where there are fewer different examples than units, the others stand between two examples drawn at random.
 
-    Shapes: x is (N, D), centres are (units, D).
+    Shapes: each group is (n, D), centres are (units, D).
     """
+    shares = (len(units) for units in np.array_split(np.arange(config.units), len(groups)))
+    return np.concatenate([_place(x, count, config, rng) for x, count in zip(groups, shares, strict=True) if count])
+
+
+def _place(x: Array, count: int, config: RBFNConfig, rng: np.random.Generator) -> Array:
+    """Return so many centres for examples: drawn from them, or moved to the means of groups of them."""
     if config.centres == "examples":
-        return centres.filled_up(x, rng.permutation(len(x))[: config.units], config.units, rng)
-    start = centres.filled_up(x, centres.spread_out(x, config.units, rng), config.units, rng)
+        return centres.filled_up(x, rng.permutation(len(x))[:count], count, rng)
+    start = centres.filled_up(x, centres.spread_out(x, count, rng), count, rng)
     return centres.kmeans(x, start, config.lloyd_steps)
 
 

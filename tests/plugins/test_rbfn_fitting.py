@@ -62,17 +62,18 @@ def test_the_weights_are_those_of_numpys_least_squares(ridge):
     np.testing.assert_allclose(output.bias.value, needed[-1], rtol=1e-6, atol=1e-8)
 
 
-def test_the_size_of_batches_does_not_change_the_fit(monkeypatch):
-    x, t = RNG.normal(size=(60, 2)), RNG.normal(size=(60, 1))
+def test_the_size_of_batches_and_of_blocks_does_not_change_the_fit(monkeypatch):
+    x, t, classes = RNG.normal(size=(60, 2)), RNG.normal(size=(60, 1)), RNG.integers(3, size=60)
     h, sums, blocks = RNG.normal(size=(60, 5)), LeastSquares(5, 1), LeastSquares(5, 1)
     sums.add(h, t)
     for first in range(0, 60, 7):
         blocks.add(h[first : first + 7], t[first : first + 7])
     for one, other in zip(sums.solve(0.01), blocks.solve(0.01), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9)
-    whole = fit(x, t, units=8).network.predict(x)
+    whole = [fit(x, targets, units=8).network.predict(x) for targets in (t, classes)]
     monkeypatch.setattr(centres, "BLOCK", 11)
-    np.testing.assert_allclose(fit(x, t, units=8).network.predict(x), whole, rtol=1e-8)
+    for targets, answers in zip((t, classes), whole, strict=True):
+        np.testing.assert_allclose(fit(x, targets, units=8).network.predict(x), answers, rtol=1e-8)
 
 
 def test_the_fit_is_the_least_of_the_loss_it_measures():
@@ -127,6 +128,24 @@ def test_classes_are_fitted_as_ones_and_zeros_and_then_scaled_to_logits():
     np.testing.assert_allclose(z, ratio * y, rtol=1e-6)
     assert ratio > 2  # shares of probability are timid logits
     assert learner.evaluate((x, classes))["loss"] < CrossEntropy()(y, classes)[0]
+
+
+@pytest.mark.parametrize("where", ["kmeans", "examples"])
+@pytest.mark.parametrize(("units", "shares"), [(6, [2, 2, 2]), (8, [3, 3, 2]), (2, [1, 1, 0])])
+def test_by_class_each_class_has_its_share_of_the_centres_however_few_its_examples(where, units, shares):
+    classes = np.repeat([0, 1, 2], [150, 40, 10])
+    x = RNG.normal(size=(200, 2)) + 100 * classes[:, None]
+    learner = fit(x, classes, units=units, centres=where, by_class=True)
+    class_of = (learner.network.units.centres.value[:, 0] / 100).round().astype(int)
+    assert np.bincount(class_of, minlength=3).tolist() == shares
+    unevenly = fit(x, classes, units=60, centres="examples").network.units.centres.value
+    assert np.bincount((unevenly[:, 0] / 100).round().astype(int)).max() > 30
+
+
+def test_in_regression_there_is_nothing_to_have_centres_by():
+    x, t = RNG.normal(size=(50, 2)), RNG.normal(size=(50, 1))
+    one, other = (fit(x, t, units=9, by_class=by_class).network for by_class in (False, True))
+    np.testing.assert_array_equal(one.predict(x), other.predict(x))
 
 
 def test_kmeans_ends_where_that_of_scikit_learn_does_from_the_same_start():
@@ -228,13 +247,21 @@ def test_what_is_not_finite_is_refused_in_one_sentence(part):
         fit(*arrays, units=4)
 
 
-def test_memory_does_not_go_with_the_number_of_examples():
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_inputs_whose_squares_are_lost_to_rounding_are_refused_in_one_sentence(size):
+    x = (size * RNG.normal(size=(20, 2))).astype(np.float32)
+    with pytest.raises(Diverged, match="scaled to about 1"):
+        fit(x, RNG.normal(size=(20, 1)).astype(np.float32), units=4, dtype=np.float32)
+
+
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_memory_does_not_go_with_the_number_of_examples_times_that_of_units(kind):
     x = RNG.normal(size=(60_000, 4)).astype(np.float32)
-    t = x[:, :1] ** 2
+    t = x[:, :1] ** 2 if kind == "regression" else (x[:, 0] > 0).astype(np.int64)
     tracemalloc.start()
     try:
-        fit(x, t, units=100, sample=500, dtype=np.float32)
+        fit(x, t, units=100, sample=60_000, lloyd_steps=2, dtype=np.float32)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 24e6  # all answers of the units would be 48 MB in float64
+    assert peak < 20e6  # all answers of the units would be 48 MB in float64, and 24 MB in float32
