@@ -1,0 +1,215 @@
+"""The capsule network: convolution, small capsules at every place, and one capsule for each class.
+
+    h = relu(x * K)                          one convolution or several
+    u = squash(h * P)                        capsules: at each place some kinds, of few numbers each
+    v = routing(u)                           a capsule for each class, see `routing`
+    y_j = |v_j|                              how sure the network is that class j is there
+    x̂ = σ(decoder(v_j, the others 0))        the example again, from the one capsule of its class
+
+In training the decoder gets the capsule of the true class, else the longest one. Where an example shows several
+classes it rebuilds each of them from its own capsule; together they are 1 - (1 - x̂_1)(1 - x̂_2), as of two sheets that
+lie on each other.
+
+Source: Sabour, Frosst and Hinton (2017), Dynamic routing between capsules, https://arxiv.org/abs/1710.09829
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from neuralzoo.core.blocks.activation import Identity, ReLU, Sigmoid
+from neuralzoo.core.blocks.combine import Sequential
+from neuralzoo.core.blocks.conv import Conv2D
+from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.blocks.init import glorot_uniform, he_normal
+from neuralzoo.core.blocks.rows import row_sum
+from neuralzoo.core.layer import Context, Layer, Pullback
+from neuralzoo.core.module import Array
+from neuralzoo.plugins.capsnet.config import CapsNetConfig
+from neuralzoo.plugins.capsnet.routing import Routing, Squash
+from neuralzoo.registry import Task
+
+
+class Run(NamedTuple):
+    """The capsules of the classes, (N, classes, size), and their pullback."""
+
+    v: Array
+    pull: Pullback
+
+
+class CapsNet(Layer):
+    """Convolution, first capsules, and a capsule for each class, whose length is the answer.
+
+    Shapes: x is (N, H, W, C) or (N, T, D), y is (N, classes), lengths below 1.
+    Raises: ValueError when an example has another shape, or is too small for the kernels.
+    """
+
+    def __init__(self, shape: tuple[int, ...], classes: int, config: CapsNetConfig, rng: np.random.Generator) -> None:
+        self.shape = shape
+        self.classes = classes
+        flat = len(shape) == 2
+        size, channels = ((1, shape[0]) if flat else (shape[0], shape[1])), shape[-1]
+        layers: list[Layer] = []
+        for features in config.channels:
+            convolution = Conv2D(channels, features, _side(config.kernel, flat), rng, stride=_side(config.stride, flat))
+            layers += [convolution, ReLU()]
+            size, channels = convolution.output_shape(size), features
+        self.features = Sequential(*layers)
+        numbers = config.primary_kinds * config.primary_size
+        kernel, stride = _side(config.primary_kernel, flat), _side(config.primary_stride, flat)
+        self.primary = Conv2D(channels, numbers, kernel, rng, stride=stride, init=glorot_uniform)
+        self.places = self.primary.output_shape(size)
+        self.kinds = config.primary_kinds
+        self.squash = Squash()
+        children = math.prod(self.places) * self.kinds
+        self.routing = Routing(
+            (self.kinds if config.shared else children, config.primary_size),
+            (classes, config.size),
+            rng,
+            count=children,
+            rounds=config.rounds,
+            exact=config.exact,
+        )
+        self.decoder = make_decoder(shape, (classes, config.size), config, rng) if config.reconstruction else None
+
+    def children(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the first capsules, place by place, and their pullback.
+
+        Shapes: x is (N, *shape), u is (N, places * kinds, numbers).
+        Raises: ValueError when an example has another shape.
+        """
+        if x.shape[1:] != self.shape:
+            raise ValueError(f"CapsNet got x of shape {x.shape}; it needs {('N', *self.shape)}")
+        image = x[:, None] if x.ndim == 3 else x
+        if ctx.skips(x):
+            ctx = replace(ctx, data=image)
+        h, pull_features = self.features(image, ctx)
+        maps, pull_primary = self.primary(h, ctx)
+        rows = maps.reshape(len(x), math.prod(self.places) * self.kinds, -1)
+        u, pull_squash = self.squash(rows, ctx)
+
+        def pull(du: Array) -> Array:
+            return pull_features(pull_primary(pull_squash(du).reshape(maps.shape))).reshape(x.shape)
+
+        return u, pull
+
+    def run(self, x: Array, ctx: Context) -> Run:
+        """Return the capsules of the classes and their pullback."""
+        u, pull_children = self.children(x, ctx)
+        v, pull_routing = self.routing(u, ctx)
+        return Run(v, lambda dv: pull_children(pull_routing(dv)))
+
+    def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the lengths of the classes' capsules and their pullback."""
+        run = self.run(x, ctx)
+        y, pull_lengths = lengths(run.v)
+        return y, lambda dy: run.pull(pull_lengths(dy))
+
+    def capsules(self, x: Array) -> Array:
+        """Return the capsules of the classes.
+
+        Shapes: x is (N, *shape), the capsules are (N, classes, size).
+        """
+        return self.run(x, Context()).v
+
+    def couplings(self, x: Array) -> Array:
+        """Return how the first capsules share themselves among the classes in each round.
+
+        Shapes: x is (N, *shape), couplings are (rounds, N, places * kinds, classes).
+        """
+        return self.routing.couplings(self.children(x, Context())[0])
+
+    def decode(self, v: Array, classes: Array) -> Array:
+        """Return what one capsule of each example stands for.
+
+        Shapes: v is (N, classes, size), the classes are (N,), y is (N, *shape).
+        Raises: ValueError when the network has no decoder.
+        """
+        if self.decoder is None:
+            raise ValueError("CapsNet got decode with reconstruction=0; it needs a weight above 0, for a decoder")
+        return self.decoder(mask(v, classes[:, None], self.classes)[0], Context())[0].reshape(-1, *self.shape)
+
+    def rebuild(self, v: Array, classes: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return what the capsules of the named classes stand for together, and the pullback to all capsules.
+
+        Shapes: v is (N, classes, size), the classes are (N, k), y is (N, *shape).
+        Raises: ValueError when the network has no decoder.
+        """
+        if self.decoder is None:
+            raise ValueError("CapsNet got rebuild with reconstruction=0; it needs a weight above 0, for a decoder")
+        masked, pull_mask = mask(v, classes, self.classes)
+        parts, pull_decoder = self.decoder(masked, ctx)
+        y, pull_together = together(parts.reshape(classes.shape[1], len(v), *self.shape))
+        return y, lambda dy: pull_mask(pull_decoder(pull_together(dy).reshape(parts.shape)))
+
+
+def lengths(v: Array) -> tuple[Array, Pullback]:
+    """Return the lengths of vectors and their pullback: dv = dy v / |v|, and 0 where v is 0.
+
+    Shapes: v is (N, J, D), y is (N, J).
+    """
+    y = np.sqrt(row_sum(v * v))
+
+    def pull(dy: Array) -> Array:
+        dv: Array = v * (dy[..., None] / np.maximum(y, np.finfo(v.dtype).tiny))
+        return dv
+
+    return y[..., 0], pull
+
+
+def mask(v: Array, classes: Array, many: int) -> tuple[Array, Pullback]:
+    """Return the capsules once for each class that is named, all others 0, and the pullback.
+
+    Shapes: v is (N, J, D), the classes are (N, k) integers, y is (k N, J D): first all examples with their first class.
+    """
+    chosen = (classes.T[..., None] == np.arange(many)).astype(v.dtype)[..., None]  # (k, N, J, 1)
+    y = (v * chosen).reshape(-1, v[0].size)
+
+    def pull(dy: Array) -> Array:
+        dv: Array = (dy.reshape(*chosen.shape[:3], -1) * chosen).sum(axis=0)
+        return dv
+
+    return y, pull
+
+
+def together(parts: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """Return 1 - Π (1 - part), what sheets give that lie on each other, and the pullback.
+
+    Shapes: the parts are (k, N, ...), y is (N, ...).
+    """
+    if len(parts) == 1:
+        return parts[0], lambda dy: dy[None]
+    clear = 1 - parts
+    y = 1 - clear.prod(axis=0)
+
+    def pull(dy: Array) -> Array:
+        others = [np.delete(clear, i, axis=0).prod(axis=0) for i in range(len(parts))]
+        return np.stack([dy * other for other in others])
+
+    return y, pull
+
+
+def make_decoder(
+    shape: tuple[int, ...], capsules: tuple[int, int], config: CapsNetConfig, rng: np.random.Generator
+) -> Sequential:
+    """Return the network from masked capsules to an example; pixels are in 0..1, numbers of a sequence any."""
+    layers: list[Layer] = []
+    width = math.prod(capsules)
+    for hidden in config.decoder:
+        layers += [Dense(width, hidden, rng, init=he_normal), ReLU()]
+        width = hidden
+    layers.append(Dense(width, math.prod(shape), rng, init=glorot_uniform))
+    layers.append(Sigmoid() if len(shape) == 3 else Identity())
+    return Sequential(*layers)
+
+
+def _side(size: int, flat: bool) -> tuple[int, int]:
+    return (1 if flat else size, size)
+
+
+def build(config: CapsNetConfig, task: Task, rng: np.random.Generator) -> CapsNet:
+    """Build the network for a task."""
+    return CapsNet(task.shape, task.outputs, config, rng)
