@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from neuralzoo import __version__
-from neuralzoo.experiments.cli import catalogue, comparing, making, proving, running, tracking
+from neuralzoo.experiments.cli import benching, catalogue, comparing, making, proving, running, tracking
 from neuralzoo.experiments.cli.shared import mistakes, say, sentence, show_warning
 from neuralzoo.experiments.connection import show_waiting
 
@@ -58,6 +58,7 @@ catalogue.add_to(app)
 running.add_to(app)
 comparing.add_to(app)
 proving.add_to(app)
+benching.add_to(app)
 tracking.add_to(app)
 making.add_to(app)
 
