@@ -15,13 +15,15 @@ class CapsNetConfig(Config):
     channels: tuple[Size, ...] = Field(
         default=(32,), description="features of each convolution before the first capsules; 256 as published"
     )
-    kernel: Size = Field(default=9, description="side of the kernels of these convolutions")
-    stride: Size = Field(default=1, description="step of these convolutions")
+    kernels: tuple[Size, ...] = Field(default=(5,), description="side of the kernels of each of them; 9 as published")
+    strides: tuple[Size, ...] = Field(default=(2,), description="step of each of them; 1 as published")
     primary_kinds: Size = Field(
         default=8, description="kinds of first capsules, one of each at each place; 32 as published"
     )
     primary_size: Size = Field(default=8, description="numbers of a first capsule")
-    primary_kernel: Size = Field(default=9, description="side of the kernels that make the first capsules")
+    primary_kernel: Size = Field(
+        default=5, description="side of the kernels that make the first capsules; 9 as published"
+    )
     primary_stride: Size = Field(default=2, description="step from place to place of the first capsules")
     size: Size = Field(default=16, description="numbers of the capsule of a class")
     rounds: Size = Field(default=3, description="rounds of routing by agreement; 1 shares evenly")
@@ -40,6 +42,9 @@ class CapsNetConfig(Config):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
+        if not len(self.channels) == len(self.kernels) == len(self.strides):
+            counts = f"{len(self.channels)} channels, {len(self.kernels)} kernels and {len(self.strides)} strides"
+            raise ValueError(f"there are {counts}; each convolution needs one of each")
         if self.absent >= self.present:
             raise ValueError(f"absent is {self.absent:g} with present={self.present:g}; it needs to be below it")
         return self

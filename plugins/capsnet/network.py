@@ -53,8 +53,8 @@ class CapsNet(Layer):
         flat = len(shape) == 2
         size, channels = ((1, shape[0]) if flat else (shape[0], shape[1])), shape[-1]
         layers: list[Layer] = []
-        for features in config.channels:
-            convolution = Conv2D(channels, features, _side(config.kernel, flat), rng, stride=_side(config.stride, flat))
+        for features, side, step in zip(config.channels, config.kernels, config.strides, strict=True):
+            convolution = Conv2D(channels, features, _side(side, flat), rng, stride=_side(step, flat))
             layers += [convolution, ReLU()]
             size, channels = convolution.output_shape(size), features
         self.features = Sequential(*layers)
