@@ -7,41 +7,56 @@ import numpy as np
 from neuralzoo.plugins.rbfn.config import RBFNConfig
 from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Experiment, Published
 
-# Units, widths and ridge: a first choice on held-out training examples.
+# Mackey-Glass: units, kernel, where centres come from, widths and ridge were chosen on 100 held-out training examples,
+# once any of them and once the last (seeds 0 to 2): normalised errors of 0.0105 and 0.0109, with 400 units 0.0100 and
+# 0.0109, with 200 units 0.0112 and 0.0114, with multiquadrics 0.0108 and 0.0137. Numbers of 64 bits err no less.
 QUICK = Experiment(
     architecture="rbfn",
     dataset="mackey-glass",
     epochs=1,
     batch_size=500,
     headline="test/loss",
-    model={"units": 200, "width": 4.0, "ridge": 1e-10, "descend": False},
+    model={"units": 300, "centres": "examples", "width": 6.0, "ridge": 1e-11, "descend": False},
 )
 
+# MNIST: chosen on 5,000 held-out training images (seeds 0 to 2): 2.9, 3.1 and 3.1 % errors. There, with seed 0: centres
+# from all classes at once 3.6 %, examples as centres 3.9 %, a width for each unit 3.1 %; of 10,000 images only, 3.5 %.
+# Widths from 0.8 to 1.2 and any ridge up to 1e-6 do as well; inverse quadratics 3.3 % where Gaussians have 3.1 %.
 FULL = Experiment(
     architecture="rbfn",
     dataset="mnist",
     epochs=1,
     batch_size=1000,
     validation=1 / 12,
-    model={"units": 1000, "width": 1.0, "ridge": 1e-6, "descend": False},
+    model={
+        "units": 1000,
+        "by_class": True,
+        "sample": 60_000,
+        "width": 1.0,
+        "shared_width": True,
+        "ridge": 1e-7,
+        "descend": False,
+    },
 )
 
+# MNIST-1D: chosen on 600 held-out training examples (seed 0); 0.637 there, with centres from all classes at once 0.608.
 ARENA = Experiment(
     architecture="rbfn",
     dataset="mnist1d",
     epochs=1,
     batch_size=1000,
     validation=0.0,
-    model={"units": 1000, "width": 1.0, "ridge": 1e-6, "descend": False},
+    model={"units": 1000, "by_class": True, "width": 0.85, "ridge": 1e-6, "descend": False},
 )
 
+# With seeds other than the claim's, 10 to 19: 100 units are enough each time, 80 are not, and without classes 150 are.
 SPIRALS = Experiment(
     architecture="rbfn",
     dataset="two-spirals",
     epochs=1,
     batch_size=194,
     validation=0.0,
-    model={"units": 150, "width": 2.0, "ridge": 1e-8, "descend": False},
+    model={"units": 120, "by_class": True, "width": 1.0, "ridge": 1e-8, "descend": False},
 )
 
 # The rival on Mackey-Glass, of as many parameters; the shape, rate and batch that did best on held-out examples.
@@ -53,7 +68,7 @@ FEEDFORWARD = Experiment(
     validation=0.0,
     optimizer=Adam(lr=2e-2, schedule=Cosine(warmup=50)),
     headline="test/loss",
-    model={"hidden": [31, 31], "activation": "tanh", "init": "lecun_normal"},
+    model={"hidden": [39, 39], "activation": "tanh", "init": "lecun_normal"},
 )
 
 SERIES = QUICK.set(["validation=0"])
@@ -107,8 +122,8 @@ CLAIMS = (
     ),
     Claim(
         name="fast",
-        sentence="Fitting in closed form takes at most a twentieth of the time of descent, at equal parameters, and "
-        "errs no more",
+        sentence="On the Mackey-Glass series it errs at most as much as a feed-forward network of as many parameters "
+        "and is fitted at least twenty times faster",
         contestants=(
             Contestant(label="rbfn", experiment=SERIES),
             Contestant(label="fnn", experiment=FEEDFORWARD),
@@ -116,7 +131,7 @@ CLAIMS = (
         match="parameters",
         conditions=(
             Condition(of="rbfn", over="fnn", measure="normalised_error", at_most=0.0),
-            Condition(of="rbfn", over="fnn", ratio=True, measure="time/train_s", at_most=0.05),
+            Condition(of="fnn", over="rbfn", ratio=True, measure="time/train_s", at_least=20.0),
         ),
         probes={"normalised_error": normalised_error},
         published=(JANG,),
@@ -139,7 +154,15 @@ CLAIMS = (
             Condition(of="logistic", measure="points", at_least=0.4),
             Condition(of="logistic", measure="points", at_most=0.6),
         ),
+        measures=("test/accuracy",),  # between the points
         probes={"points": share_of_training_points},
+        published=(
+            Published(
+                value="solved by back-propagation with short-cut connections, about 20,000 epochs",
+                source="Lang and Witbrock (1988), Learning to tell two spirals apart",
+                mark="as commonly cited",
+            ),
+        ),
     ),
     Claim(
         name="fall-back",
@@ -166,7 +189,7 @@ CLAIMS = (
         seeds=(0, 1, 2),
         published=(
             Published(
-                value="3.6 % error with 1,000 radial units and a linear classifier",
+                value="3.6 % error with 1,000 radial units, 100 for each class, and a linear classifier",
                 source="LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document "
                 "recognition",
                 url="https://doi.org/10.1109/5.726791",

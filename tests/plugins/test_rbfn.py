@@ -9,7 +9,7 @@ from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.proofs import check_sizes
-from neuralzoo.plugins.rbfn.experiment import distance_from_bias
+from neuralzoo.plugins.rbfn.experiment import SPIRALS, distance_from_bias
 from neuralzoo.plugins.rbfn.network import KERNELS, RadialUnits, squared_distances
 from neuralzoo.registry import SettingError, Task, create, get
 
@@ -113,11 +113,11 @@ def test_four_units_know_exclusive_or():
     assert (network.predict(x).argmax(axis=1) == y).all()
 
 
-def test_two_spirals_are_told_apart_on_all_points_and_between_them_without_a_step():
-    data = datasets.load("two-spirals")
-    network = train(*data.train, kind="classification", units=150, width=2.0, ridge=1e-8, descend=False)[0].network
-    x, y = data.train
+def test_two_spirals_are_told_apart_on_all_points_without_a_step():
+    x, y = datasets.load("two-spirals").train
+    network = train(x, y, kind="classification", **SPIRALS.model)[0].network
     assert (network.predict(x).argmax(axis=1) == y).all()
+    assert network.units.centres.value.shape[0] < len(x)
 
 
 def test_without_descent_learning_only_measures():
