@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.blocks.optimizers import Adam
+from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
+from neuralzoo.plugins.gan import architecture
+from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral
+from neuralzoo.registry import Task
+
+GAN = architecture()
+VARIANTS = {
+    "default": {},
+    "packed": {"pack": 2, "minibatch_deviation": True},
+    "spectral": {"spectral": True, "discriminator_steps": 2, "discriminator_rate": 2.0, "hidden": (16,)},
+    "noisy": {"instance_noise": 0.5, "label_smoothing": 0.1, "average": 0.99},
+}
+TASKS = {
+    "image": Task(kind="generation", input="image", shape=(2, 2, 1), outputs=4),
+    "sequence": Task(kind="generation", input="sequence", shape=(5, 3), outputs=15),
+}
+
+
+def gently(module):
+    return Adam(module, 2e-3, beta1=0.5)
+
+
+def cases():
+    for name, settings in VARIANTS.items():
+        for check in checks_for_architecture(GAN, settings=settings):
+            yield pytest.param(check, id=f"{name}-{check}")
+    for name, task in TASKS.items():
+        for check in checks_for_architecture(GAN, task, make_optimizer=gently):
+            yield pytest.param(check, id=f"{name}-{check}")
+
+
+@pytest.mark.parametrize("check", list(cases()))
+def test_gan_conforms(check):
+    check()
+
+
+TOGETHER = {"examples_do_not_mix": "it is there for the discriminator to see examples together"}
+LAYERS = {
+    "pack": (lambda rng: Pack(2), (4, 3), TOGETHER),
+    "pack, one left over": (lambda rng: Pack(2), (5, 3), TOGETHER),
+    "pack of images": (lambda rng: Pack(3), (6, 2, 3, 2), TOGETHER),
+    "deviation": (lambda rng: MinibatchDeviation(), (5, 4), TOGETHER),
+    "spectral": (lambda rng: Spectral(Dense(4, 3, rng, bias=False)), (5, 4), {}),
+}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(check, id=f"{name}-{check}")
+        for name, (make, shape, skipped) in LAYERS.items()
+        for check in checks_for_layer(make, np.random.default_rng(0).normal(size=shape), not_applicable=skipped)
+    ],
+)
+def test_its_layers_conform(check):
+    check()
