@@ -1,0 +1,30 @@
+"""The transformer: every position of a sequence looks at all others at once."""
+
+from neuralzoo.core.blocks.supervised import supervised
+from neuralzoo.plugins.transformer.config import TransformerConfig
+from neuralzoo.plugins.transformer.experiment import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.transformer.network import build
+from neuralzoo.registry import Architecture, Task, hookimpl
+
+
+@hookimpl
+def architecture() -> Architecture:
+    """Hand over the transformer."""
+    return Architecture(
+        contract=1,
+        name="transformer",
+        summary="Transformer: every position looks at all others at once; language, sequences and images",
+        citation="Vaswani et al. (2017), Attention is all you need",
+        url="https://arxiv.org/abs/1706.03762",
+        tasks=frozenset({"classification", "regression", "sequence-labelling", "language-modelling"}),
+        inputs=frozenset({"image", "sequence", "tokens"}),
+        lengths=True,
+        answers=frozenset({"class", "marks", "numbers"}),
+        config=TransformerConfig,
+        build=build,
+        learner=supervised,
+        example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, lengths=True),
+        experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
+        claims=CLAIMS,
+        resize=resize,
+    )

@@ -1,0 +1,90 @@
+"""The reference experiments of the transformer, and its claims."""
+
+from neuralzoo.plugins.transformer.config import TransformerConfig
+from neuralzoo.registry import Adam, AdamW, Claim, Condition, Contestant, Cosine, Experiment, Published
+
+QUICK = Experiment(
+    architecture="transformer",
+    dataset="three-plays",
+    epochs=4,
+    batch_size=24,
+    validation=0.0,
+    optimizer=AdamW(lr=2e-3, beta2=0.99, weight_decay=0.1, schedule=Cosine(warmup=50, floor=0.1), clip=1.0),
+    headline="test/loss",
+    model={"layers": 4, "width": 128, "bias": False},
+)
+
+# nanoGPT's recipe for a processor without a graphics card: windows that start 42 characters apart are 23,900, which
+# are 1,992 batches of 12.
+FULL = Experiment(
+    architecture="transformer",
+    dataset="tiny-shakespeare",
+    epochs=1,
+    batch_size=12,
+    validation=0.0,
+    optimizer=AdamW(lr=1e-3, beta2=0.99, weight_decay=0.1, schedule=Cosine(warmup=100, floor=0.1), clip=1.0),
+    headline="test/loss",
+    model={"layers": 4, "heads": 4, "width": 128, "bias": False},
+    data={"context": 64, "stride": 42},
+)
+
+ARENA = Experiment(
+    architecture="transformer",
+    dataset="mnist1d",
+    epochs=60,
+    batch_size=100,
+    validation=0.0,
+    optimizer=AdamW(lr=2e-3, weight_decay=0.05, schedule=Cosine(warmup=100), clip=1.0),
+    model={"layers": 3, "heads": 4, "width": 64, "readout": "mean", "init": 0.1},
+)
+
+IMAGES = Experiment(
+    architecture="transformer",
+    dataset="fashion-mnist",
+    epochs=12,
+    batch_size=128,
+    validation=0.0,
+    optimizer=AdamW(lr=1.5e-3, weight_decay=0.05, schedule=Cosine(warmup=400), clip=1.0),
+    model={"layers": 3, "heads": 4, "width": 64, "patch": 4, "readout": "mean", "init": 0.05, "dropout": 0.1},
+)
+
+RECALL = Experiment(
+    architecture="transformer",
+    dataset="associative-recall-50",
+    epochs=4,
+    batch_size=64,
+    validation=0.0,
+    optimizer=AdamW(lr=2e-3, weight_decay=0.01, schedule=Cosine(warmup=100), clip=1.0),
+    headline="test/oldest/accuracy",
+    model={"layers": 2, "heads": 4, "width": 64, "causal": True, "readout": "last"},
+)
+
+CLAIMS = (
+    Claim(
+        name="shakespeare",
+        sentence="The next character of Shakespeare is foretold as well as by nanoGPT with its recipe of 2,000 steps",
+        profile="full",
+        contestants=(Contestant(label="transformer", experiment=FULL),),
+        conditions=(Condition(of="transformer", measure="test/loss", at_most=1.88),),
+        seeds=(0, 1, 2),
+        published=(
+            Published(
+                value="1.88 nats per character",
+                source="Karpathy (2022), nanoGPT, the recipe for a processor in its README",
+                url="https://github.com/karpathy/nanoGPT",
+                mark="read",
+            ),
+        ),
+    ),
+)
+
+
+def resize(config: TransformerConfig, factor: float) -> TransformerConfig:
+    """Return the config with its widths times a factor; the heads still divide the width."""
+    heads = config.heads
+    width = heads * max(1, round(config.width * factor / heads))
+    hidden = None if config.hidden is None else max(1, round(config.hidden * factor))
+    return config.model_copy(update={"width": width, "hidden": hidden})
+
+
+_ = Adam
