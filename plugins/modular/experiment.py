@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
-from neuralzoo.core.module import Array
 from neuralzoo.plugins.modular.config import ModularConfig
-from neuralzoo.plugins.modular.network import Mixture
+from neuralzoo.plugins.modular.measures import FIELD, agreement, harm_to_its_own, squared_error
 from neuralzoo.registry import (
+    SGD,
     Adam,
     AdamW,
     Claim,
@@ -20,16 +18,20 @@ from neuralzoo.registry import (
     get,
 )
 
+# Chosen by leaving a fifth of the training speakers out, 3 or 4 times 5 folds: 0.940 to 0.946 of their vowels right
+# with 4 or 8 experts of 8 or 16 hidden units and rates of 0.02 to 0.05; 0.926 with a rate of 0.01, 0.933 with 4 hidden
+# units, 0.939 with linear experts (rate 0.1, 80 epochs). One network of 32 hidden units: 0.945 at its best rate, too.
 QUICK = Experiment(
     architecture="modular",
     dataset="peterson-barney",
     epochs=40,
     batch_size=32,
-    optimizer=Adam(lr=1e-2, schedule=Cosine()),
+    optimizer=Adam(lr=3e-2, schedule=Cosine()),
     model={"experts": 4, "expert_settings": {"hidden": [8], "activation": "tanh"}},
 )
 
-# Two of eight experts for each picture: an eighth of the network is not asked about most of what it is.
+# Two of eight experts for each picture: three quarters of the experts' weights rest. A first choice: 0.878 of held-out
+# examples after five epochs, the busiest expert with a share of 0.17.
 FULL = Experiment(
     architecture="modular",
     dataset="fashion-mnist",
@@ -45,99 +47,69 @@ FULL = Experiment(
     },
 )
 
+# On a fifth of the training examples held out: 0.60 with experts of 100 and 100 units in competition, which learn the
+# noise of their own share; 0.66 in cooperation. With 64 and 64 units and 100 epochs 0.665 and 0.68.
 ARENA = Experiment(
     architecture="modular",
     dataset="mnist1d",
-    epochs=60,
+    epochs=100,
     batch_size=100,
     validation=0.0,
     optimizer=AdamW(lr=6e-3, weight_decay=0.1, schedule=Cosine(warmup=50)),
-    model={"experts": 4, "expert_settings": {"hidden": [100, 100], "activation": "silu", "dropout": 0.3}},
+    model={
+        "experts": 4,
+        "expert_settings": {"hidden": [64, 64], "activation": "silu", "dropout": 0.3},
+        "loss": "cooperative",
+    },
 )
 
-FIELD = (6, 7, 8, 9)
+# Rates were chosen on a fifth of the training examples held out, with other seeds than the claims': the error of the
+# mixture falls from 4e-5 to 3e-8 as its rate rises from 0.01 to 0.1. Of one network of six hidden units the activation
+# was chosen, too, by the mean error at its best rate: elu 5e-4, leaky_relu and relu 1e-3, silu and gelu 2e-3, tanh
+# 1e-2. Relu had 2e-8 with one seed and 6e-3 with another: four such units that the field switches are linear experts.
 CONFLICT = Experiment(
     architecture="modular",
     dataset="four-subtasks",
     epochs=60,
     batch_size=32,
     validation=0.0,
-    optimizer=Adam(lr=1e-2, schedule=Cosine()),
+    optimizer=Adam(lr=0.1, schedule=Cosine()),
     headline="test/mean_squared_error",
-    model={"experts": 4, "expert_settings": {"hidden": []}, "field": list(FIELD), "deviation": 1.0},
+    model={"experts": 4, "expert_settings": {"hidden": []}, "field": list(FIELD)},
 )
 ONE_NETWORK = CONFLICT.model_copy(
-    update={"architecture": "fnn", "headline": "test/loss", "model": {"hidden": [6], "activation": "tanh"}}
+    update={
+        "architecture": "fnn",
+        "headline": "test/loss",
+        "optimizer": Adam(lr=0.3, schedule=Cosine()),
+        "model": {"hidden": [6], "activation": "elu"},
+    }
 )
 
 VOWELS = QUICK.set(["validation=0"])
-HALF = QUICK.set(["validation=0", "epochs=10", "optimizer.schedule.name=constant", "model.expert_settings={hidden=[]}"])
+
+# Epochs until nine of ten training vowels are right, by plain gradient descent: all examples in one step. Each has the
+# rate with the fewest epochs, geometric mean over the seeds 100 to 124: the mixture 22 with a rate of 4 (24 with 3.5
+# and 26 with 5); one network of eight hidden units, which has as many parameters, 40 with 1.1 (41 with 0.95, 55 with
+# 1.2) from its best start; 42 to 49 from other starts. With six or twelve hidden units the fewest were 42. All runs
+# were there after 32 and 168 epochs; one that never is counts all 400.
+HALF = Experiment(
+    architecture="modular",
+    dataset="peterson-barney",
+    epochs=400,
+    batch_size=408,
+    validation=0.0,
+    until="train/accuracy >= 0.9",
+    optimizer=SGD(lr=4.0),
+    model={"experts": 4, "expert_settings": {"hidden": []}},
+)
 PLAIN = HALF.model_copy(
-    update={"architecture": "fnn", "epochs": 20, "model": {"hidden": [6], "activation": "tanh"}}
-)  # the six hidden units of the source
-
-
-def squared_error(module: Any, data: Any) -> float:
-    """Return the mean squared error of the test examples."""
-    x, target = data.test
-    return float(np.mean((module.predict(x) - target) ** 2))
-
-
-def agreement(module: Mixture, data: Any) -> float:
-    """Return the normalised mutual information of the gate and the sub-task that the field names, over the test."""
-    x = data.test[0]
-    return mutual_information(module.gates(x), x[:, FIELD].argmax(axis=1))
-
-
-def mutual_information(gates: Array, subtasks: Array) -> float:
-    """Return how much two divisions of the same examples tell about each other, from 0 to 1.
-
-        p_it = mean of g_i over the examples, where they are of sub-task t
-        I = sum_it p_it log(p_it / p_i p_t)          I / sqrt(H(i) H(t))
-
-    The gates count as the probabilities they are: one that can't decide agrees with nothing.
-
-    Shapes: gates (N, E), rows that add up to 1; subtasks (N,) integers from 0.
-    """
-    joint = np.stack([gates[subtasks == t].sum(axis=0) for t in range(subtasks.max() + 1)], axis=1) / len(gates)
-    experts, tasks = joint.sum(axis=1), joint.sum(axis=0)
-    information = entropy(experts) + entropy(tasks) - entropy(joint)
-    scale = np.sqrt(entropy(experts) * entropy(tasks))
-    return float(information / scale) if scale > 0 else 0.0
-
-
-def entropy(p: Array) -> float:
-    """Return the entropy of probabilities, in nats."""
-    p = p[p > 0].astype(np.float64)
-    return float(-(p * np.log(p)).sum())
-
-
-def harm_to_its_own(module: Mixture, data: Any) -> float:
-    """Return which share of the harm that is done by removing an expert is to its own sub-task, of the worst expert.
-
-    Harm is the rise of the squared error, summed over test examples; an expert's own sub-task is the one that suffers
-    most. If two experts have the same own sub-task, another one has nobody of its own: the answer is 0.
-    """
-    harm = harms(module, data)
-    own = harm.argmax(axis=1)
-    if len(set(own)) < harm.shape[1]:
-        return 0.0
-    return float((harm.max(axis=1) / harm.sum(axis=1)).min())
-
-
-def harms(module: Mixture, data: Any) -> Array:
-    """Return how much removing each expert raises the squared error of each sub-task; nothing counts as negative.
-
-    Shapes: (experts, sub-tasks).
-    """
-    x, target = data.test
-    subtasks = x[:, FIELD].argmax(axis=1)
-    before = np.square(module.predict(x) - target).sum(axis=1)
-    rows = []
-    for expert in range(len(module.experts)):
-        rise = np.square(module.predict_without(x, expert) - target).sum(axis=1) - before
-        rows.append([max(float(rise[subtasks == t].sum()), 0.0) for t in range(len(FIELD))])
-    return np.array(rows) + 1e-12
+    update={
+        "architecture": "fnn",
+        "optimizer": SGD(lr=1.1),
+        "model": {"hidden": [8], "activation": "tanh", "init": "glorot_uniform"},
+    }
+)
 
 
 CLAIMS = (
@@ -152,10 +124,11 @@ CLAIMS = (
         match="parameters",
         conditions=(Condition(of="modular", over="fnn", ratio=True, measure="squared_error", at_most=0.2),),
         probes={"squared_error": squared_error},
-        counter_evidence="It holds where each sub-task is simpler than what decides between them. Of four waves over "
-        "a square, sin(pi x) cos(pi y), cos(pi x) sin(pi y) and their opposites, which hidden units can share, a "
-        "mixture of experts with hidden units found each sub-task too, but its error on held-out examples was two to "
-        "six times that of one network of as many parameters.",
+        counter_evidence="Units of one network that the field switches do what experts do, and a network of rectified "
+        "units finds them with some seeds. It holds where each sub-task is simpler than what decides between them. Of "
+        "four waves over a square, sin(pi x) cos(pi y), cos(pi x) sin(pi y) and their opposites, which hidden units "
+        "can share, a mixture of experts with hidden units found each sub-task too, but its error on held-out examples "
+        "was two to six times that of one network of as many parameters.",
     ),
     Claim(
         name="specialists",
@@ -183,10 +156,12 @@ CLAIMS = (
     ),
     Claim(
         name="half-the-epochs",
-        sentence="Linear experts and a gate tell the vowels apart after ten epochs as well as a network of six hidden "
-        "units after twenty",
+        sentence="Linear experts and a gate have nine of ten vowels right after at most half the epochs that one "
+        "network of as many parameters takes, both by gradient descent at the rate that is best for them",
         contestants=(Contestant(label="modular", experiment=HALF), Contestant(label="fnn", experiment=PLAIN)),
-        conditions=(Condition(of="modular", over="fnn", at_least=0.0),),
+        match="parameters",
+        conditions=(Condition(of="modular", over="fnn", ratio=True, measure="time/epochs", at_most=0.5),),
+        measures=("test/accuracy",),
         seeds=tuple(range(25)),
         published=(
             Published(
@@ -196,9 +171,9 @@ CLAIMS = (
                 mark="as commonly cited",
             ),
         ),
-        counter_evidence="Our variant: the same number of epochs for all seeds instead of a criterion, and Adam "
-        "instead of gradient descent. In first trials, four seeds, the network of six hidden units had 0.9 of the "
-        "training vowels right after 16 to 20 epochs, the linear experts after 27 to 59.",
+        counter_evidence="It hangs on the rival's settings: in trials with other seeds the share was 0.55 against the "
+        "best network that was found, 0.17 against one of six logistic units; 0.58 in batches of 32, and 0.77 there "
+        "with Adam, where both take four or five epochs.",
     ),
 )
 

@@ -3,7 +3,8 @@
     y_i = expert_i(x)                              each expert's answer, i = 1 .. E
     z = gate(x)          g = softmax(z)            how much each is listened to
     numbers:    y = sum_i g_i y_i
-    classes:    P_k = sum_i g_i softmax(y_i)_k     y = log P, whose softmax is P
+    classes:    P_k = sum_i g_i softmax(y_i)_k     y = log P, whose softmax is P; in cooperation they are
+                blended like numbers, before the softmax: the two losses would be one and the same
 
 With `top`, all but the k largest z are minus infinity: those experts are not asked, and nothing is computed for them.
 A field of the example may say which sub-task it is: the gate reads it, the experts don't. Where sub-tasks and experts

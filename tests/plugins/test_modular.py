@@ -1,31 +1,17 @@
-import logging
-import math
-
 import numpy as np
 import pytest
 
 from neuralzoo.core.batches import ArrayBatches
-from neuralzoo.core.blocks.losses import CrossEntropy, MeanSquaredError
-from neuralzoo.core.blocks.optimizers import SGD, Adam
+from neuralzoo.core.blocks.losses import CrossEntropy
+from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture
-from neuralzoo.core.testing.differences import compare_parameter_gradients, compare_with_differences
+from neuralzoo.core.testing.differences import compare_parameter_gradients
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.plugins.modular.experiment import agreement, harm_to_its_own, harms, mutual_information
-from neuralzoo.plugins.modular.learner import (
-    balance_term,
-    class_density,
-    compete,
-    cooperate,
-    normal_density,
-    usage,
-)
-from neuralzoo.plugins.modular.network import Opinions, blend_classes, blend_numbers, choose
 from neuralzoo.registry import SettingError, Task, create, get
 
 CLASSES = Task(kind="classification", input="tabular", shape=(4,), outputs=3)
 NUMBERS = Task(kind="regression", input="tabular", shape=(4,), outputs=2)
-LINEAR = {"hidden": ()}
 
 
 def learner_of(network, task, make_optimizer=lambda module: Adam(module, 0.01), name="modular", **settings):
@@ -119,84 +105,6 @@ def test_experts_may_be_of_any_architecture_that_reads_the_examples():
     assert learner.evaluate((x, y))["loss"] < start / 2
 
 
-def random_opinions(task, closed=True):
-    rng = np.random.default_rng(5)
-    answers, z = rng.normal(size=(3, 6, task.outputs)), rng.normal(size=(6, 3))
-    return Opinions(answers, choose(z, 2 if closed else None)[0])
-
-
-OBJECTIVES = {
-    "classes compete": (CLASSES, lambda o, t: compete(o, t, None, class_density)),
-    "numbers compete": (NUMBERS, lambda o, t: compete(o, t, None, lambda y, d: normal_density(y, d, 0.7))),
-    "classes cooperate": (CLASSES, lambda o, t: cooperate(o, t, None, CrossEntropy(), blend_numbers)),
-    "numbers cooperate": (NUMBERS, lambda o, t: cooperate(o, t, None, MeanSquaredError(), blend_numbers)),
-    "blended classes": (CLASSES, lambda o, t: cooperate(o, t, None, CrossEntropy(), blend_classes)),
-}
-
-
-@pytest.mark.parametrize("name", OBJECTIVES)
-@pytest.mark.parametrize("closed", [True, False])
-def test_gradients_of_a_loss_are_those_of_finite_differences(name, closed):
-    task, objective = OBJECTIVES[name]
-    opinions = random_opinions(task, closed)
-    target = examples(task, 6)[1]
-    _, d, _ = objective(opinions, target)
-    compare_with_differences("answers", d.answers, opinions.answers, lambda: objective(opinions, target)[0])
-    logits = np.random.default_rng(6).normal(size=(6, 3))
-    top = 2 if closed else None
-    log_gate, pull = choose(logits, top)
-    _, d, _ = objective(Opinions(opinions.answers, log_gate), target)
-    compare_with_differences(
-        "the gate's logits",
-        pull(d.log_gate),
-        logits,
-        lambda: objective(Opinions(opinions.answers, choose(logits, top)[0]), target)[0],
-    )
-
-
-def test_the_gradient_of_balance_is_that_of_finite_differences():
-    logits = np.random.default_rng(6).normal(size=(6, 3))
-    log_gate, pull = choose(logits)
-    gradient = pull(balance_term(log_gate)[1])
-    compare_with_differences("logits", gradient, logits, lambda: balance_term(choose(logits)[0])[0])
-
-
-def test_balance_is_zero_for_equal_shares_and_the_number_of_others_for_one_alone():
-    assert balance_term(np.log(np.full((8, 4), 0.25)))[0] == pytest.approx(0, abs=1e-12)
-    with np.errstate(divide="ignore"):
-        assert balance_term(np.log(np.eye(4)[[2] * 8]))[0] == pytest.approx(3)
-
-
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_gradients_of_the_gate_add_up_to_zero(name):
-    task, objective = OBJECTIVES[name]
-    log_gate, pull = choose(np.random.default_rng(6).normal(size=(6, 3)))
-    _, d, _ = objective(Opinions(random_opinions(task).answers, log_gate), examples(task, 6)[1])
-    np.testing.assert_allclose(pull(d.log_gate).sum(axis=1), 0, atol=1e-12)
-
-
-def test_competing_classes_have_the_likelihood_of_the_blend():
-    opinions, target = random_opinions(CLASSES), examples(CLASSES, 6)[1]
-    loss, d, h = compete(opinions, target, None, class_density)
-    y, pull = blend_classes(opinions)
-    np.testing.assert_allclose(np.exp(y).sum(axis=1), 1)
-    value, dy = CrossEntropy()(y, target)
-    blended = pull(dy)
-    assert loss == pytest.approx(value)
-    np.testing.assert_allclose(d.answers, blended.answers, atol=1e-12)
-    np.testing.assert_allclose(choose(opinions.log_gate)[1](d.log_gate), choose(opinions.log_gate)[1](blended.log_gate))
-    np.testing.assert_allclose(h.sum(axis=1), 1)
-
-
-def test_the_competitive_loss_has_the_value_of_its_formula():
-    answers = np.array([[[1.0]], [[3.0]]])
-    loss, _, h = compete(Opinions(answers, np.log([[0.25, 0.75]])), np.array([[2.0]]), None, normal_density)
-    assert loss == pytest.approx(0.5)  # both are 1 away: exp(-1/2) whatever the gate says
-    np.testing.assert_allclose(h, [[0.25, 0.75]])
-    loss, _, h = compete(Opinions(answers, np.log([[0.25, 0.75]])), np.array([[1.0]]), None, normal_density)
-    assert loss == pytest.approx(-math.log(0.25 + 0.75 * math.exp(-2)))
-
-
 def test_the_whole_network_has_the_gradients_of_finite_differences_with_every_kind_of_gate():
     for settings in VARIANTS:
         if not settings.get("noise"):
@@ -280,93 +188,6 @@ def test_experts_do_not_see_the_field():
     assert not np.allclose(before.log_gate, after.log_gate)
 
 
-def two_lines(n=80):
-    """Return points on two crossing lines, the left and the right half of which the gate can tell apart."""
-    rng = np.random.default_rng(2)
-    x = rng.uniform(-1, 1, (n, 1))
-    return x, np.where(x < 0, 1 + 2 * x, 1 - 2 * x) + 0.1 * rng.normal(size=(n, 1))
-
-
-LINES = Task(kind="regression", input="tabular", shape=(1,), outputs=1)
-
-
-def test_the_likelihood_never_falls_when_em_fits_two_lines():
-    x, y = two_lines()
-    settings = {"experts": 2, "expert_settings": LINEAR, "deviation": 0.3, "update": "em", "m_steps": 200}
-    network = create("modular", task=LINES, **settings).astype(np.float64)
-    # The M-step is convex: steps of at most one over the largest curvature never go up.
-    curvature = np.linalg.eigvalsh(np.hstack([x, np.ones_like(x)]).T @ np.hstack([x, np.ones_like(x)]) / len(x)).max()
-    rate = 1 / (curvature / 0.3**2)
-    learner = learner_of(network, LINES, lambda module: SGD(module, rate), **settings)
-    ctx = Context(training=True, rng=np.random.default_rng(0))
-    losses = [learner.learn((x, y), ctx)["loss"] for _ in range(40)]
-    assert max(np.diff(losses)) <= 1e-12
-    assert losses[-1] < losses[0] / 5
-    assert learner.evaluate((x, y))["mean_squared_error"] < 0.03
-
-
-def test_em_keeps_the_responsibilities_for_all_steps_of_a_batch_and_its_learning_rate():
-    x, y = two_lines()
-    settings = {"experts": 2, "expert_settings": LINEAR}
-    one = create("modular", task=LINES, **settings).astype(np.float64)
-    em = create("modular", task=LINES, **settings).astype(np.float64)
-    rates = []
-
-    def falling(step):
-        rates.append(step)
-        return 0.1
-
-    ctx = Context(training=True, rng=np.random.default_rng(0))
-    learner = learner_of(em, LINES, lambda m: SGD(m, falling), update="em", m_steps=3, **settings)
-    learner.learn((x, y), ctx)
-    learner.learn((x, y), ctx)
-    assert rates == [0, 0, 0, 1, 1, 1]
-    step = learner_of(one, LINES, lambda m: SGD(m, 0.1), **settings)
-    for _ in range(6):
-        step.learn((x, y), ctx)
-    assert not np.array_equal(one.pack(), em.pack())
-
-
-def test_fixed_responsibilities_have_the_gradient_of_the_expected_likelihood():
-    opinions, target = random_opinions(NUMBERS, closed=False), examples(NUMBERS, 6)[1]
-    h = np.random.default_rng(1).dirichlet([1, 1, 1], 6)
-
-    def expected():
-        return -float((h * (opinions.log_gate + normal_density(opinions.answers, target)[0])).sum() / 6)
-
-    _, d, _ = compete(opinions, target, h, normal_density)
-    compare_with_differences("answers", d.answers, opinions.answers, expected)
-    compare_with_differences("log g", d.log_gate, opinions.log_gate, expected)
-
-
-@pytest.mark.parametrize("settings", [{"expert_settings": {"hidden": []}, "field": [6, 7, 8, 9]}])
-def test_experts_that_compete_find_the_four_sub_tasks_where_cooperation_does_not(settings):
-    from neuralzoo.experiments import datasets
-
-    data = datasets.load("four-subtasks", train=1000, test=300)
-    found = {}
-    for loss in ("competitive", "cooperative"):
-        network = create("modular", task=data.task, loss=loss, **settings)
-        learner = learner_of(network, data.task, loss=loss, **settings)
-        Trainer(learner, epochs=25).run(ArrayBatches(data.train, 32, shuffle=True))
-        found[loss] = agreement(network, data)
-        if loss == "competitive":
-            assert harm_to_its_own(network, data) > 0.95
-            assert (harms(network, data) > 1).sum() == 4
-    assert found["competitive"] > 0.9 > found["cooperative"]
-
-
-def test_mutual_information_of_a_hard_gate_is_that_of_scikit_learn():
-    metrics = pytest.importorskip("sklearn.metrics")
-    rng = np.random.default_rng(0)
-    experts, tasks = rng.integers(0, 3, 200), rng.integers(0, 4, 200)
-    experts = np.where(rng.random(200) < 0.5, experts, tasks % 3)
-    expected = metrics.normalized_mutual_info_score(tasks, experts, average_method="geometric")
-    assert mutual_information(np.eye(3)[experts], tasks) == pytest.approx(expected)
-    assert mutual_information(np.full((200, 4), 0.25), tasks) == pytest.approx(0, abs=1e-12)
-    assert mutual_information(np.eye(4)[(tasks + 1) % 4], tasks) == pytest.approx(1)
-
-
 def test_without_an_expert_the_others_share_its_weight():
     x = examples(CLASSES)[0]
     network = create("modular", task=CLASSES, seed=1)
@@ -378,52 +199,6 @@ def test_without_an_expert_the_others_share_its_weight():
         create("modular", experts=1).opinions(x, Context(), without=0)
 
 
-def test_how_experts_are_used_is_measured_over_the_whole_data_and_not_by_batch():
-    task = Task(kind="classification", input="tabular", shape=(3,), outputs=2)
-    settings = {"experts": 2, "field": (0,), "assigned": True}
-    learner = learner_of(create("modular", task=task, **settings), task, **settings)
-    x = np.ones((8, 3), np.float32)
-    x[:4, 0] = 0
-    y = np.zeros(8, np.int64)
-    assert learner.evaluate((x[:4], y[:4]))["busiest_share"] == 1
-    whole = learner.evaluate_all([(x[:4], y[:4]), (x[4:], y[4:])])
-    assert whole["busiest_share"] == pytest.approx(0.5)
-    assert whole["gate_entropy"] == pytest.approx(math.log(2))
-    assert usage(np.array([0.0, 1.0])) == {"gate_entropy": 0.0, "busiest_share": 1.0}
-
-
-def test_a_gate_that_collapses_is_told_once_with_the_measure(caplog):
-    network = create("modular", task=CLASSES)
-    network.gate.dense[0].bias.value[...] = [0, 30, 0, 0]
-    learner = learner_of(network, CLASSES)
-    data = examples(CLASSES, 600)
-    ctx = Context(training=True, rng=np.random.default_rng(0))
-    with caplog.at_level(logging.WARNING):
-        for _ in range(5):
-            learner.learn(data, ctx)
-    assert len(caplog.records) == 1
-    text = caplog.records[0].getMessage()
-    assert text.startswith("modular: expert 2 of 4 gets 100 % of the gate's weight (entropy of the mean gate 0.00 of 1")
-    caplog.clear()
-    healthy = learner_of(create("modular", task=CLASSES), CLASSES)
-    for _ in range(5):
-        healthy.learn(data, ctx)
-    assert not caplog.records
-
-
-def test_balance_draws_a_collapsed_gate_back():
-    data = examples(CLASSES, 64)
-    shares = {}
-    for balance in (0.0, 1.0):
-        network = create("modular", task=CLASSES, seed=1)
-        network.gate.dense[0].bias.value[...] = [0, 3, 0, 0]
-        learner = learner_of(network, CLASSES, lambda m: SGD(m, 0.5), balance=balance)
-        for _ in range(60):
-            learner.learn(data, Context(training=True, rng=np.random.default_rng(0)))
-        shares[balance] = learner.evaluate(data)["busiest_share"]
-    assert shares[1.0] < 0.4 < shares[0.0]
-
-
 def test_resizing_changes_the_experts_and_not_the_gate():
     modular = get("modular")
     config = modular.configure({"expert_settings": {"hidden": [20]}, "others": [{"name": "fnn"}]})
@@ -431,13 +206,6 @@ def test_resizing_changes_the_experts_and_not_the_gate():
     assert small.expert_settings["hidden"] == [10]
     assert small.others[0].settings["hidden"] == [128, 64]
     assert small.gate_settings == config.gate_settings
-
-
-def test_contestants_that_are_matched_have_equal_numbers_of_parameters():
-    from neuralzoo.experiments.proofs import check_sizes
-
-    for claim in get("modular").claims:
-        check_sizes(claim)
 
 
 @pytest.mark.parametrize(("name", "panels"), [("peterson-barney", 4), ("four-subtasks", 4), ("mnist1d", 10)])
