@@ -1,68 +1,128 @@
 """Convolution as a matrix product: the windows of an image side by side, times the weights.
 
-Images are (N, H, W, C) here; a sequence is an image of height 1.
+    y = X W          dW = X.T dy          dX = dy W.T, of which dx collects what belongs to the same place
+
+Images are (N, H, W, C), kernels (kh, kw, C / groups, O); a sequence is an image of height or width 1.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 
+from neuralzoo.core.blocks.windows import Pair, Windows, slide
+from neuralzoo.core.blocks.winograd import correlate_pairs, suits_pairs
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 
-Pair = tuple[int, int]
+PullKernel = Callable[[Array], Array]
+"""From dL/dy (N, H', W', O) to dL/d kernel."""
+
+MANY = 8  # channels from which on copies of so few numbers are no burden
 
 
-@dataclass(frozen=True)
-class Windows:
-    """Where the windows of a convolution lie: sizes for height and width, padding before and after each."""
+def correlate(x: Array, kernel: Array, windows: Windows, groups: int, ctx: Context) -> tuple[Array, PullKernel]:
+    """Return the weighted sums of all windows of images, and the pullback to the kernel."""
+    rows, columns = windows.count((x.shape[1], x.shape[2]))
+    x = windows.pad(x, ctx)
+    if suits_pairs(kernel, windows, groups):
+        return correlate_pairs(x, kernel, ctx)
+    kh, kw, channels, outputs = kernel.shape
+    y = ctx.empty((len(x), rows, columns, outputs), np.result_type(x, kernel))
+    if kw > 1 and windows.dilation[1] == 1 and groups == 1 and channels >= MANY:
+        matrices = _sliding(x, windows, rows, columns, ctx)  # (W', N H', kw kh C)
+        np.matmul(matrices, kernel.transpose(1, 0, 2, 3).reshape(-1, outputs), out=_by_column(y))
 
-    kernel: Pair
-    stride: Pair = (1, 1)
-    dilation: Pair = (1, 1)
-    padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
+        def pull(dy: Array) -> Array:
+            product: Array = np.matmul(matrices.transpose(0, 2, 1), _by_column(dy)).sum(axis=0)
+            return product.reshape(kw, kh, channels, outputs).transpose(1, 0, 2, 3)
 
-    @property
-    def spans(self) -> Pair:
-        """How many rows and columns a window reaches over."""
-        (kh, kw), (dh, dw) = self.kernel, self.dilation
-        return dh * (kh - 1) + 1, dw * (kw - 1) + 1
+    else:
+        matrices = _unfolded(x, windows, rows, columns, groups, ctx)  # (groups, N H' W', kh kw C)
+        np.matmul(matrices, _by_group(kernel, groups), out=_by_group(y, groups))
 
-    def count(self, size: Pair) -> Pair:
-        """Return how many windows fit into an image (H, W), 0 or less where none does."""
-        h, w = (
-            (n + sum(p) - span) // s + 1
-            for n, p, span, s in zip(size, self.padding, self.spans, self.stride, strict=True)
-        )
-        return h, w
+        def pull(dy: Array) -> Array:
+            product: Array = np.matmul(matrices.transpose(0, 2, 1), _by_group(dy, groups))
+            return product.transpose(1, 0, 2).reshape(kernel.shape)
 
-    def pad(self, x: Array, ctx: Context) -> Array:
-        """Return the images with zeros around them."""
-        (top, bottom), (left, right) = self.padding
-        if not (top or bottom or left or right):
-            return x
-        n, h, w, c = x.shape
-        padded = ctx.empty((n, h + top + bottom, w + left + right, c), x.dtype)
-        padded.fill(0)
-        padded[:, top : top + h, left : left + w] = x
-        return padded
+    return y, pull
 
-    def of(self, padded: Array) -> Array:
-        """Return a view (N, H', W', kh, kw, C) of all windows."""
-        (sh, sw), (dh, dw) = self.stride, self.dilation
-        windows = sliding_window_view(padded, self.spans, axis=(1, 2))[:, ::sh, ::sw, :, ::dh, ::dw]
-        return windows.transpose(0, 1, 2, 4, 5, 3)
 
-    def scatter(self, dcolumns: Array, size: tuple[int, ...], ctx: Context) -> Array:
-        """Return dL/dx of images of a shape, from dL/d windows (N, H', W', kh, kw, C): each number goes home."""
-        (top, bottom), (left, right) = self.padding
-        (sh, sw), (dh, dw) = self.stride, self.dilation
-        n, h, w, c = size
-        rows, columns = dcolumns.shape[1:3]
-        dx = ctx.empty((n, h + top + bottom, w + left + right, c), dcolumns.dtype)
-        dx.fill(0)
-        for i, j in np.ndindex(*self.kernel):
-            to = dx[:, i * dh :, j * dw :][:, : (rows - 1) * sh + 1 : sh, : (columns - 1) * sw + 1 : sw]
-            to += dcolumns[:, :, :, i, j]
-        return dx[:, top : top + h, left : left + w]
+def _unfolded(x: Array, windows: Windows, rows: int, columns: int, groups: int, ctx: Context) -> Array:
+    """Return all windows as rows of matrices, one for each group of channels."""
+    (n, _, _, c), (n_stride, h_stride, w_stride, c_stride) = x.shape, x.strides
+    (kh, kw), (sh, sw), (dh, dw) = windows.kernel, windows.stride, windows.dilation
+    of_group = c // groups
+    view = as_strided(
+        x,
+        (groups, n, rows, columns, kh, kw, of_group),
+        (of_group * c_stride, n_stride, sh * h_stride, sw * w_stride, dh * h_stride, dw * w_stride, c_stride),
+    )
+    copy = ctx.empty(view.shape, x.dtype)
+    copy[...] = view
+    return copy.reshape(groups, n * rows * columns, kh * kw * of_group)
+
+
+def _sliding(x: Array, windows: Windows, rows: int, columns: int, ctx: Context) -> Array:
+    """Return all windows as rows of matrices, one for each column of windows.
+
+    Only the height is unfolded. With the rows of a window side by side at each place, neighbouring places make up a
+    window where they lie, so that matrices which overlap are read from kw times less memory.
+    """
+    (n, _, w, c), (n_stride, h_stride, w_stride, c_stride) = x.shape, x.strides
+    (kh, kw), (sh, sw), dh = windows.kernel, windows.stride, windows.dilation[0]
+    strides = (n_stride, sh * h_stride, w_stride, dh * h_stride, c_stride)
+    unfolded = ctx.empty((n, rows, w, kh, c), x.dtype)
+    unfolded[...] = as_strided(x, unfolded.shape, strides)
+    places = unfolded.reshape(1, n * rows, w, kh * c)
+    return np.squeeze(slide(places, kw, sw, columns), 0)
+
+
+def _by_column(y: Array) -> Array:
+    """Return a view (W', N H', O) of images."""
+    n, rows, columns, outputs = y.shape
+    return y.reshape(n * rows, columns, outputs).transpose(1, 0, 2)
+
+
+def _by_group(y: Array, groups: int) -> Array:
+    """Return a view (groups, all other axes but the last, O / groups)."""
+    return y.reshape(-1, groups, y.shape[-1] // groups).transpose(1, 0, 2)
+
+
+def gather(dy: Array, kernel: Array, windows: Windows, size: Pair, groups: int, ctx: Context) -> Array:
+    """Return dL/dx of images without their padding, for windows of stride 1: the convolution of dy, turned around.
+
+    dx[i] = sum over a of dy[i + padding - a dilation] W[a].T: the sum over windows of dy with the kernel reversed.
+    """
+    kh, kw, channels, outputs = kernel.shape
+    reversed_kernel = kernel[::-1, ::-1].reshape(kh, kw, channels, groups, outputs // groups)
+    reversed_kernel = reversed_kernel.transpose(0, 1, 4, 3, 2).reshape(kh, kw, outputs // groups, groups * channels)
+    around = [(span - 1 - p[0], span - 1 - p[1]) for span, p in zip(windows.spans, windows.padding, strict=True)]
+    cut = tuple(max(0, -before) for before, _ in around)
+    (top, bottom), (left, right) = ((max(0, before), max(0, after)) for before, after in around)
+    there = Windows(windows.kernel, dilation=windows.dilation, padding=((top, bottom), (left, right)))
+    dx, _ = correlate(dy, reversed_kernel, there, groups, ctx)
+    return dx[:, cut[0] : cut[0] + size[0], cut[1] : cut[1] + size[1]]
+
+
+def scatter(dy: Array, kernel: Array, windows: Windows, size: Pair, groups: int, ctx: Context) -> Array:
+    """Return dL/dx of images without their padding: the rows of dX, each added where its window was."""
+    (n, rows, columns, _), (kh, kw, channels, _) = dy.shape, kernel.shape
+    (top, bottom), (left, right) = windows.padding
+    (sh, sw), (dh, dw) = windows.stride, windows.dilation
+    padded = ctx.empty((n, top + size[0] + bottom, left + size[1] + right, groups, channels), dy.dtype)
+    padded.fill(0)
+    dx = padded.transpose(3, 0, 1, 2, 4)  # (groups, N, H, W, C / groups)
+    product = ctx.empty((groups, n, rows, columns, kw, channels), dy.dtype)
+    for a in range(kh):
+        row = _by_group(kernel[a], groups).transpose(0, 2, 1)  # (groups, O / groups, kw C / groups)
+        np.matmul(_by_group(dy, groups), row, out=product.reshape(groups, n * rows * columns, kw * channels))
+        there = dx[:, :, a * dh : a * dh + (rows - 1) * sh + 1 : sh]
+        if columns < kw and dw == 1:
+            for j in range(columns):
+                there[:, :, :, j * sw : j * sw + kw] += product[:, :, :, j]
+        else:
+            for b in range(kw):
+                there[:, :, :, b * dw : b * dw + (columns - 1) * sw + 1 : sw] += product[..., b, :]
+    whole = padded.reshape(*padded.shape[:3], groups * channels)
+    return whole[:, top : top + size[0], left : left + size[1]]

@@ -1,0 +1,81 @@
+"""Convolution with kernels of three rows, two rows of results at once: four products instead of six.
+
+Of rows d0 ... d3 of an image and the rows g0, g1, g2 of a kernel, where a product is a convolution along the width,
+
+    u0 = d0 - d2        v0 = g0                        m_p = u_p v_p
+    u1 = d1 + d2        v1 = (g0 + g1 + g2) / 2        y0 = m0 + m1 + m2  =  d0 g0 + d1 g1 + d2 g2
+    u2 = d2 - d1        v2 = (g0 - g1 + g2) / 2        y1 = m1 - m2 - m3  =  d1 g0 + d2 g1 + d3 g2
+    u3 = d1 - d3        v3 = g2
+
+The kernel's gradient takes the same way back: dm from dy, dv_p = u_p.T dm_p, dg from dv.
+
+Source: Lavin and Gray (2016), Fast Algorithms for Convolutional Neural Networks, https://arxiv.org/abs/1509.09308
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from neuralzoo.core.blocks.windows import Windows, slide
+from neuralzoo.core.layer import Context
+from neuralzoo.core.module import Array
+
+ENOUGH = 16  # channels in and out from which on products cost so much more than sums that fewer of them pay
+
+
+def suits_pairs(kernel: Array, windows: Windows, groups: int) -> bool:
+    """Whether `correlate_pairs` computes this convolution, and does it faster."""
+    plain = windows.kernel[0] == 3 and windows.stride == windows.dilation == (1, 1) and groups == 1
+    return plain and min(kernel.shape[2:]) >= ENOUGH
+
+
+def correlate_pairs(x: Array, kernel: Array, ctx: Context) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the weighted sums of all windows of padded images, and the pullback to the kernel (3, kw, C, O)."""
+    (n, height, width, channels), (_, kw, _, outputs) = x.shape, kernel.shape
+    rows, columns = height - 2, width - kw + 1
+    pairs, whole = (rows + 1) // 2, rows // 2  # of an odd number of rows the last pair has one only
+    dtype = np.result_type(x, kernel)
+    u = _planes(x, pairs, whole, ctx).reshape(4, n * pairs, width, channels)
+    windows = slide(u, kw, 1, columns)  # (4, W', N pairs, kw C)
+    m = ctx.empty((4, n * pairs, columns, outputs), dtype)
+    np.matmul(windows, _four_kernels(kernel), out=m.transpose(0, 2, 1, 3))
+    m = m.reshape(4, n, pairs, columns, outputs)
+    y = ctx.empty((n, rows, columns, outputs), dtype)
+    even, odd = y[:, ::2], y[:, 1::2]
+    np.add(m[0], m[1], out=even)
+    even += m[2]
+    np.subtract(m[1, :, :whole], m[2, :, :whole], out=odd)
+    odd -= m[3, :, :whole]
+
+    def pull(dy: Array) -> Array:
+        even, odd = dy[:, ::2], dy[:, 1::2]
+        dm = m  # nobody reads it any more
+        dm[:3] = even
+        dm[1, :, :whole] += odd
+        dm[2, :, :whole] -= odd
+        np.negative(odd, out=dm[3, :, :whole])
+        dm[3, :, whole:] = 0
+        by_column = dm.reshape(4, n * pairs, columns, outputs).transpose(0, 2, 1, 3)
+        dv = np.matmul(windows.transpose(0, 1, 3, 2), by_column).sum(axis=1).reshape(4, kw, channels, outputs)
+        return np.stack([dv[0] + (dv[1] + dv[2]) / 2, (dv[1] - dv[2]) / 2, (dv[1] + dv[2]) / 2 + dv[3]])
+
+    return y, pull
+
+
+def _planes(x: Array, pairs: int, whole: int, ctx: Context) -> Array:
+    """Return u (4, N, pairs, W, C)."""
+    d0, d1, d2 = (x[:, i : i + 2 * pairs - 1 : 2] for i in range(3))
+    u = ctx.empty((4, *d0.shape), x.dtype)
+    np.subtract(d0, d2, out=u[0])
+    np.add(d1, d2, out=u[1])
+    np.subtract(d2, d1, out=u[2])
+    np.subtract(d1[:, :whole], x[:, 3 : 2 + 2 * whole : 2], out=u[3, :, :whole])
+    u[3, :, whole:] = d1[:, whole:]  # of the last row of an odd number, whose result is not used
+    return u
+
+
+def _four_kernels(kernel: Array) -> Array:
+    """Return v as matrices (4, 1, kw C, O)."""
+    g0, g1, g2 = kernel.reshape(3, -1, kernel.shape[-1])
+    outer = (g0 + g2) / 2
+    return np.stack([g0, outer + g1 / 2, outer - g1 / 2, g2])[:, None]
