@@ -4,6 +4,7 @@ from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.plugins.cnn.config import CNNConfig
 from neuralzoo.plugins.cnn.experiment import ARENA, CLAIMS, FULL, QUICK, resize
 from neuralzoo.plugins.cnn.network import build
+from neuralzoo.plugins.cnn.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 
@@ -26,4 +27,5 @@ def architecture() -> Architecture:
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
         resize=resize,
+        figures=FIGURES,
     )
