@@ -1,0 +1,365 @@
+import logging
+import math
+
+import numpy as np
+import pytest
+
+from neuralzoo.core.batches import ArrayBatches
+from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.blocks.optimizers import SGD, Adam
+from neuralzoo.core.layer import Context, Gradients
+from neuralzoo.core.optimizer import Diverged
+from neuralzoo.core.testing.differences import compare_with_differences
+from neuralzoo.core.trainer import Trainer
+from neuralzoo.plugins.gan import architecture, measures
+from neuralzoo.plugins.gan.learner import COLLAPSED, WATCHED, discriminator_loss, generator_loss
+from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral
+from neuralzoo.registry import Task
+
+GAN = architecture()
+RNG = np.random.default_rng(0)
+PLANE = Task(kind="generation", input="tabular", shape=(2,), outputs=2)
+
+
+def small(make_optimizer=lambda module: SGD(module, 0.1), task=PLANE, **settings):
+    """Return a small pair of networks in float64, and its learner."""
+    config = GAN.configure({"latent": 3, "hidden": (7,)} | settings)
+    networks = GAN.build(config, task, np.random.default_rng(1)).astype(np.float64)
+    return networks, GAN.learner(networks, config, task, make_optimizer)
+
+
+def training(seed=0):
+    return Context(training=True, rng=np.random.default_rng(seed))
+
+
+def batch(n=6, *shape):
+    x = RNG.normal(size=(n, *(shape or (2,))))
+    return x, x
+
+
+def ring(count, rng=RNG, deviation=0.02):
+    labels = np.arange(count) % 8
+    middles = 2 * np.stack([np.cos(labels * math.pi / 4), np.sin(labels * math.pi / 4)], axis=1)
+    return middles + deviation * rng.normal(size=(count, 2)), labels
+
+
+@pytest.mark.parametrize("settings", [{}, {"label_smoothing": 0.2}, {"pack": 2, "minibatch_deviation": True}])
+def test_both_losses_have_the_gradients_that_differences_say(settings):
+    networks, _ = small(**settings)
+    made, real = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 2))
+    z = RNG.normal(size=(6, 3))
+
+    def telling():
+        logits = [networks.discriminator(x, training())[0] for x in (real, made)]
+        return discriminator_loss(*logits, settings.get("label_smoothing", 0.0))[0]
+
+    grads = Gradients(networks.discriminator)
+    ctx = Context(training=True, grads=grads)
+    passes = [networks.discriminator(x, ctx) for x in (real, made)]
+    _, *d = discriminator_loss(passes[0][0], passes[1][0], settings.get("label_smoothing", 0.0))
+    for (_, pull), gradient in zip(passes, d, strict=True):
+        pull(gradient)
+    for name, parameter in networks.discriminator.trainable().items():
+        compare_with_differences(name, grads[parameter], parameter.value, telling)
+
+    def deceiving():
+        return generator_loss(networks.discriminator(networks.generator(z, training())[0], training())[0])[0]
+
+    grads = Gradients(networks.generator)
+    made, pull_generator = networks.generator(z, Context(training=True, grads=grads))
+    logits, pull = networks.discriminator(made, training())
+    pull_generator(pull(generator_loss(logits)[1]))
+    for name, parameter in networks.generator.trainable().items():
+        compare_with_differences(name, grads[parameter], parameter.value, deceiving)
+
+
+def test_a_step_of_the_game_is_that_of_pytorch():
+    torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
+    networks, learner = small(lambda module: Adam(module, 0.01, beta1=0.5), hidden=(7, 5), label_smoothing=0.1)
+
+    def theirs(layers, slope):
+        parts = []
+        for layer in layers:
+            if isinstance(layer, Dense):
+                linear = torch.nn.Linear(*layer.weight.value.shape, dtype=torch.float64)
+                linear.weight.data = torch.tensor(layer.weight.value.T.copy())
+                linear.bias.data = torch.tensor(layer.bias.value.copy())
+                parts += [linear, torch.nn.LeakyReLU(slope)]
+        return torch.nn.Sequential(*parts[:-1])
+
+    generator, discriminator = theirs(networks.generator.layers, 0.0), theirs(networks.discriminator.layers, 0.2)
+    g_optimizer = torch.optim.Adam(generator.parameters(), 0.01, betas=(0.5, 0.999))
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), 0.01, betas=(0.5, 0.999))
+    compare = torch.nn.functional.binary_cross_entropy_with_logits
+    ours, rng = training(3), np.random.default_rng(3)
+    for _ in range(3):
+        x = RNG.normal(size=(6, 2))
+        metrics = learner.learn((x, x), ours)
+        real = discriminator(torch.tensor(x))
+        made = generator(torch.tensor(rng.standard_normal((6, 3), np.float32), dtype=torch.float64))
+        false = discriminator(made.detach())
+        d_loss = compare(real, torch.full_like(real, 0.9)) + compare(false, torch.zeros_like(false))
+        d_optimizer.zero_grad()
+        d_loss.backward()
+        d_optimizer.step()
+        made = generator(torch.tensor(rng.standard_normal((6, 3), np.float32), dtype=torch.float64))
+        taken = discriminator(made)
+        g_loss = compare(taken, torch.ones_like(taken))
+        g_optimizer.zero_grad()
+        g_loss.backward()
+        g_optimizer.step()
+        assert metrics["discriminator_loss"] == pytest.approx(d_loss.item(), abs=1e-9)
+        assert metrics["generator_loss"] == pytest.approx(g_loss.item(), abs=1e-9)
+    for ours_part, theirs_part in ((networks.generator, generator), (networks.discriminator, discriminator)):
+        dense = [layer for layer in ours_part.layers if isinstance(layer, Dense)]
+        linear = [layer for layer in theirs_part if isinstance(layer, torch.nn.Linear)]
+        for a, b in zip(dense, linear, strict=True):
+            np.testing.assert_allclose(a.weight.value, b.weight.detach().numpy().T, atol=1e-7)
+            np.testing.assert_allclose(a.bias.value, b.bias.detach().numpy(), atol=1e-7)
+
+
+def test_each_player_changes_itself_only():
+    networks, learner = small()
+    x, _ = batch()
+    before = networks.state()
+    learner._tell_apart(x, training())
+    after = networks.state()
+    changed = {name.partition(".")[0] for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {"discriminator"}
+    learner._deceive(len(x), training())
+    last = networks.state()
+    changed = {name.partition(".")[0] for name in before if not np.array_equal(after[name], last[name])}
+    assert changed == {"generator"}
+
+
+def test_the_discriminator_does_its_steps_at_its_rate_and_both_follow_one_schedule():
+    rates = {"generator": [], "discriminator": []}
+
+    class Noted(SGD):
+        def update(self, gradient, lr):
+            rates[self.name].append(lr)
+            super().update(gradient, lr)
+
+    _, learner = small(
+        lambda module: Noted(module, lambda step: 1 / (step + 1)), discriminator_steps=2, discriminator_rate=3.0
+    )
+    for name, optimizer in learner.optimizers.items():
+        optimizer.name = name
+    ctx = training()
+    for _ in range(3):
+        learner.learn(batch(), ctx)
+    assert rates["generator"] == pytest.approx([1, 1 / 2, 1 / 3])
+    assert rates["discriminator"] == pytest.approx([3, 3, 3 / 2, 3 / 2, 1, 1])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
+def test_with_soft_targets_the_best_judgement_is_their_share_of_the_truth(smoothing):
+    # Real examples are at one place with density p, made ones there with density q: one logit for both.
+    p, q = 0.8, 0.3
+    logit = np.zeros((1, 1))
+    for _ in range(2000):
+        _, dreal, dmade = discriminator_loss(logit, logit, smoothing)
+        logit -= p * dreal + q * dmade
+    assert 1 / (1 + math.exp(-logit[0, 0])) == pytest.approx((1 - smoothing) * p / (p + q), abs=1e-6)
+
+
+def test_where_nothing_deceives_the_generators_loss_still_has_a_gradient():
+    logits = np.full((1, 1), -20.0)
+    assert generator_loss(logits)[1][0, 0] == pytest.approx(-1)
+    saturating = -1 / (1 + math.exp(20))  # of mean log(1 - D), the loss that is not used
+    assert abs(saturating) < 1e-8
+
+
+def test_the_spectral_norm_is_the_largest_singular_value_and_stays_it():
+    layer = Spectral(Dense(6, 4, RNG, bias=False)).astype(np.float64)
+    x = RNG.normal(size=(5, 6))
+    for _ in range(30):
+        weight = layer.layer.weight.value
+        largest = np.linalg.svd(weight)[1][0]
+        assert layer.norm == pytest.approx(largest, rel=1e-3)
+        np.testing.assert_allclose(layer.predict(x), x @ weight / largest + layer.bias.value, rtol=2e-3)
+        weight += 0.01 * RNG.normal(size=weight.shape)
+        for _ in range(5):
+            layer.iterate()
+
+
+def test_the_power_method_finds_the_direction_from_anywhere():
+    layer = Spectral(Dense(6, 4, RNG, bias=False)).astype(np.float64)
+    layer.direction.value[...] = RNG.normal(size=6)
+    layer.direction.value /= np.linalg.norm(layer.direction.value)
+    for _ in range(500):
+        layer.iterate()
+    assert layer.norm == pytest.approx(np.linalg.svd(layer.layer.weight.value)[1][0], rel=1e-6)
+
+
+def test_spectral_norms_follow_the_weights_through_training_and_the_checkpoint():
+    networks, learner = small(lambda module: Adam(module, 1e-3), spectral=True, hidden=(9,))
+    ctx = training()
+    for _ in range(200):
+        learner.learn(batch(), ctx)
+    layers = [m for _, m in networks.discriminator.named_modules() if isinstance(m, Spectral)]
+    for layer in layers:
+        assert layer.norm == pytest.approx(np.linalg.svd(layer.layer.weight.value)[1][0], rel=0.01)
+    fresh, other = small(lambda module: Adam(module, 1e-3), spectral=True, hidden=(9,))
+    other.load_state(learner.state())
+    assert [m.norm for _, m in fresh.discriminator.named_modules() if isinstance(m, Spectral)] == [
+        layer.norm for layer in layers
+    ]
+
+
+def test_a_layer_of_spectral_norm_one_makes_no_difference_longer():
+    layer = Spectral(Dense(6, 4, RNG, bias=False)).astype(np.float64)
+    layer.layer.weight.value *= 50
+    a, b = RNG.normal(size=(2, 100, 6))
+    longer = np.linalg.norm(layer.predict(a) - layer.predict(b), axis=1) / np.linalg.norm(a - b, axis=1)
+    assert longer.max() <= 1 + 1e-6
+
+
+def test_the_mean_of_the_weights_is_the_formula_and_samples_come_from_it():
+    networks, learner = small(average=0.6)
+    mean = networks.generator.state()
+    ctx = training()
+    for step in range(1, 25):
+        learner.learn(batch(), ctx)
+        keep = min(0.6, (1 + step) / (10 + step))
+        for name, value in networks.generator.state().items():
+            mean[name] = keep * mean[name] + (1 - keep) * value
+        for name, value in networks.averaged.state().items():
+            np.testing.assert_allclose(value, mean[name], atol=1e-12)
+    z = RNG.normal(size=(4, 3))
+    own = networks.generate(z)
+    made = networks.averaged.predict(z) * networks.scale.value + networks.location.value
+    np.testing.assert_array_equal(own, made)
+    assert np.abs(own - networks.generator.predict(z)).max() > 1e-3
+    assert not networks.averaged.trainable()
+
+
+def test_packs_are_neighbours_side_by_side():
+    x = np.arange(10.0).reshape(5, 2)
+    y, pull = Pack(2)(x, training())
+    np.testing.assert_array_equal(y, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 0, 1]])  # the first one fills up
+    np.testing.assert_array_equal(pull(np.ones((3, 4)))[:, 0], [2, 1, 1, 1, 1])
+    images = RNG.normal(size=(6, 4, 3, 2))
+    packs, _ = Pack(3)(images, training())
+    assert packs.shape == (2, 4, 3, 6)
+    for place in range(3):
+        np.testing.assert_array_equal(packs[..., 2 * place : 2 * place + 2], images[place::3])
+
+
+def test_the_deviation_of_a_batch_is_seen_by_all_of_it():
+    x = RNG.normal(size=(50, 3)) * [1, 2, 3]
+    y, _ = MinibatchDeviation()(x, training())
+    np.testing.assert_allclose(y[:, 3], x.std(axis=0).mean(), rtol=1e-6)
+    np.testing.assert_allclose(MinibatchDeviation()(np.ones((50, 3)), training())[0][:, 3], 0, atol=1e-3)
+
+
+def test_noise_on_what_the_discriminator_reads_falls_in_a_straight_line():
+    _, learner = small(instance_noise=0.8, instance_noise_steps=10)
+    x = np.zeros((4000, 2))
+    for step, deviation in ((0, 0.8), (5, 0.4), (10, 0.0), (20, 0.0)):
+        learner.optimizers["generator"].steps = step
+        assert learner._noisy(x, training()).std() == pytest.approx(deviation, rel=0.05)
+
+
+def test_samples_have_the_units_of_the_data():
+    networks, learner = small()
+    x = RNG.normal(size=(500, 2)) * [3, 0.1] + [10, -5]
+    learner.prepare(ArrayBatches((x, x), 100), training())
+    np.testing.assert_allclose(networks.standardised(x).mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(networks.standardised(x).std(axis=0), 1, atol=1e-6)
+    z = RNG.normal(size=(4, 3))
+    np.testing.assert_allclose(networks.standardised(networks.generate(z)), networks.generator.predict(z), atol=1e-6)
+
+
+def test_pixels_are_made_between_0_and_1():
+    image = Task(kind="generation", input="image", shape=(3, 3, 1), outputs=9)
+    networks, learner = small(task=image)
+    learner.prepare(ArrayBatches(batch(6, 3, 3, 1), 3), training())
+    made = networks.generate(100 * RNG.normal(size=(50, 3)))
+    assert made.min() == pytest.approx(0, abs=1e-3)
+    assert made.max() == pytest.approx(1, abs=1e-3)
+    assert made.min() >= 0
+    assert made.max() <= 1
+
+
+def test_divergence_ends_with_the_step_and_the_measure():
+    _, learner = small(lambda module: SGD(module, 1e200))
+    batches = ArrayBatches(batch(), 3)
+    with pytest.raises(Diverged, match=r"(generator|discriminator).* step [0-9]+ .*finite"):
+        Trainer(learner, epochs=20).run(batches)
+
+
+def test_a_collapsed_generator_is_told_once_with_step_and_spread(caplog):
+    networks, learner = small(lambda module: SGD(module, 1e-9))
+    networks.generator.layers[-2].weight.value *= 1e-3
+    ctx = training()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3 * WATCHED):
+            learner.learn(batch(), ctx)
+    assert [f"step {WATCHED} " in record.getMessage() for record in caplog.records] == [True]
+    assert "collapsed" in caplog.records[0].getMessage()
+    assert COLLAPSED > 0.05
+
+
+def test_a_healthy_generator_is_not_warned_of(caplog):
+    _, learner = small(lambda module: SGD(module, 1e-9))
+    ctx = training()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2 * WATCHED):
+            learner.learn(batch(), ctx)
+    assert not caplog.records
+
+
+def test_the_energy_distance_is_what_loops_say_and_vanishes_for_equal_sets():
+    a, b = RNG.normal(size=(7, 2)), RNG.normal(size=(5, 2)) + 1
+    mean = {
+        name: np.mean([[math.dist(p, q) for q in two] for p in one])
+        for name, one, two in (("ab", a, b), ("aa", a, a), ("bb", b, b))
+    }
+    found = measures.likeness(a, b)
+    assert found["loss"] == pytest.approx(2 * mean["ab"] - mean["aa"] - mean["bb"])
+    same = measures.likeness(a, a)
+    assert same["loss"] == pytest.approx(0, abs=1e-6)
+    assert same["spread"] == pytest.approx(1)
+    assert same["coverage"] == 1
+    assert measures.likeness(a, np.zeros((5, 2)))["spread"] == 0
+
+
+def test_modes_are_covered_by_samples_near_them_alone():
+    real, labels = ring(4000)
+    made, own = ring(2500)
+    whole = measures.modes(real, labels, made)
+    assert whole["modes_covered"] == 8
+    assert whole["in_modes"] == pytest.approx(1 - math.exp(-4.5), abs=0.01)  # of a normal distribution in the plane
+    three = measures.modes(real, labels, made[own < 3])
+    assert three["modes_covered"] == 3
+    far = np.where((own < 3)[:, None], made, 5.0)
+    assert measures.modes(real, labels, far)["in_modes"] == pytest.approx(np.mean(own < 3), abs=0.02)
+    few = np.concatenate([made[own == 0], made[own == 1][:5], made[own == 2][:30]])
+    assert measures.modes(real, labels, np.resize(few, (2500, 2))[:2500])["modes_covered"] >= 2
+    scarce = np.concatenate([made[own == 0][:100].repeat(24, axis=0), made[own == 1][:19], made[own == 2][:21]])
+    found = measures.modes(real, labels, np.concatenate([scarce, np.full((2500 - len(scarce), 2), 9.0)]))
+    assert found["modes_covered"] == 2  # 19 of 2,500 are too few, 21 are enough
+
+
+def test_a_whole_data_set_is_measured_at_once():
+    _, learner = small()
+    x, labels = ring(600)
+    together = learner.evaluate((x, labels))
+    by_batch = learner.evaluate_all(ArrayBatches((x, labels), 100).epoch(np.random.default_rng(0)))
+    assert together == pytest.approx(by_batch)
+    assert {"modes_covered", "in_modes", "loss", "spread", "coverage"} == set(together)
+
+
+def test_a_small_ring_is_found_in_seconds():
+    rng = np.random.default_rng(5)
+    angle = np.arange(600) % 3 * (2 * math.pi / 3)
+    x = (np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.1 * rng.normal(size=(600, 2))).astype(np.float32)
+    labels = np.arange(600) % 3
+    config = GAN.configure({"latent": 4, "hidden": (32, 32), "pack": 2, "average": 0.95})
+    networks = GAN.build(config, PLANE, rng)
+    learner = GAN.learner(networks, config, PLANE, lambda module: Adam(module, 3e-3, beta1=0.5))
+    Trainer(learner, epochs=100, seed=1).run(ArrayBatches((x, labels), 100, shuffle=True))
+    found = learner.evaluate((x, labels))
+    assert found["modes_covered"] == 3
+    assert found["in_modes"] > 0.8
