@@ -11,6 +11,7 @@ from neuralzoo.plugins.autoencoder.rivals import in_parts, labels_of
 from neuralzoo.registry import Figure
 
 COLUMNS = 10
+LINES = 6
 STEPS = 12
 POINTS = 3000
 NEUTRAL = "#7a8ba3"
@@ -18,14 +19,25 @@ NEUTRAL = "#7a8ba3"
 
 def draw_reconstructions(figure: Any, module: Autoencoder, data: Any) -> None:
     """Draw examples above what the network makes of them; with noise between them where it is denoising."""
-    x = _one_of_each(data)
-    noisy, _ = module.noise(x, Context(training=True, rng=np.random.default_rng(0)))
-    rows = {"example": x} | ({"with noise": noisy} if noisy is not x else {}) | {"rebuilt": module.predict(noisy)}
-    grid = figure.subplots(len(rows), len(x), squeeze=False)
-    for line, (name, examples) in zip(grid, rows.items(), strict=True):
+    ctx = Context(training=True, rng=np.random.default_rng(0))
+    groups = []
+    for x in _groups(data, LINES):
+        noisy, _ = module.noise(x, ctx)
+        lines = {"example": x} | ({"with noise": noisy} if noisy is not x else {}) | {"rebuilt": module.predict(noisy)}
+        groups.append(lines)
+    if data.test[0].ndim == 4:
+        groups = groups[: LINES // len(groups[0])]
+        for axes, lines in zip(figure.subplots(len(groups), squeeze=False).flat, groups, strict=True):
+            _draw_sheet(axes, np.stack(list(lines.values())))
+            height = data.test[0].shape[1]
+            axes.set_yticks([(row + 0.5) * height for row in range(len(lines))], list(lines), fontsize=8)
+            axes.tick_params(length=0)
+        return
+    grid = figure.subplots(len(groups[0]), len(groups[0]["example"]), squeeze=False)
+    for line, (name, examples) in zip(grid, groups[0].items(), strict=True):
         for axes, example in zip(line, examples, strict=True):
             _draw_example(axes, example)
-        _beside(line[0], name)
+        line[0].set_ylabel(name, fontsize=8)
 
 
 def draw_code_plane(figure: Any, module: Autoencoder, data: Any) -> None:
@@ -58,21 +70,17 @@ def draw_walk(figure: Any, module: Autoencoder, data: Any) -> None:
     """Draw what codes stand for: all over the plane of two numbers, else on the way from one example to another."""
     if module.code == 2:
         codes = in_parts(module.encode, data.test[0][:POINTS])
-        low, high = np.quantile(codes, [0.02, 0.98], axis=0)
-        across, down = (np.linspace(low[i], high[i], STEPS) for i in (0, 1))
-        grid = np.stack(np.meshgrid(across, down[::-1]), axis=-1)
+        across, up = np.quantile(codes, np.linspace(0.02, 0.98, STEPS), axis=0).T  # small steps where codes are many
+        grid = np.stack(np.meshgrid(across, up[::-1]), axis=-1)
     else:
-        ends = module.encode(_one_of_each(data))
+        ends = module.encode(_groups(data, 1)[0])
         share = np.linspace(0, 1, STEPS)[:, None]
         starts, others = ends[0::2], np.roll(ends, -1, axis=0)[0::2]  # the last one without another goes to the first
         grid = starts[:, None] + share * (others - starts)[:, None]
     lines, steps, _ = grid.shape
     examples = module.decode(grid.reshape(lines * steps, -1).astype(np.float32))
     if examples.ndim == 4:
-        height, width, channels = examples.shape[1:]
-        sheet = examples.reshape(lines, steps, height, width, channels).swapaxes(1, 2)
-        axes = figure.subplots()
-        _draw_example(axes, sheet.reshape(lines * height, steps * width, channels))
+        _draw_sheet(figure.subplots(), examples.reshape(lines, steps, *examples.shape[1:]))
         return
     for axes, example in zip(figure.subplots(lines, steps, squeeze=False).flat, examples, strict=True):
         _draw_example(axes, example)
@@ -84,18 +92,32 @@ def draw_samples(figure: Any, module: Autoencoder, data: Any) -> None:
         words = "It is not variational: nobody knows how its codes are distributed, so that none can be drawn."
         figure.text(0.5, 0.5, words, ha="center", va="center")
         return
-    examples = module.sample(6 * COLUMNS, np.random.default_rng(0))
-    for axes, example in zip(figure.subplots(6, COLUMNS).flat, examples, strict=True):
+    examples = module.sample(LINES * COLUMNS, np.random.default_rng(0))
+    if examples.ndim == 4:
+        _draw_sheet(figure.subplots(), examples.reshape(LINES, COLUMNS, *examples.shape[1:]))
+        return
+    for axes, example in zip(figure.subplots(LINES, COLUMNS).flat, examples, strict=True):
         _draw_example(axes, example)
 
 
-def _one_of_each(data: Any) -> Array:
-    """Return test examples, one of each class where classes are known."""
+def _groups(data: Any, count: int) -> list[Array]:
+    """Return so many groups of as many test examples each, one of each class where classes are known."""
     x: Array = data.test[0]
     labels = labels_of(data, "test")
     if labels is None:
-        return x[:COLUMNS]
-    return x[np.unique(labels, return_index=True)[1][:COLUMNS]]
+        some = [x[start : start + COLUMNS] for start in range(0, min(len(x), count * COLUMNS), COLUMNS)]
+        return [group for group in some if len(group) == len(some[0])]
+    places = [np.flatnonzero(labels == which)[:count] for which in np.unique(labels)[:COLUMNS]]
+    return [x[np.array(group)] for group in zip(*places, strict=False)]
+
+
+def _draw_sheet(axes: Any, images: Array) -> None:
+    """Draw images side by side and one line below the other.
+
+    Shapes: images are (lines, columns, H, W, C).
+    """
+    lines, columns, height, width, channels = images.shape
+    _draw_example(axes, images.swapaxes(1, 2).reshape(lines * height, columns * width, channels))
 
 
 def _draw_example(axes: Any, example: Array) -> None:
@@ -110,10 +132,6 @@ def _draw_example(axes: Any, example: Array) -> None:
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-def _beside(axes: Any, name: str) -> None:
-    axes.set_ylabel(name, fontsize=8)
 
 
 def _colour(which: int) -> Any:

@@ -249,10 +249,32 @@ def test_the_pictures_of_reconstructions_are_the_predictions(tmp_path):
     network, data = create("autoencoder", inputs=(28, 28, 1), hidden=(8,)), clothes()
     with page(tmp_path / "rebuilt.png") as figure:
         get("autoencoder").figures[0].draw(figure, network, data)
-    drawn = np.array([axes.images[0].get_array() for axes in figure.axes])
-    first = np.unique(data.labels["test"], return_index=True)[1]
-    np.testing.assert_allclose(drawn[:10], data.test[0][first, ..., 0], atol=1e-6)
-    np.testing.assert_allclose(drawn[10:], network.predict(data.test[0][first])[..., 0], atol=1e-6)
+    assert len(figure.axes) == 3
+    for nth, axes in enumerate(figure.axes):
+        drawn = np.array(axes.images[0].get_array()).reshape(2, 28, 10, 28).swapaxes(1, 2)
+        places = [np.flatnonzero(data.labels["test"] == which)[nth] for which in range(10)]
+        np.testing.assert_allclose(drawn[0], data.test[0][places, ..., 0], atol=1e-6)
+        np.testing.assert_allclose(drawn[1], network.predict(data.test[0][places])[..., 0], atol=1e-6)
+
+
+def test_a_plane_of_codes_is_coloured_by_class_and_walked_where_codes_are(tmp_path):
+    from neuralzoo.experiments.figures import page
+
+    network, data = create("autoencoder", inputs=(28, 28, 1), hidden=(8,), code=2), clothes()
+    plane, walk = (figure for figure in get("autoencoder").figures if figure.name in ("code_plane", "walk"))
+    codes, labels = network.encode(data.test[0]), data.labels["test"]
+    with page(tmp_path / "plane.png") as figure:
+        plane.draw(figure, network, data)
+    for which, line in enumerate(figure.axes[0].lines):
+        np.testing.assert_allclose(np.transpose(line.get_data()), codes[labels == which])
+        assert line.get_label() == data.classes[which]
+    with page(tmp_path / "walk.png") as figure:
+        walk.draw(figure, network, data)
+    sheet = np.array(figure.axes[0].images[0].get_array()).reshape(12, 28, 12, 28).swapaxes(1, 2)
+    low, high = np.quantile(codes, [0.02, 0.98], axis=0)
+    corners = np.array([[low[0], high[1]], [high[0], high[1]], [low[0], low[1]], [high[0], low[1]]], np.float32)
+    shown = [sheet[0, 0], sheet[0, -1], sheet[-1, 0], sheet[-1, -1]]
+    np.testing.assert_allclose(shown, network.decode(corners)[..., 0], atol=1e-5)
 
 
 def test_a_single_picture_is_walked_to_itself(tmp_path):
