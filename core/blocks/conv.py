@@ -4,9 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from neuralzoo.core.blocks.banded import choose_places, narrow, widen
 from neuralzoo.core.blocks.init import Initializer, he_normal
-from neuralzoo.core.blocks.lowering import correlate, gather, scatter
+from neuralzoo.core.blocks.lowering import Lowered
 from neuralzoo.core.blocks.windows import Pair, Windows
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
 from neuralzoo.core.module import Array, Parameter
@@ -146,32 +145,23 @@ def convolve(
     skip = ctx.skips(x) if skip is None else skip
     size = (x.shape[1], x.shape[2])
     kernel = weight.value.reshape(*windows.kernel, *weight.value.shape[-2:])
-    rows, columns = windows.count(size)
-    places = choose_places(kernel, windows, columns, groups)
-    wide, strides = widen(kernel, windows, places) if places > 1 else (kernel, windows)
-    y, pull_kernel = correlate(x, wide, strides, groups, ctx)
-    y = y.reshape(len(x), rows, columns, kernel.shape[3])
+    lowered = Lowered(kernel, windows, groups, windows.count(size)[1])
+    y, pull_kernel = lowered.sum(x, ctx)
     if bias is not None:
         y += bias.value
 
     def pull(dy: Array) -> Array:
-        dy = np.ascontiguousarray(dy).reshape(len(x), rows, columns // places, wide.shape[3])
+        ctx.grads.add(weight, pull_kernel(dy).reshape(weight.value.shape))
         if bias is not None:
-            ctx.grads.add(bias, _sum_of_rows(dy.reshape(-1, len(bias.value))))
-        dwide = pull_kernel(dy)
-        dkernel = narrow(dwide, kernel, windows, places) if places > 1 else dwide
-        ctx.grads.add(weight, dkernel.reshape(weight.value.shape))
-        if skip:
-            return no_gradient(x)
-        back = gather if strides.stride == (1, 1) else scatter
-        return back(dy, wide, strides, size, groups, ctx)
+            ctx.grads.add(bias, sum_of_places(dy))
+        return no_gradient(x) if skip else lowered.spread(dy, size, ctx)
 
     return y, pull
 
 
 def make_windows(name: str, kernel: int | Pair, stride: int | Pair, padding: Padding, dilation: int | Pair) -> Windows:
     """Return the windows with these settings; `name` is the layer's, for errors."""
-    kernel, stride, dilation = _pair(kernel), _pair(stride), _pair(dilation)
+    kernel, stride, dilation = pair(kernel), pair(stride), pair(dilation)
     for value, what in ((kernel, "kernel"), (stride, "stride"), (dilation, "dilation")):
         if min(value) < 1:
             raise ValueError(f"{name} got a {what} of {value}; it needs at least 1")
@@ -183,7 +173,7 @@ def make_windows(name: str, kernel: int | Pair, stride: int | Pair, padding: Pad
         return Windows(kernel, stride, dilation)
     if isinstance(padding, str):
         raise ValueError(f'{name} got padding="{padding}"; it needs "same", "valid" or numbers')
-    height, width = _pair(padding)
+    height, width = pair(padding)
     if min(height, width) < 0:
         raise ValueError(f"{name} got a padding of {padding}; it needs 0 or more")
     return Windows(kernel, stride, dilation, ((height, height), (width, width)))
@@ -198,10 +188,12 @@ def check_groups(name: str, inputs: int, outputs: int, groups: int) -> None:
         )
 
 
-def _sum_of_rows(dy: Array) -> Array:
-    """Return the sum: a product with ones is faster than `sum` where rows are short."""
-    return np.ones(len(dy), dy.dtype) @ dy
+def sum_of_places(dy: Array) -> Array:
+    """Return the sum over all axes but the last: a product with ones, faster than `sum` where rows are short."""
+    rows = dy.reshape(-1, dy.shape[-1])
+    return np.ones(len(rows), dy.dtype) @ rows
 
 
-def _pair(value: int | Pair) -> Pair:
+def pair(value: int | Pair) -> Pair:
+    """Return the number for height and width, or both as they are."""
     return (value, value) if isinstance(value, int) else value

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from neuralzoo.core.blocks.banded import choose_places, narrow, widen
 from neuralzoo.core.blocks.windows import Pair, Windows, slide
 from neuralzoo.core.blocks.winograd import correlate_pairs, suits_pairs
 from neuralzoo.core.layer import Context
@@ -19,6 +20,37 @@ PullKernel = Callable[[Array], Array]
 """From dL/dy (N, H', W', O) to dL/d kernel."""
 
 MANY = 8  # channels from which on copies of so few numbers are no burden
+
+
+class Lowered:
+    """A convolution with given weights, for images of given width, and what goes back through it.
+
+    A kernel of few channels is applied to several neighbouring places at once (see `banded`).
+    """
+
+    def __init__(self, kernel: Array, windows: Windows, groups: int, columns: int) -> None:
+        self.kernel, self.windows, self.groups = kernel, windows, groups
+        self.places = choose_places(kernel, windows, columns, groups)
+        self.wide, self.strides = (kernel, windows) if self.places == 1 else widen(kernel, windows, self.places)
+
+    def sum(self, x: Array, ctx: Context) -> tuple[Array, PullKernel]:
+        """Return y (N, H', W', O), the weighted sums of all windows of images, and the pullback to the kernel."""
+        y, pull = correlate(x, self.wide, self.strides, self.groups, ctx)
+
+        def pull_kernel(dy: Array) -> Array:
+            dwide = pull(self._together(dy))
+            return dwide if self.places == 1 else narrow(dwide, self.kernel, self.windows, self.places)
+
+        return y.reshape(*y.shape[:2], -1, self.kernel.shape[3]), pull_kernel
+
+    def spread(self, dy: Array, size: Pair, ctx: Context) -> Array:
+        """Return dL/dx of images (H, W) from dy (N, H', W', O)."""
+        back = gather if self.strides.stride == (1, 1) else scatter
+        return back(self._together(dy), self.wide, self.strides, size, self.groups, ctx)
+
+    def _together(self, dy: Array) -> Array:
+        n, rows, columns, _ = dy.shape
+        return np.ascontiguousarray(dy).reshape(n, rows, columns // self.places, -1)
 
 
 def correlate(x: Array, kernel: Array, windows: Windows, groups: int, ctx: Context) -> tuple[Array, PullKernel]:

@@ -7,6 +7,7 @@ import pytest
 
 from neuralzoo.core.blocks.banded import choose_places
 from neuralzoo.core.blocks.conv import Conv1D, Conv2D
+from neuralzoo.core.blocks.conv_transposed import ConvTranspose1D, ConvTranspose2D
 from neuralzoo.core.blocks.winograd import suits_pairs
 from neuralzoo.core.layer import Context, Gradients
 
@@ -45,11 +46,13 @@ def draw(rng, axes):
     return inputs, outputs, kernel, settings | {"bias": bool(rng.random() < 0.7)}, (int(rng.integers(1, 5)), *size)
 
 
-def errors(ours, theirs, axes, shape, dtype, rng):
+def errors(ours, theirs, axes, shape, dtype, rng, *, transposed=False):
     """Return the largest difference in each array, in units of its largest number where that is above 1."""
     ours, x = ours.astype(dtype), rng.standard_normal(shape).astype(dtype)
     last, first = (0, axes + 1, *range(1, axes + 1)), (0, *range(2, axes + 2), 1)
     turned = (axes + 1, axes, *range(axes))  # (kernel..., in, out) to (out, in, kernel...)
+    if transposed:
+        turned = (axes, axes + 1, *range(axes))  # PyTorch has (in, out, kernel...) then
     with torch.no_grad():
         theirs.weight.copy_(torch.tensor(ours.weight.value.transpose(turned)))
         if ours.bias is not None:
@@ -99,6 +102,41 @@ def test_outputs_and_all_gradients_agree_with_pytorch(axes, kind, theirs, dtype)
     print(f"\n{theirs} {dtype}: {NETWORKS} layers {dict(ways)}, {len(found)} arrays, worst error {worst[0]:.1e}")
     assert worst[0] < TOLERANCE[dtype], worst
     assert min(ways.values()) >= 10
+
+
+def draw_transposed(rng, axes):
+    """Return the settings of a random transposed convolution, and the shape of what it reads."""
+    stride = tuple(int(s) for s in rng.integers(1, 4, axes))
+    kernel = tuple(int(k) for k in rng.integers(2, 6, axes))
+    settings = {
+        "stride": stride,
+        "padding": tuple(int(rng.integers(0, k // 2 + 1)) for k in kernel),
+        "output_padding": tuple(int(rng.integers(0, s)) for s in stride),
+        "bias": bool(rng.random() < 0.7),
+    }
+    inputs, outputs = (int(rng.choice(CHANNELS)) for _ in range(2))
+    return inputs, outputs, kernel, settings, (int(rng.integers(1, 5)), *(int(n) for n in rng.integers(2, 8, axes)))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("axes", "kind"), [(1, ConvTranspose1D), (2, ConvTranspose2D)], ids=["1D", "2D"])
+def test_transposed_convolutions_agree_with_pytorch(axes, kind, dtype):
+    rng = np.random.default_rng(axes)
+    found = []
+    for _ in range(NETWORKS):
+        inputs, outputs, kernel, settings, shape = draw_transposed(rng, axes)
+        peer = getattr(torch.nn, f"ConvTranspose{axes}d")(
+            inputs, outputs, kernel, dtype=getattr(torch, dtype), **settings
+        )
+        mine = settings if axes == 2 else {k: v[0] if isinstance(v, tuple) else v for k, v in settings.items()}
+        ours = kind(inputs, outputs, kernel if axes == 2 else kernel[0], rng, **mine)
+        found += [
+            (error, name, (inputs, outputs, kernel, settings, shape))
+            for name, error in errors(ours, peer, axes, (*shape, inputs), dtype, rng, transposed=True).items()
+        ]
+    worst = max(found, key=lambda one: one[0])
+    print(f"\n{kind.__name__} {dtype}: {NETWORKS} layers, {len(found)} arrays, worst error {worst[0]:.1e}")
+    assert worst[0] < TOLERANCE[dtype], worst
 
 
 @pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel")  # PyTorch copies then
