@@ -49,7 +49,7 @@ ARENA = Experiment(
     model={"units": 1000, "by_class": True, "width": 0.85, "ridge": 1e-6, "descend": False},
 )
 
-# With seeds other than the claim's, 10 to 19: 100 units are enough each time, 80 are not, and without classes 150 are.
+# With seeds other than the claim's, 10 to 19: 100 units are enough each time, 90 are not; without classes 150 are.
 SPIRALS = Experiment(
     architecture="rbfn",
     dataset="two-spirals",
@@ -59,7 +59,10 @@ SPIRALS = Experiment(
     model={"units": 120, "by_class": True, "width": 1.0, "ridge": 1e-8, "descend": False},
 )
 
-# The rival on Mackey-Glass, of as many parameters; the shape, rate and batch that did best on held-out examples.
+# The rival on Mackey-Glass, of as many parameters: shape, rate, batch and epochs that did best on the same held-out
+# examples: 0.0115 and 0.0145, after 4,000 epochs 0.0137 and 0.0240, with three layers of 28 units 0.0184 and 0.0179,
+# with a rate of 5e-2 1.0 (seed 0); after 1,000 epochs 0.0223 and 0.0220, with one layer of 300 units 0.0660 and 0.0698,
+# with a rate of 5e-3 0.0335 and 0.0316 (means of seeds 0 and 1).
 FEEDFORWARD = Experiment(
     architecture="fnn",
     dataset="mackey-glass",
@@ -135,6 +138,9 @@ CLAIMS = (
         ),
         probes={"normalised_error": normalised_error},
         published=(JANG,),
+        counter_evidence="With inputs and targets standardised, which radial units do not need, the feed-forward "
+        "network came close: 0.0102 and 0.0135 on two sets of held-out training examples, where the units erred "
+        "0.0095 and 0.0101 (seed 0).",
     ),
     Claim(
         name="two-spirals",

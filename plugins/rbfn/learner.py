@@ -137,7 +137,7 @@ class RadialLearner(Supervised):
         x, t = centres.draw_sample(data.epoch(ctx.random), most, ctx.random)
         if not np.isfinite(x).all():
             raise Diverged("the inputs are not all finite; RBFN needs finite ones to find centres among them")
-        c = place_centres(self._groups(x, t), config, ctx.random)
+        c = place_centres(x, self._groups(t), config, ctx.random)
         s = config.width * centres.widths(c, x, config.neighbours)
         units.centres.value[...] = c
         units.log_width.value[...] = np.log(s.mean(keepdims=True) if config.shared_width else s)
@@ -175,26 +175,27 @@ class RadialLearner(Supervised):
             parts.append(leave_one_out(h, h @ weight + bias, self._numbers(t[rows]), sums, inverse))
         return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
-    def _groups(self, x: Array, t: Array) -> list[Array]:
-        """Return the examples in groups that have centres of their own: classes, or all of them in one."""
+    def _groups(self, t: Array) -> list[Array | slice]:
+        """Return which examples have centres of their own: those of each class, or all of them together."""
         if self.config.by_class and self.task.kind == "classification":
-            return [x[t == k] for k in np.unique(t)]
-        return [x]
+            return [np.flatnonzero(t == k) for k in np.unique(t)]
+        return [slice(None)]
 
     def _numbers(self, t: Array) -> Array:
         """Return targets as numbers to fit: a class is a row with a 1 in its place."""
         return np.eye(self.task.outputs)[t] if self.task.kind == "classification" else t
 
 
-def place_centres(groups: list[Array], config: RBFNConfig, rng: np.random.Generator) -> Array:
-    """Return the centres for groups of examples, as many for each; the first have one more if they don't come out even.
+def place_centres(x: Array, groups: list[Array | slice], config: RBFNConfig, rng: np.random.Generator) -> Array:
+    """Return the centres for examples, as many for each group; the first have one more if they don't come out even.
 
     Where there are fewer different examples than units, the others stand between two examples drawn at random.
 
-    Shapes: each group is (n, D), centres are (units, D).
+    Shapes: x is (N, D), each group has numbers of examples (n,), centres are (units, D).
     """
     shares = (len(units) for units in np.array_split(np.arange(config.units), len(groups)))
-    return np.concatenate([_place(x, count, config, rng) for x, count in zip(groups, shares, strict=True) if count])
+    found = [_place(x[rows], count, config, rng) for rows, count in zip(groups, shares, strict=True) if count]
+    return np.concatenate(found)
 
 
 def _place(x: Array, count: int, config: RBFNConfig, rng: np.random.Generator) -> Array:

@@ -239,12 +239,19 @@ def test_units_at_one_place_share_what_one_of_them_would_do():
     np.testing.assert_allclose(learner.network.predict(x), t, atol=1e-6)
 
 
-@pytest.mark.parametrize("part", [0, 1])
-def test_what_is_not_finite_is_refused_in_one_sentence(part):
+@pytest.mark.parametrize(
+    ("part", "units", "words"),
+    [
+        (0, 20, "the inputs are not all finite; RBFN needs finite"),
+        (0, 1, "not.* finite; RBFN needs finite"),
+        (1, 4, "the sums of the least squares are not finite; RBFN needs finite inputs and targets"),
+    ],
+)
+def test_what_is_not_finite_is_refused_in_one_sentence_whether_it_was_in_the_sample_or_not(part, units, words):
     arrays = RNG.normal(size=(20, 2)), RNG.normal(size=(20, 1))
     arrays[part][3, 0] = np.nan
-    with pytest.raises(Diverged, match=r"not .*finite; RBFN needs finite"):
-        fit(*arrays, units=4)
+    with pytest.raises(Diverged, match=words):
+        fit(*arrays, units=units, sample=units)
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e30])
