@@ -4,7 +4,7 @@
 Where a picture makes no sense for a task or a network, it is a sentence that says why.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import TextWrapper
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ from neuralzoo.core.module import Array
 COLOURS = {"rnn": "#c2410c", "lstm": "#1d4ed8", "gru": "#15803d"}
 """An architecture has the same colour in all pictures; those that are not here get one of OTHERS."""
 OTHERS = ("#7e22ce", "#0e7490", "#a16207", "#be185d", "#4d7c0f")
+Writes = Callable[[Any, Array, int, np.random.Generator], Array]
 LOSSES: dict[str, Loss] = {"class": CrossEntropy(), "marks": BinaryCrossEntropy(), "numbers": MeanSquaredError()}
 
 TINY = 1e-300  # to divide by instead of 0
@@ -110,8 +111,11 @@ def draw_gradients(
     axes.legend(frameon=False, fontsize=8)
 
 
-def draw_text(figure: Any, module: SequenceNetwork, data: Any) -> None:
-    """Draw what a language model writes after the beginning of a test example, always from the same seed."""
+def draw_text(figure: Any, module: Any, data: Any, writes: Writes = write) -> None:
+    """Draw what a language model writes after the beginning of a test example, always from the same seed.
+
+    `writes(module, prompt, count, rng)` returns the tokens that go on after a prompt.
+    """
     if data.task.kind != "language-modelling":
         say(figure, f"Only a language model writes; this network was trained for {data.task.kind}.")
         return
@@ -120,11 +124,11 @@ def draw_text(figure: Any, module: SequenceNetwork, data: Any) -> None:
     axes.set_axis_off()
     given: list[str] = []
     if data.task.lengths:
-        lines = _words(module, data, rng)
+        lines = _words(module, data, rng, writes)
     else:
         prompt = data.test[0][0][:PROMPT]
         head = _text(prompt, data)
-        given, lines = wrap(head), wrap(head + _text(write(module, prompt, LINES * WIDTH, rng), data))
+        given, lines = wrap(head), wrap(head + _text(writes(module, prompt, LINES * WIDTH, rng), data))
     for place, line in enumerate(lines):
         look = {"family": "monospace", "fontsize": 11.5, "va": "top", "parse_math": False}
         start = len(given[place]) if place < len(given) else 0
@@ -270,14 +274,14 @@ def _text(tokens: Array, data: Any) -> str:
     return "".join(token_text(token, data) for token in tokens)
 
 
-def _words(module: SequenceNetwork, data: Any, rng: np.random.Generator) -> list[str]:
+def _words(module: Any, data: Any, rng: np.random.Generator, writes: Writes) -> list[str]:
     """Return lines of short texts, each from the token that a test example begins with until it comes again."""
     wide, start = WIDTH // COLUMNS, data.test[0][0][:1]
     lines = []
     for _ in range(LINES):
         line = ""
         for _ in range(COLUMNS):
-            written = write(module, start, data.task.shape[0], rng)
+            written = writes(module, start, data.task.shape[0], rng)
             end = np.flatnonzero(written == start[0])
             line += _text(written[: end[0]] if len(end) else written, data)[: wide - 1].ljust(wide)
         lines.append(line)

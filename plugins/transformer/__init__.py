@@ -4,6 +4,7 @@ from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.experiment import ARENA, CLAIMS, FULL, QUICK, resize
 from neuralzoo.plugins.transformer.network import build
+from neuralzoo.plugins.transformer.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 
@@ -27,4 +28,5 @@ def architecture() -> Architecture:
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
         resize=resize,
+        figures=FIGURES,
     )

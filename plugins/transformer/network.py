@@ -57,7 +57,12 @@ class Transformer(Layer):
         places = self.context + (self.front is not None)
         self.positions = Positions(init((places, width), rng) if learned else waves(places, width), learned=learned)
         self.dropout = Dropout(config.dropout)
-        shape = shape_of(config, causal=config.causal or task.kind == "language-modelling")
+        self.causal = config.causal or task.kind == "language-modelling"
+        if self.causal and self.front is not None:
+            raise ValueError(
+                "a transformer got readout='class' with causal=True, with which what is in front sees nothing"
+            )
+        shape = shape_of(config, causal=self.causal)
         self.blocks = [Block(shape, rng) for _ in range(config.layers)]
         self.norm = LayerNorm(width, bias=config.bias) if config.norm == "before" else None
         self.tied = config.tie and task.kind == "language-modelling" and isinstance(self.read, Tokens)
@@ -72,6 +77,22 @@ class Transformer(Layer):
         self, x: Array, ctx: Context, lengths: Array | None = None, caches: Sequence[Cache] | None = None
     ) -> tuple[Array, Pullback]:
         """Return the answers and their pullback; with caches, one for each block, x are the next tokens alone."""
+        h, lengths, pull_enter = self.enter(x, ctx, lengths, caches[0].length if caches else 0)
+        pulls = [pull_enter]
+        for number, block in enumerate(self.blocks):
+            h, pull_block = block.run(h, ctx, lengths, caches[number] if caches else None)
+            if ctx.recording:  # else what the block computed is let go
+                pulls.append(pull_block)
+        y, pull_answer = self._answer(h, lengths, ctx)
+        return y, chain([*pulls, pull_answer]) if ctx.recording else no_pullback
+
+    def enter(
+        self, x: Array, ctx: Context, lengths: Array | None = None, start: int = 0
+    ) -> tuple[Array, Array | None, Pullback]:
+        """Return what the first block reads, its lengths, and the pullback; the first position is `start`.
+
+        Shapes: what the block reads is (N, T, width), with a position more where there is a vector in front.
+        """
         h, pull_read = self.read(x, ctx)
         if lengths is not None:
             lengths = np.asarray(lengths)
@@ -81,23 +102,9 @@ class Transformer(Layer):
             h, pull_front = self.front(h, ctx)
             lengths = None if lengths is None else lengths + 1
             pulls.append(pull_front)
-        h, pull_positions = self.positions.run(h, ctx, caches[0].length if caches else 0)
+        h, pull_positions = self.positions.run(h, ctx, start)
         h, pull_dropout = self.dropout(h, ctx)
-        pulls += [pull_positions, pull_dropout]
-        for number, block in enumerate(self.blocks):
-            h, pull_block = block.run(h, ctx, lengths, caches[number] if caches else None)
-            pulls.append(pull_block)
-        y, pull_answer = self._answer(h, lengths, ctx)
-        if not ctx.recording:
-            return y, no_pullback
-
-        def pull(dy: Array) -> Array:
-            dh = pull_answer(dy)
-            for pull_one in reversed(pulls):
-                dh = pull_one(dh)
-            return dh
-
-        return y, pull
+        return h, lengths, chain([*pulls, pull_positions, pull_dropout])
 
     def _answer(self, h: Array, lengths: Array | None, ctx: Context) -> tuple[Array, Pullback]:
         """Return the answers that are read from the last block's vectors, and the pullback to these."""
@@ -142,6 +149,17 @@ class Transformer(Layer):
             return np.matmul(dy, weight.value, out=ctx.empty(rows.shape, z.dtype)).reshape(z.shape)
 
         return y.reshape(*z.shape[:-1], vocabulary), pull
+
+
+def chain(pulls: Sequence[Pullback]) -> Pullback:
+    """Return the pullback of steps that were done one after the other."""
+
+    def pull(dy: Array) -> Array:
+        for pull_one in reversed(pulls):
+            dy = pull_one(dy)
+        return dy
+
+    return pull
 
 
 def _reader(config: TransformerConfig, task: Task, rng: np.random.Generator) -> Layer:
