@@ -14,6 +14,12 @@ class AutoencoderConfig(Config):
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         default=(512, 128), description="widths of the layers before the code; those after it mirror them"
     )
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(),
+        description="channels of convolutions before the hidden layers, for images, each halving height and width; "
+        "transposed ones mirror them; none is a dense network",
+    )
+    kernel: int = Field(default=4, ge=2, description="height and width of the kernels, if there are channels")
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus", "identity"] = Field(
         default="relu", description="non-linearity after each hidden layer"
     )
@@ -52,6 +58,10 @@ class AutoencoderConfig(Config):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
+        if self.tied and self.channels:
+            raise ValueError(
+                f"tied is true with channels={list(self.channels)}; it needs none: only dense weights are transposed"
+            )
         if self.noise_kind == "masking" and self.noise >= 1:
             raise ValueError(f"noise is {self.noise:g} with noise_kind='masking'; it needs a share below 1")
         if self.loss == "cross_entropy" and self.output == "identity":

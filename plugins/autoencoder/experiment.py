@@ -103,5 +103,9 @@ CLAIMS = (
 
 
 def resize(config: AutoencoderConfig, factor: float) -> AutoencoderConfig:
-    """Return the config with its hidden widths times a factor; the code stays what it is."""
-    return config.model_copy(update={"hidden": tuple(max(1, round(width * factor)) for width in config.hidden)})
+    """Return the config with its hidden widths and channels times a factor; the code stays what it is."""
+
+    def times(sizes: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(max(1, round(size * factor)) for size in sizes)
+
+    return config.model_copy(update={"hidden": times(config.hidden), "channels": times(config.channels)})

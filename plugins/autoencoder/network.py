@@ -7,6 +7,7 @@
 
 The loss compares y with x, without the noise. With f and s the identity, no hidden layers and squared error, the best
 code spans the space of the first principal components (Bourlard and Kamp 1988); hidden layers bend that space.
+For images, convolutions that move by two pixels may stand before the hidden layers and transposed ones after them.
 With tied weights the decoder uses the matrices of the encoder transposed, so that dL/dW is the sum of both uses.
 
 A variational one codes an example as a normal distribution and is trained with a number drawn from it:
@@ -19,6 +20,7 @@ Drawn in this way, z has a derivative. In evaluation z is μ.
 Sources: Hinton and Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313,
 https://doi.org/10.1126/science.1127647; denoising: Vincent et al. (2008), https://doi.org/10.1145/1390156.1390294;
 variational: Kingma and Welling (2013), Auto-encoding variational Bayes, https://arxiv.org/abs/1312.6114;
+convolutions: Masci et al. (2011), https://doi.org/10.1007/978-3-642-21735-7_7;
 principal components: Bourlard and Kamp (1988), https://doi.org/10.1007/BF00332918
 """
 
@@ -34,7 +36,7 @@ from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.layer import Context, Layer, Pullback, no_pullback
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
-from neuralzoo.plugins.autoencoder.parts import NOISES, dense_halves
+from neuralzoo.plugins.autoencoder.parts import NOISES, conv_halves
 from neuralzoo.registry import Task
 
 PullRun = Callable[[Array, Array | None, Array | None], Array]
@@ -71,7 +73,7 @@ class Autoencoder(Layer):
             )
         self.shape = shape
         self.noise: Layer = NOISES[config.noise_kind](config.noise) if config.noise else Identity()
-        self.encoder, self.mean, self.decoder = dense_halves(shape, config, rng)
+        self.encoder, self.mean, self.decoder = conv_halves(shape, config, rng)
         self.squash = ACTIVATIONS[config.code_activation]()
         self.log_variance = Dense(self.mean.weight.value.shape[0], config.code, rng) if config.variational else None
         self.output: Layer = (

@@ -7,8 +7,10 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import ACTIVATIONS
 from neuralzoo.core.blocks.combine import Sequential
+from neuralzoo.core.blocks.conv import Conv2D
+from neuralzoo.core.blocks.conv_transposed import ConvTranspose2D
 from neuralzoo.core.blocks.dense import Dense
-from neuralzoo.core.blocks.init import glorot_uniform, he_normal
+from neuralzoo.core.blocks.init import glorot_uniform, he_normal, normal
 from neuralzoo.core.blocks.shape import Flatten, Reshape
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
 from neuralzoo.core.module import Array, Parameter
@@ -93,9 +95,41 @@ class Transposed(Layer):
         return y, pull
 
 
-def dense_halves(
+def conv_halves(
     shape: tuple[int, ...], config: AutoencoderConfig, rng: np.random.Generator
 ) -> tuple[Layer, Dense, Layer]:
+    """Return the same three parts with convolutions around the dense layers, where the config has channels.
+
+    Each convolution of the encoder moves by two pixels, which halves height and width; the transposed one that mirrors
+    it in the decoder doubles them, and has the size of the image back, be it odd or even.
+
+    Shapes: (N, *shape) to (N, hidden[-1]); to (N, code); to (N, *shape); shape is (H, W, C) if there are channels.
+    Raises: ValueError when there are channels and the examples are no images, or too small ones.
+    """
+    if config.channels and len(shape) != 3:
+        raise ValueError(
+            f"Autoencoder got channels={list(config.channels)} for examples of shape {shape}; it needs images (H, W, C)"
+        )
+    kernel, padding = config.kernel, (config.kernel - 1) // 2
+    encoder: list[Layer] = []
+    decoder: list[Layer] = []
+    for outputs in config.channels:
+        height, width, inputs = shape
+        down = Conv2D(inputs, outputs, kernel, rng, stride=2, padding=padding)
+        half = down.output_shape((height, width))
+        rest = (height - (2 * half[0] - 2 + kernel - 2 * padding), width - (2 * half[1] - 2 + kernel - 2 * padding))
+        start = normal(math.sqrt(8 / (outputs * kernel**2)))  # he_normal's: a quarter of a kernel feeds one pixel
+        up = ConvTranspose2D(outputs, inputs, kernel, rng, stride=2, padding=padding, output_padding=rest, init=start)
+        encoder += [down, ACTIVATIONS[config.activation]()]
+        decoder = [ACTIVATIONS[config.activation](), up, *decoder]
+        shape = (*half, outputs)
+    inner, mean, outer = dense_halves(shape, config, rng)
+    return Sequential(*encoder, *inner.layers), mean, Sequential(*outer.layers, *decoder)
+
+
+def dense_halves(
+    shape: tuple[int, ...], config: AutoencoderConfig, rng: np.random.Generator
+) -> tuple[Sequential, Dense, Sequential]:
     """Return the layers up to the last hidden one, the layer of the code, and the decoder that mirrors both.
 
     Shapes: (N, *shape) to (N, hidden[-1]); to (N, code); to (N, *shape).
@@ -110,8 +144,8 @@ def dense_halves(
     decoder: list[Layer] = []
     for mirrored in (mean, *reversed(encoding)):
         after, before = mirrored.weight.value.shape
-        init = glorot_uniform if after == inputs else he_normal
+        init = glorot_uniform if after == inputs and not config.channels else he_normal
         decoder.append(Transposed(mirrored) if config.tied else Dense(before, after, rng, init=init))
         decoder.append(ACTIVATIONS[config.activation]())
-    decoder[-1] = Reshape(*shape)  # the last layer has no non-linearity here: it is the output's
+    decoder[-1] = Reshape(*shape)  # the last layer has no non-linearity here: it is the output's, or comes after it
     return Sequential(*encoder), mean, Sequential(*decoder)
