@@ -168,6 +168,11 @@ def test_no_step_of_kmeans_makes_the_squared_distances_larger():
     assert len(np.unique(centres.nearest_centre(x, centres.kmeans(x, start, 12))[0])) == 12
 
 
+def test_a_centre_that_is_nearest_to_no_example_moves_to_the_farthest_one():
+    x = np.array([[0.0], [1.0], [2.0], [10.0]])
+    np.testing.assert_array_equal(centres.kmeans(x, np.array([[1.0], [50.0]]), 1), [[3.25], [10.0]])
+
+
 def test_starts_are_drawn_by_squared_distance():
     x = np.array([[0.0], [1.0], [3.0]])
     rng = np.random.default_rng(0)
