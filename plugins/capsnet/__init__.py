@@ -1,9 +1,10 @@
 """The capsule network: vectors for things and their poses, routed by agreement."""
 
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
-from neuralzoo.plugins.capsnet.experiment import CLAIMS, QUICK, resize
+from neuralzoo.plugins.capsnet.experiment import ARENA, CLAIMS, FULL, PUBLISHED, QUICK, resize
 from neuralzoo.plugins.capsnet.learner import learner
 from neuralzoo.plugins.capsnet.network import build
+from neuralzoo.plugins.capsnet.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 
@@ -23,7 +24,8 @@ def architecture() -> Architecture:
         build=build,
         learner=learner,
         example=Task(kind="classification", input="image", shape=(20, 20, 1), outputs=3),
-        experiments={"quick": QUICK},
+        experiments={"quick": QUICK, "full": FULL, "arena": ARENA, "published": PUBLISHED},
         claims=CLAIMS,
         resize=resize,
+        figures=FIGURES,
     )
