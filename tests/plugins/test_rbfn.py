@@ -9,7 +9,7 @@ from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.proofs import check_sizes
-from neuralzoo.plugins.rbfn.experiment import SPIRALS, distance_from_bias
+from neuralzoo.plugins.rbfn.experiment import SPIRALS, distance_from_bias, normalised_error
 from neuralzoo.plugins.rbfn.network import KERNELS, RadialUnits, squared_distances
 from neuralzoo.registry import SettingError, Task, create, get
 
@@ -179,6 +179,20 @@ def test_claims_at_equal_parameters_have_them():
 def test_resizing_goes_with_the_units():
     resize, config = get("rbfn").resize, get("rbfn").configure({"units": 100})
     assert [resize(config, factor).units for factor in (0.5, 1.0, 0.0001)] == [50, 100, 1]
+
+
+def test_the_normalised_error_of_the_mean_is_one_and_that_of_half_of_it_all_is_a_half():
+    class Answers:
+        def __init__(self, share):
+            self.share = share
+
+        def predict(self, x):
+            return t.mean() + self.share * (t - t.mean())
+
+    data = datasets.load("mackey-glass")
+    t = data.test[1].astype(np.float64)
+    assert normalised_error(Answers(0.0), data) == pytest.approx(1.0, rel=1e-6)
+    assert normalised_error(Answers(0.5), data) == pytest.approx(0.5, rel=1e-6)
 
 
 def test_the_distance_from_the_bias_is_nothing_for_gaussians_and_much_for_a_feed_forward_network():
