@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.losses import CrossEntropy
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context, Gradients
-from neuralzoo.core.testing import checks_for_architecture
+from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.testing.differences import compare_parameter_gradients
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.registry import SettingError, Task, create, get
@@ -47,6 +49,23 @@ VARIANTS = [
     ],
 )
 def test_modular_conforms(check):
+    check()
+
+
+def mixture_layer(rng, settings):
+    modular = get("modular")
+    return modular.build(modular.configure(settings), CLASSES, rng)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(check, id=f"{name}-{check}")
+        for name, settings in {"dense": {}, "top": {"top": 2}, "field": {"experts": 3, "field": [1]}}.items()
+        for check in checks_for_layer(partial(mixture_layer, settings=settings), examples(CLASSES, 5)[0])
+    ],
+)
+def test_a_mixture_is_a_layer_whose_inputs_have_gradients_too(check):
     check()
 
 
@@ -197,6 +216,14 @@ def test_without_an_expert_the_others_share_its_weight():
     np.testing.assert_allclose(np.exp(opinions.log_gate), gates / gates.sum(axis=1, keepdims=True), rtol=1e-5)
     with pytest.raises(ValueError, match="only expert"):
         create("modular", experts=1).opinions(x, Context(), without=0)
+
+
+def test_examples_that_only_the_removed_expert_was_for_go_to_all_others_alike():
+    x = examples(CLASSES)[0]
+    x[:, 0] = np.arange(len(x)) % 3
+    network = create("modular", task=CLASSES, experts=3, field=(0,), assigned=True)
+    gates = np.exp(network.opinions(x, Context(), without=1)[0].log_gate)
+    np.testing.assert_allclose(gates, np.array([[1, 0, 0], [0.5, 0, 0.5], [0, 0, 1]])[np.arange(len(x)) % 3])
 
 
 def test_resizing_changes_the_experts_and_not_the_gate():
