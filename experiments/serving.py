@@ -19,10 +19,13 @@ ONE_ANSWER = ("classification", "regression")
 def log_model(mlflow: Any, module: Module, data: DataSet, file: Path, step: int) -> None:
     """Log a trained module to the active run, as code and a safetensors file, with an example of what it reads.
 
-    Where examples differ in length it reads {"x": padded examples, "lengths": one for each}; else one array.
+    Where examples differ in length it reads {"x": padded examples, "lengths": one for each}; else one array. A module
+    without `predict`, such as a generator and its critic, has no answers to serve.
     """
+    if not hasattr(module, "predict"):
+        return
     inputs = inputs_of(tuple(array[:EXAMPLES] for array in data.test))
-    outputs = module.predict(inputs)  # type: ignore[attr-defined]
+    outputs = module.predict(inputs)
     example = dict(zip(("x", "lengths"), inputs, strict=True)) if data.task.lengths else inputs
     mlflow.pyfunc.log_model(
         name="model",
