@@ -1,9 +1,10 @@
 """Convolution: the same weights applied at every place of an image or a sequence."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from neuralzoo.core.blocks.banded import FEW
 from neuralzoo.core.blocks.init import Initializer, he_normal
 from neuralzoo.core.blocks.lowering import Lowered
 from neuralzoo.core.blocks.windows import Pair, Windows
@@ -59,11 +60,11 @@ class Conv2D(Layer):
 
         Raises: ValueError when the window does not fit into the image.
         """
-        found = self.windows.count(size)
-        if min(found) < 1:
+        found, (height, width) = self.windows.count(size), self.windows.least
+        if min(*found, *size) < 1:
             raise ValueError(
-                f"{type(self).__name__} got images of {size[0]} x {size[1]}; with its padding they need at least "
-                f"{self.windows.spans[0]} x {self.windows.spans[1]}, what its kernel reaches over"
+                f"{type(self).__name__} got images of {size[0]} x {size[1]}; its kernel needs at least "
+                f"{height} x {width}"
             )
         return found
 
@@ -80,7 +81,7 @@ class Conv1D(Layer):
 
         y[n, t] = sum over a of  x[n, t stride + a dilation - padding] W[a] + b
 
-    This is `Conv2D` for images of height 1; see there.
+    This is `Conv2D` for images of height 1, or of width 1 where that is faster; see there.
 
     Shapes: x is (N, T, inputs), y is (N, T', outputs), weight is (kernel, inputs / groups, outputs), bias is
     (outputs,).
@@ -104,8 +105,7 @@ class Conv1D(Layer):
         init: Initializer = he_normal,
     ) -> None:
         self.inputs, self.groups = inputs, groups
-        flat = padding if isinstance(padding, str) else (0, padding)
-        self.windows = make_windows(type(self).__name__, (1, kernel), (1, stride), flat, (1, dilation))
+        self.windows = make_windows(type(self).__name__, kernel, stride, padding, dilation, axis=1)
         check_groups(type(self).__name__, inputs, outputs, groups)
         self.weight = Parameter(init((kernel, inputs // groups, outputs), rng))
         self.bias = Parameter(np.zeros(outputs, np.float32)) if bias else None
@@ -115,12 +115,9 @@ class Conv1D(Layer):
 
         Raises: ValueError when the window does not fit into the sequence.
         """
-        found = self.windows.count((1, steps))[1]
-        if found < 1:
-            raise ValueError(
-                f"{type(self).__name__} got sequences of {steps} steps; with its padding they need at least "
-                f"{self.windows.spans[1]}, what its kernel reaches over"
-            )
+        found, least = self.windows.count((1, steps))[1], self.windows.least[1]
+        if min(found, steps) < 1:
+            raise ValueError(f"{type(self).__name__} got sequences of {steps} steps; its kernel needs at least {least}")
         return found
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
@@ -128,8 +125,11 @@ class Conv1D(Layer):
         if x.ndim != 3 or x.shape[2] != self.inputs:
             raise ValueError(f"{type(self).__name__} got x of shape {x.shape}; it needs (N, T, {self.inputs})")
         self.output_shape(x.shape[1])
-        y, pull = convolve(x[:, None], self.weight, self.bias, self.windows, self.groups, ctx, ctx.skips(x))
-        return y[:, 0], lambda dy: pull(dy[:, None])[:, 0]
+        # Of few channels neighbours along the width are taken together; of many, upright sequences are faster.
+        axis, windows = (1, self.windows) if self.inputs < FEW else (2, self.windows.upright())
+        image, skip = np.expand_dims(x, axis), ctx.skips(x)
+        y, pull = convolve(image, self.weight, self.bias, windows, self.groups, ctx, skip)
+        return y.squeeze(axis), lambda dy: pull(np.expand_dims(dy, axis)).squeeze(axis)
 
 
 def convolve(
@@ -159,12 +159,21 @@ def convolve(
     return y, pull
 
 
-def make_windows(name: str, kernel: int | Pair, stride: int | Pair, padding: Padding, dilation: int | Pair) -> Windows:
-    """Return the windows with these settings; `name` is the layer's, for errors."""
-    kernel, stride, dilation = pair(kernel), pair(stride), pair(dilation)
-    for value, what in ((kernel, "kernel"), (stride, "stride"), (dilation, "dilation")):
-        if min(value) < 1:
-            raise ValueError(f"{name} got a {what} of {value}; it needs at least 1")
+def make_windows(
+    name: str,
+    kernel: int | Pair,
+    stride: int | Pair,
+    padding: Padding,
+    dilation: int | Pair,
+    axis: int | None = None,
+) -> Windows:
+    """Return the windows with these settings; `name` is the layer's, for errors.
+
+    With an `axis` they are those of sequences, which become images of height 1 or width 1.
+    """
+    kernel = make_pair(name, "kernel", kernel, 1, axis)
+    stride = make_pair(name, "stride", stride, 1, axis)
+    dilation = make_pair(name, "dilation", dilation, 1, axis)
     if padding == "same":
         whole = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         top, left = whole[0] // 2, whole[1] // 2
@@ -173,10 +182,23 @@ def make_windows(name: str, kernel: int | Pair, stride: int | Pair, padding: Pad
         return Windows(kernel, stride, dilation)
     if isinstance(padding, str):
         raise ValueError(f'{name} got padding="{padding}"; it needs "same", "valid" or numbers')
-    height, width = pair(padding)
-    if min(height, width) < 0:
-        raise ValueError(f"{name} got a padding of {padding}; it needs 0 or more")
+    height, width = make_pair(name, "padding", padding, 0, axis)
     return Windows(kernel, stride, dilation, ((height, height), (width, width)))
+
+
+def make_pair(name: str, what: str, value: int | Pair, least: int, axis: int | None = None) -> Pair:
+    """Return a setting for height and width; with an `axis` for that one, and `least` for the other.
+
+    Raises: ValueError when it is less than `least`, or no whole number or pair of them.
+    """
+    numbers: tuple[Any, ...] = tuple(value) if isinstance(value, tuple | list) and axis is None else (value, value)
+    if len(numbers) != 2 or not all(isinstance(number, int | np.integer) for number in numbers):
+        kinds = "one whole number or two" if axis is None else "a whole number"
+        raise ValueError(f"{name} got a {what} of {value}; it needs {kinds}")
+    height, width = int(numbers[0]), int(numbers[1])
+    if min(height, width) < least:
+        raise ValueError(f"{name} got a {what} of {value}; it needs at least {least}")
+    return (least if axis == 1 else height), (least if axis == 0 else width)
 
 
 def check_groups(name: str, inputs: int, outputs: int, groups: int) -> None:
@@ -192,8 +214,3 @@ def sum_of_places(dy: Array) -> Array:
     """Return the sum over all axes but the last: a product with ones, faster than `sum` where rows are short."""
     rows = dy.reshape(-1, dy.shape[-1])
     return np.ones(len(rows), dy.dtype) @ rows
-
-
-def pair(value: int | Pair) -> Pair:
-    """Return the number for height and width, or both as they are."""
-    return (value, value) if isinstance(value, int) else value

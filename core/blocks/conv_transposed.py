@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neuralzoo.core.blocks.conv import check_groups, make_windows, pair, sum_of_places
+from neuralzoo.core.blocks.conv import check_groups, make_pair, make_windows, sum_of_places
 from neuralzoo.core.blocks.init import Initializer, he_normal
 from neuralzoo.core.blocks.lowering import Lowered
 from neuralzoo.core.blocks.windows import Pair, Windows
@@ -40,7 +40,8 @@ class ConvTranspose2D(Layer):
         init: Initializer = he_normal,
     ) -> None:
         name = type(self).__name__
-        self.inputs, self.outputs, self.output_padding = inputs, outputs, pair(output_padding)
+        self.inputs = inputs
+        self.output_padding = make_pair(name, "output_padding", output_padding, 0)
         self.windows = make_windows(name, kernel, stride, padding, 1)
         check_groups(name, inputs, outputs, 1)
         _check_output_padding(name, self.output_padding, self.windows.stride)
@@ -94,8 +95,9 @@ class ConvTranspose1D(Layer):
         init: Initializer = he_normal,
     ) -> None:
         name = type(self).__name__
-        self.inputs, self.outputs, self.output_padding = inputs, outputs, (output_padding, 0)
-        self.windows = make_windows(name, (kernel, 1), (stride, 1), (padding, 0), 1)
+        self.inputs = inputs
+        self.output_padding = make_pair(name, "output_padding", output_padding, 0, axis=0)
+        self.windows = make_windows(name, kernel, stride, padding, 1, axis=0)
         check_groups(name, inputs, outputs, 1)
         _check_output_padding(name, self.output_padding, self.windows.stride)
         self.weight = Parameter(init((kernel, inputs, outputs), rng))
@@ -152,5 +154,5 @@ def _sizes(size: Pair, windows: Windows, output_padding: Pair) -> Pair:
 
 
 def _check_output_padding(name: str, output_padding: Pair, stride: Pair) -> None:
-    if any(not 0 <= more < s for more, s in zip(output_padding, stride, strict=True)):
-        raise ValueError(f"{name} got an output_padding of {output_padding}; it needs 0 or more, less than the stride")
+    if any(more >= s for more, s in zip(output_padding, stride, strict=True)):
+        raise ValueError(f"{name} got an output_padding of {output_padding}; it needs less than the stride of {stride}")

@@ -25,6 +25,16 @@ class Windows:
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return dh * (kh - 1) + 1, dw * (kw - 1) + 1
 
+    @property
+    def least(self) -> Pair:
+        """The smallest image (H, W) that a window fits into."""
+        height, width = (max(1, span - sum(p)) for span, p in zip(self.spans, self.padding, strict=True))
+        return height, width
+
+    def upright(self) -> "Windows":
+        """Return the same windows with height and width exchanged."""
+        return Windows(self.kernel[::-1], self.stride[::-1], self.dilation[::-1], self.padding[::-1])
+
     def count(self, size: Pair) -> Pair:
         """Return how many windows fit into an image (H, W), 0 or less where none does."""
         (top, bottom), (left, right) = self.padding

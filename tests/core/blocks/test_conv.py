@@ -1,8 +1,11 @@
+import re
+
 import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.conv import Conv1D, Conv2D
 from neuralzoo.core.blocks.conv_transposed import ConvTranspose1D, ConvTranspose2D
+from neuralzoo.core.layer import Context, Gradients, Workspace
 from neuralzoo.core.testing import checks_for_layer
 
 RNG = np.random.default_rng(0)
@@ -34,3 +37,145 @@ LAYERS = {
 )
 def test_convolutions_conform(check):
     check()
+
+
+def test_a_kernel_of_one_reads_the_pixel_it_stands_on():
+    layer = Conv2D(1, 1, 3, np.random.default_rng(0))
+    layer.weight.value[...] = 0
+    layer.weight.value[0, 2] = 1  # the upper right corner of the window
+    image = np.arange(20, dtype=np.float32).reshape(1, 4, 5, 1)
+    np.testing.assert_array_equal(layer.predict(image)[0, :, :, 0], [[2, 3, 4], [7, 8, 9]])
+
+
+def test_stride_dilation_and_padding_have_their_known_places():
+    layer = Conv1D(1, 1, 2, np.random.default_rng(0), stride=2, dilation=3, padding=1)
+    layer.weight.value[:, 0, 0] = [1, 10]
+    layer.bias.value[...] = 100
+    steps = np.arange(1, 7, dtype=np.float32).reshape(1, 6, 1)  # 0 1 2 3 4 5 6 0 with padding
+    np.testing.assert_array_equal(layer.predict(steps)[0, :, 0], [100 + 30, 100 + 2 + 50, 100 + 4 + 0])
+
+
+def test_groups_do_not_see_one_another():
+    layer = Conv2D(4, 6, 3, np.random.default_rng(0), groups=2, padding="same")
+    x = RNG.normal(size=(1, 5, 5, 4)).astype(np.float32)
+    other = x.copy()
+    other[..., 2:] = 7
+    np.testing.assert_array_equal(layer.predict(x)[..., :3], layer.predict(other)[..., :3])
+    assert abs(layer.predict(x)[..., 3:] - layer.predict(other)[..., 3:]).min() > 0
+
+
+@pytest.mark.parametrize("channels", [(1, 3), (5, 40), (16, 16), (20, 3)], ids=str)
+@pytest.mark.parametrize("kernel", [1, 3, (3, 5), 4], ids=str)
+def test_every_way_to_compute_gives_the_sum_of_the_definition(channels, kernel):
+    layer = Conv2D(*channels, kernel, np.random.default_rng(0), padding=1).astype(np.float64)
+    x = RNG.normal(size=(2, 7, 8, channels[0]))
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    rows, columns = layer.output_shape((7, 8))
+    needed = np.zeros((2, rows, columns, channels[1]))
+    for a, b in np.ndindex(*layer.windows.kernel):
+        needed += padded[:, a : a + rows, b : b + columns] @ layer.weight.value[a, b]
+    np.testing.assert_allclose(layer.predict(x), needed, atol=1e-12)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, (5, 2)], ids=str)
+def test_same_padding_divides_the_size_by_the_stride_and_rounds_up(kernel, stride):
+    layer = Conv2D(2, 3, kernel, np.random.default_rng(0), stride=stride, padding="same")
+    for size in ((4, 7), (5, 6)):
+        needed = tuple(-(-n // stride) for n in size)
+        assert layer.output_shape(size) == needed
+        assert layer.predict(np.ones((1, *size, 2), np.float32)).shape == (1, *needed, 3)
+
+
+def test_shifting_an_image_shifts_what_a_convolution_gives():
+    layer = Conv2D(3, 5, 3, np.random.default_rng(0))
+    x = RNG.normal(size=(2, 9, 9, 3)).astype(np.float32)
+    np.testing.assert_allclose(layer.predict(x[:, 2:, 1:]), layer.predict(x)[:, 2:, 1:], atol=1e-5)
+
+
+def test_a_transposed_convolution_is_the_transpose_of_a_convolution():
+    forth = Conv2D(3, 4, (3, 2), np.random.default_rng(0), stride=(2, 3), padding=1, bias=False).astype(np.float64)
+    back = ConvTranspose2D(4, 3, (3, 2), np.random.default_rng(0), stride=(2, 3), padding=1, bias=False)
+    back = back.astype(np.float64)
+    back.weight.value[...] = forth.weight.value.transpose(0, 1, 3, 2)
+    size = back.output_shape((4, 3))
+    x, z = RNG.normal(size=(2, *size, 3)), RNG.normal(size=(2, 4, 3, 4))
+    np.testing.assert_allclose((forth.predict(x) * z).sum(), (x * back.predict(z)).sum())
+
+
+def test_the_data_gets_no_gradient_but_the_weights_do():
+    for layer, x in ((Conv2D(4, 3, 3, RNG), IMAGES), (Conv1D(4, 3, 3, RNG), SEQUENCES)):
+        x = x.astype(np.float32)
+        results = []
+        for data in (None, x):
+            grads = Gradients(layer)
+            y, pull = layer(x, Context(training=True, grads=grads, data=data))
+            results.append((pull(np.ones_like(y)), grads.vector.copy()))
+        assert results[0][0].any()
+        assert not results[1][0].any()
+        assert results[1][0].shape == x.shape
+        np.testing.assert_array_equal(results[0][1], results[1][1])
+
+
+def test_every_step_works_in_the_same_memory():
+    layer, workspace = Conv2D(16, 16, 3, RNG, padding=1), Workspace()
+    x = RNG.normal(size=(2, 6, 6, 16)).astype(np.float32)
+    addresses = []
+    for _ in range(2):
+        workspace.reset()
+        y, pull = layer(x, Context(training=True, grads=Gradients(layer), workspace=workspace))
+        addresses.append((y.ctypes.data, pull(y).ctypes.data))
+    assert addresses[0] == addresses[1]
+
+
+def make(kind, *sizes, **settings):
+    return lambda: kind(*sizes, np.random.default_rng(0), **settings)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (
+            lambda: Conv2D(1, 2, 5, RNG).output_shape((4, 9)),
+            "Conv2D got images of 4 x 9; its kernel needs at least 5 x 5",
+        ),
+        (
+            lambda: Conv2D(1, 2, 3, RNG, dilation=2, padding=1).predict(np.ones((1, 9, 2, 1), np.float32)),
+            "Conv2D got images of 9 x 2; its kernel needs at least 3 x 3",
+        ),
+        (lambda: Conv1D(1, 2, 5, RNG).output_shape(4), "Conv1D got sequences of 4 steps; its kernel needs at least 5"),
+        (
+            lambda: Conv2D(3, 2, 3, RNG).predict(np.ones((1, 5, 5, 4), np.float32)),
+            "Conv2D got x of shape (1, 5, 5, 4); it needs (N, H, W, 3)",
+        ),
+        (
+            lambda: Conv1D(3, 2, 3, RNG).predict(np.ones((5, 3), np.float32)),
+            "Conv1D got x of shape (5, 3); it needs (N, T, 3)",
+        ),
+        (make(Conv2D, 4, 6, 3, groups=3), "Conv2D got 4 inputs, 6 outputs and 3 groups; it needs "),
+        (make(Conv2D, 4, 0, 3), "Conv2D got 4 inputs, 0 outputs and 1 groups; it needs "),
+        (make(Conv2D, 4, 6, 0), "Conv2D got a kernel of 0; it needs at least 1"),
+        (make(Conv2D, 4, 6, 3, stride=(1, 0)), "Conv2D got a stride of (1, 0); it needs at least 1"),
+        (make(Conv1D, 4, 6, 3, dilation=0), "Conv1D got a dilation of 0; it needs at least 1"),
+        (make(Conv1D, 4, 6, 3, padding=-1), "Conv1D got a padding of -1; it needs at least 0"),
+        (make(Conv2D, 4, 6, 3, padding="full"), 'Conv2D got padding="full"; it needs "same", "valid" or numbers'),
+        (make(Conv2D, 4, 6, (3, 3, 3)), "Conv2D got a kernel of (3, 3, 3); it needs one whole number or two"),
+        (make(Conv2D, 4, 6, 2.5), "Conv2D got a kernel of 2.5; it needs one whole number or two"),
+        (
+            make(ConvTranspose2D, 4, 6, 3, output_padding=1),
+            "ConvTranspose2D got an output_padding of (1, 1); it needs less ",
+        ),
+        (
+            lambda: ConvTranspose2D(1, 2, 2, RNG, padding=1).output_shape((1, 4)),
+            "ConvTranspose2D got images of 1 x 4, which would become 0 x 3; it needs larger ones or less padding",
+        ),
+        (
+            lambda: ConvTranspose1D(3, 2, 3, RNG).predict(np.ones((1, 5, 4), np.float32)),
+            "ConvTranspose1D got x of shape (1, 5, 4); it needs (N, T, 3)",
+        ),
+    ],
+)
+def test_mistakes_are_refused_in_one_sentence(act, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)) as error:
+        act()
+    assert "\n" not in str(error.value)
