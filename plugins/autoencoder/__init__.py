@@ -1,7 +1,7 @@
 """The autoencoder: tells an example through few numbers and rebuilds it from them."""
 
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
-from neuralzoo.plugins.autoencoder.experiment import CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.autoencoder.experiment import CLAIMS, CONVOLUTIONAL, FULL, QUICK, resize
 from neuralzoo.plugins.autoencoder.learner import learner
 from neuralzoo.plugins.autoencoder.network import build
 from neuralzoo.plugins.autoencoder.pictures import FIGURES
@@ -23,7 +23,7 @@ def architecture() -> Architecture:
         build=build,
         learner=learner,
         example=Task(kind="reconstruction", input="image", shape=(6, 6, 1), outputs=36),
-        experiments={"quick": QUICK, "full": FULL},
+        experiments={"quick": QUICK, "full": FULL, "convolutional": CONVOLUTIONAL},
         claims=CLAIMS,
         resize=resize,
         figures=FIGURES,

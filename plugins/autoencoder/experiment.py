@@ -2,29 +2,34 @@
 
 from neuralzoo.plugins.autoencoder import rivals
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
-from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Experiment, Published
+from neuralzoo.registry import Adam, AdamW, Claim, Condition, Contestant, Cosine, Experiment, Published
 
+# Widths, activation, rate, decay and epochs were chosen on the validation split (seed 0), looked at with seeds 1 and 2.
 QUICK = Experiment(
     architecture="autoencoder",
     dataset="fashion-mnist-5k",
     task="reconstruction",
     epochs=40,
     batch_size=64,
-    optimizer=Adam(lr=1e-3, schedule=Cosine(warmup=70)),
+    optimizer=AdamW(lr=1e-3, weight_decay=0.3, schedule=Cosine(warmup=70)),
     headline="test/squared_error",
-    model={"hidden": [512, 256], "code": 16},
+    model={"hidden": [512, 256], "code": 16, "activation": "silu"},
+)
+
+CONVOLUTIONAL = QUICK.set(
+    ["epochs=15", "optimizer.lr=0.002", "model.channels=[16, 32]", "model.hidden=[128]"],
 )
 
 FULL = Experiment(
     architecture="autoencoder",
     dataset="mnist",
     task="reconstruction",
-    epochs=20,
+    epochs=10,
     batch_size=128,
     validation=1 / 12,
     optimizer=Adam(lr=1e-3, schedule=Cosine(warmup=400)),
     headline="test/squared_error",
-    model={"hidden": [1000, 500, 250], "code": 30},
+    model={"hidden": [1000, 500, 250], "code": 30, "activation": "silu"},
 )
 
 DENOISING = QUICK.set(["model.noise=0.5", "model.code=64", "validation=0", "headline=test/denoised_psnr"])
