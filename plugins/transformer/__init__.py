@@ -1,9 +1,8 @@
 """The transformer: every position of a sequence looks at all others at once."""
 
-from neuralzoo.core.blocks.supervised import supervised
+from neuralzoo.plugins.transformer.assembly import build, learner
 from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.experiment import ARENA, CLAIMS, FULL, QUICK, resize
-from neuralzoo.plugins.transformer.network import build
 from neuralzoo.plugins.transformer.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
@@ -23,7 +22,7 @@ def architecture() -> Architecture:
         answers=frozenset({"class", "marks", "numbers"}),
         config=TransformerConfig,
         build=build,
-        learner=supervised,
+        learner=learner,
         example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, lengths=True),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,

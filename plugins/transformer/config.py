@@ -16,6 +16,10 @@ class TransformerConfig(Config):
     hidden: int | None = Field(
         default=None, ge=1, description="units of the small network at each position; none is four times the width"
     )
+    decoder: bool = Field(
+        default=False,
+        description="write the answers one after the other, looking at an encoder's memory; for labels of tokens",
+    )
     causal: bool = Field(default=False, description="let nobody look at later positions; a language model never does")
     context: int | None = Field(
         default=None, ge=1, description="longest sequence that can be read; none is that of the data"

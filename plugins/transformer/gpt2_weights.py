@@ -23,7 +23,7 @@ from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.module import Array, Parameter, State, load_arrays
 from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.layer_norm import LayerNorm
-from neuralzoo.plugins.transformer.network import Transformer, build
+from neuralzoo.plugins.transformer.network import Transformer
 from neuralzoo.plugins.transformer.reading import Tokens
 from neuralzoo.registry import Task
 
@@ -56,7 +56,7 @@ def read_gpt2(path: Path | str, heads: int | None = None) -> Transformer:
         hidden=hidden,
     )
     task = Task(kind="language-modelling", input="tokens", shape=(context,), outputs=vocabulary, vocabulary=vocabulary)
-    network = build(config, task, np.random.default_rng(0))
+    network = Transformer(config, task, np.random.default_rng(0))
     load_gpt2_state(network, state)
     return network
 

@@ -200,8 +200,3 @@ def shape_of(config: TransformerConfig, *, causal: bool) -> Shape:
         init=normal(config.init),
         last_init=normal(config.init / math.sqrt(2 * config.layers)),
     )
-
-
-def build(config: TransformerConfig, task: Task, rng: np.random.Generator) -> Transformer:
-    """Build the network for a task."""
-    return Transformer(config, task, rng)

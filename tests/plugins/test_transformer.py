@@ -6,9 +6,11 @@ from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.plugins.transformer.attention import Cache, CrossAttention, Heads, SelfAttention
 from neuralzoo.plugins.transformer.block import Block, Shape
+from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.gelu import ExactGELU
 from neuralzoo.plugins.transformer.layer_norm import LayerNorm
 from neuralzoo.plugins.transformer.reading import ClassToken, Patches, Positions, waves
+from neuralzoo.plugins.transformer.seq2seq import EncoderDecoder, Vocabularies
 from neuralzoo.plugins.transformer.tracing import looks
 from neuralzoo.registry import SettingError, Task, create, get
 
@@ -40,6 +42,14 @@ TASKS = {
     "a label for each token": (Task(kind="sequence-labelling", outputs=3, lengths=True, **TOKENS), {"bias": False}),
     "the next token": (TEXT, {"dropout": 0.1, "activation": "exact_gelu"}),
     "the next token of texts": (Task(kind="language-modelling", outputs=7, lengths=True, **TOKENS), {"tie": False}),
+    "labels written by a decoder": (
+        Task(kind="sequence-labelling", outputs=3, lengths=True, **TOKENS),
+        {"decoder": True, "dropout": 0.1},
+    ),
+    "labels written by a decoder, norms after": (
+        Task(kind="sequence-labelling", outputs=3, **TOKENS),
+        {"decoder": True, "norm": "after"},
+    ),
     "images": (IMAGES, {"activation": "relu"}),
 }
 DECLARATIONS = {"name_is_valid", "citation_has_a_year_and_a_url", "example_is_a_declared_task"}
@@ -61,6 +71,7 @@ def attention(causal=False, block=128, dropout=0.0, width=8, heads=2):
     return SelfAttention(Heads(width, heads, causal, dropout, block), np.random.default_rng(1))
 
 
+SMALLEST = TransformerConfig(width=4, heads=2, layers=2, decoder=True, hidden=5, init=0.3)
 LAYERS = {
     "layer norm": (lambda rng: LayerNorm(8), X),
     "layer norm without a bias": (lambda rng: LayerNorm(8, bias=False), X),
@@ -71,6 +82,10 @@ LAYERS = {
     "causal attention in blocks": (lambda rng: SelfAttention(Heads(4, 2, True, 0.3, 2), rng), (SMALL, LENGTHS)),
     "a block": (lambda rng: Block(Shape(Heads(4, 2, True, 0.1), 8, dropout=0.1), rng), (SMALL, LENGTHS)),
     "a block with norms after": (lambda rng: Block(Shape(Heads(4, 2), 8, norm="after"), rng), (SMALL, LENGTHS)),
+    "an encoder and a decoder": (
+        lambda rng: EncoderDecoder(SMALLEST, Vocabularies(7, 3, 6), rng),
+        (RNG.integers(7, size=(3, 6)), np.array([6, 2, 4]), RNG.integers(4, size=(3, 5))),
+    ),
     "patches": (lambda rng: Patches(2), RNG.normal(size=(3, 4, 6, 2))),
     "positions": (lambda rng: Positions(normal(0.1)((7, 8), rng), learned=True), X),
     "a vector in front": (lambda rng: ClassToken(8, rng, init=normal(0.1)), X),
@@ -258,6 +273,7 @@ def test_resizing_keeps_a_width_that_the_heads_divide():
         (IMAGES, {}, np.zeros((1, 8, 6, 1)), r"Patches of 4 x 4 got images of shape \(8, 6, 1\); they need"),
         (IMAGES, {}, np.zeros((8, 8)), r"a transformer got x of shape \(8, 8\); it needs images \(N, H, W, C\)"),
         (IMAGES, {}, np.full((1, 8, 8, 1), np.nan), r"a transformer got x with NaN"),
+        (IMAGES, {"decoder": True}, None, r"decoder got True for classification of image; it needs sequence-labelling"),
         (IMAGES, {"readout": "class", "causal": True}, None, r"readout='class' with causal=True"),
         (get("transformer").example, {}, np.zeros((1, 5, 2)), r"got x of shape \(1, 5, 2\); it needs \(N, T, 3\)"),
     ],
