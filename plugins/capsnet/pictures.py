@@ -10,7 +10,8 @@ from neuralzoo.plugins.capsnet.learner import longest
 from neuralzoo.plugins.capsnet.network import CapsNet
 from neuralzoo.registry import Figure
 
-STEPS = np.linspace(-0.25, 0.25, 11)
+STEPS = np.linspace(0.25, -0.25, 5)
+RIM = 0.1  # pixels that are nowhere darker than this are empty
 COLUMNS = 10
 NEUTRAL = "#7a8ba3"
 FIRST, SECOND = np.array([0.76, 0.25, 0.05]), np.array([0.06, 0.46, 0.43])  # colours of two digits
@@ -18,7 +19,7 @@ NO_DECODER = "It has no decoder, for its reconstruction is 0: nobody sees what a
 
 
 def draw_numbers(figure: Any, module: CapsNet, data: Any) -> None:
-    """Draw what the longest capsule of two examples stands for when one of its numbers is moved, row by row."""
+    """Draw what the longest capsule of two examples stands for when one of its numbers is moved, column by column."""
     if module.decoder is None:
         figure.text(0.5, 0.5, NO_DECODER, ha="center", va="center")
         return
@@ -26,28 +27,37 @@ def draw_numbers(figure: Any, module: CapsNet, data: Any) -> None:
     v = module.capsules(x)
     classes = longest(np.linalg.norm(v, axis=2), 1)[:, 0]
     sure = np.sort(np.argsort(-np.linalg.norm(v, axis=2).max(axis=1), kind="stable")[:2])
-    panels = figure.subplots(1, len(sure), squeeze=False)[0]
+    panels = figure.subplots(len(sure), 1, squeeze=False)[:, 0]
     for axes, example in zip(panels, sure, strict=True):
         moved = _moved(v[example], classes[example])
-        shown = module.decode(moved, np.full(len(moved), classes[example])).reshape(
-            v.shape[2], len(STEPS), *x.shape[1:]
-        )
-        _draw_sheet(axes, shown)
-        axes.set_title(f"the capsule of {names[classes[example]]}", fontsize=8)
-        axes.set_xlabel(f"number moved by {STEPS[0]:g} ... {STEPS[-1]:g}", fontsize=7)
-    panels[0].set_ylabel(f"each of its {v.shape[2]} numbers", fontsize=7)
+        shown = module.decode(moved, np.full(len(moved), classes[example])).reshape(len(STEPS), -1, *x.shape[1:])
+        _draw_sheet(axes, _cropped(shown))
+        axes.set_title(f"the capsule of {names[classes[example]]}: each of its {v.shape[2]} numbers", fontsize=8)
+        axes.set_ylabel(f"moved by\n{STEPS[-1]:g} ... {STEPS[0]:g}", fontsize=7)
 
 
 def _moved(v: Array, which: int) -> Array:
-    """Return the capsules of an example with one number of one capsule moved: number by number, step by step.
+    """Return the capsules of an example with one number of one capsule moved: step by step, number by number.
 
-    Shapes: v is (J, D), the result (D * steps, J, D).
+    Shapes: v is (J, D), the result (steps * D, J, D).
     """
-    numbers = v.shape[1]
-    moved = np.repeat(v[None], numbers * len(STEPS), axis=0)
-    by = np.einsum("ij,s->isj", np.eye(numbers), STEPS).reshape(-1, numbers)
-    moved[:, which] += by.astype(v.dtype)
+    moved = np.repeat(v[None], len(STEPS) * v.shape[1], axis=0)
+    moved[:, which] += np.kron(STEPS[:, None], np.eye(v.shape[1])).astype(v.dtype)
     return moved
+
+
+def _cropped(shown: Array) -> Array:
+    """Return images without the rim that is empty in all of them.
+
+    Shapes: (..., H, W, C); sequences, (..., T, D), stay what they are.
+    """
+    if shown.ndim == 4:
+        return shown
+    ink = shown.max(axis=(0, 1, 4)) > RIM
+    if not ink.any():
+        return shown
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    return shown[:, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def draw_routing(figure: Any, module: CapsNet, data: Any) -> None:
@@ -64,8 +74,9 @@ def draw_routing(figure: Any, module: CapsNet, data: Any) -> None:
     _draw_example(grid[0, 0], one[0])
     grid[0, 0].set_title(f"an example of {names[winner]}", fontsize=8)
     grid[1, 0].set_axis_off()
+    aspect = "equal" if module.places[0] > 1 else "auto"
     for number, (above, below) in enumerate(grid[:, 1:].T):
-        picture = above.imshow(places[number], cmap="viridis", vmin=0, vmax=float(places.max()), aspect="auto")
+        picture = above.imshow(places[number], cmap="viridis", vmin=0, vmax=float(places.max()), aspect=aspect)
         above.set(xticks=[], yticks=[])
         above.set_title(f"round {number + 1}: sent to {names[winner]}", fontsize=8)
         colours = ["#c2410c" if j == winner else NEUTRAL for j in range(shares.shape[1])]
@@ -114,7 +125,7 @@ def _one_of_each(data: Any) -> tuple[Array, Array, list[str]]:
 
 
 def _draw_sheet(axes: Any, shown: Array) -> None:
-    """Draw images side by side, or sequences as curves that lie on each other, one colour for each step.
+    """Draw images in rows and columns, or sequences as curves, those of a column over each other in different colours.
 
     Shapes: (rows, columns, H, W, C) or (rows, columns, T, D).
     """
@@ -126,9 +137,12 @@ def _draw_sheet(axes: Any, shown: Array) -> None:
     from matplotlib import colormaps
 
     apart = 1.2 * float(np.ptp(shown) or 1)
-    for line, sequences in enumerate(shown):
-        for step, sequence in enumerate(sequences):
-            axes.plot(sequence - apart * line, linewidth=0.6, color=colormaps["coolwarm"](step / (len(sequences) - 1)))
+    steps = shown.shape[2]
+    for place, sequences in enumerate(shown.swapaxes(0, 1)):
+        for line, sequence in enumerate(sequences):
+            colour = colormaps["coolwarm"](line / (len(sequences) - 1))
+            across = np.arange(steps) + 1.2 * steps * place
+            axes.plot(across, sequence - apart * np.arange(sequence.shape[1]), linewidth=0.6, color=colour)
     axes.set(xticks=[], yticks=[])
 
 
@@ -147,7 +161,7 @@ def _draw_example(axes: Any, example: Array) -> None:
 FIGURES = (
     Figure(
         name="capsule_numbers",
-        caption="What a capsule stands for when one of its numbers is moved, one row for each number.",
+        caption="What a capsule stands for when one of its numbers is moved, one column for each number.",
         draw=draw_numbers,
     ),
     Figure(
