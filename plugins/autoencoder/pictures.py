@@ -30,7 +30,13 @@ def draw_reconstructions(figure: Any, module: Autoencoder, data: Any) -> None:
         for axes, lines in zip(figure.subplots(len(groups), squeeze=False).flat, groups, strict=True):
             _draw_sheet(axes, np.stack(list(lines.values())))
             height = data.test[0].shape[1]
-            axes.set_yticks([(row + 0.5) * height for row in range(len(lines))], list(lines), fontsize=8)
+            axes.set_yticks(
+                [(row + 0.5) * height for row in range(len(lines))],
+                list(lines),
+                fontsize=8,
+                rotation="vertical",
+                va="center",
+            )
             axes.tick_params(length=0)
         return
     grid = figure.subplots(len(groups[0]), len(groups[0]["example"]), squeeze=False)
