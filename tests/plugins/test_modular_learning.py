@@ -194,6 +194,26 @@ def test_experts_that_compete_find_the_four_sub_tasks_where_cooperation_does_not
     assert found["competitive"] > 0.9 > found["cooperative"]
 
 
+def test_no_expert_has_a_sub_task_of_its_own_if_two_share_one():
+    from neuralzoo.experiments import datasets
+    from neuralzoo.experiments.datasets.subtasks import WEIGHTS
+
+    data = datasets.load("four-subtasks", train=10, test=200)
+    network = create("modular", task=data.task, expert_settings=LINEAR, field=[6, 7, 8, 9])
+    knows = 50 * np.eye(4, dtype=np.float32)
+    for own, sharing in ((1, False), (0, True)):  # of expert 1; then it shares that of expert 0
+        gate = network.gate.dense[0]
+        gate.weight.value[...] = 0
+        gate.weight.value[6:] = knows
+        gate.weight.value[6, 1] = 50 * sharing
+        for i, expert in enumerate(network.experts):
+            dense = expert.layer.dense[0]
+            dense.weight.value[:, 0] = WEIGHTS[0 if sharing and i == 1 else i]
+            dense.bias.value[...] = (1, -1, 0, 0)[i] * sharing  # the errors of two who share cancel
+        assert harms(network, data).argmax(axis=1)[1] == own
+        assert harm_to_its_own(network, data) == (0 if sharing else pytest.approx(1))
+
+
 def test_mutual_information_of_a_hard_gate_is_that_of_scikit_learn():
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(0)
