@@ -17,6 +17,13 @@ class GANConfig(Config):
     discriminator_hidden: tuple[Width, ...] | None = Field(
         default=None, description="widths of the discriminator's hidden layers; none is the generator's, reversed"
     )
+    channels: tuple[Width, ...] = Field(
+        default=(),
+        description="channels of the discriminator's convolutions, for images, each halving height and width; the "
+        "generator's transposed ones mirror them; none is dense networks",
+    )
+    kernel: int = Field(default=4, ge=2, description="height and width of the kernels, if there are channels")
+    batch_norm: bool = Field(default=False, description="normalise over the batch between the generator's layers")
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "softplus"] = Field(
         default="relu", description="non-linearity of the generator; the discriminator's is leaky_relu of slope 0.2"
     )

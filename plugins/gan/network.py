@@ -32,8 +32,11 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import ACTIVATIONS, LeakyReLU, Tanh
 from neuralzoo.core.blocks.combine import Sequential
+from neuralzoo.core.blocks.conv import Conv2D
+from neuralzoo.core.blocks.conv_transposed import ConvTranspose2D
 from neuralzoo.core.blocks.dense import Dense
-from neuralzoo.core.blocks.init import glorot_uniform, he_normal
+from neuralzoo.core.blocks.init import glorot_uniform, he_normal, normal
+from neuralzoo.core.blocks.norm import BatchNorm
 from neuralzoo.core.blocks.shape import Flatten, Reshape
 from neuralzoo.core.layer import Context, Layer
 from neuralzoo.core.module import Array, Module, Parameter
@@ -98,40 +101,103 @@ class GAN(Module):
 
 
 def make_generator(shape: tuple[int, ...], config: GANConfig, pixels: bool, rng: np.random.Generator) -> Sequential:
-    """Return the layers from random numbers to examples.
+    """Return the layers from random numbers to examples: dense ones, then transposed convolutions if it has channels.
+
+    Each of these doubles height and width; a batch normalisation, if there is one, stands before a non-linearity.
 
     Shapes: (N, latent) to (N, *shape).
     """
-    widths = [config.latent, *config.hidden]
+    sizes = stages(shape, config)
     layers: list[Layer] = []
-    for before, after in pairwise(widths):
-        layers += [Dense(before, after, rng, init=he_normal), ACTIVATIONS[config.activation]()]
-    layers += [Dense(widths[-1], math.prod(shape), rng, init=glorot_uniform), Reshape(*shape)]
+    for before, after in pairwise([config.latent, *config.hidden]):
+        layers += [Dense(before, after, rng, init=he_normal), *between(after, config)]
+    last = [config.latent, *config.hidden][-1]
+    init = he_normal if config.channels else glorot_uniform
+    layers += [Dense(last, math.prod(sizes[-1]), rng, init=init), Reshape(*sizes[-1])]
+    kernel, padding = config.kernel, (config.kernel - 1) // 2
+    for small, large in pairwise(reversed(sizes)):
+        rest = [large[i] - (2 * small[i] - 2 + kernel - 2 * padding) for i in (0, 1)]
+        start = normal(math.sqrt(8 / (small[2] * kernel**2)))  # a quarter of a kernel feeds one pixel
+        up = ConvTranspose2D(
+            small[2],
+            large[2],
+            kernel,
+            rng,
+            stride=2,
+            padding=padding,
+            output_padding=(rest[0], rest[1]),
+            init=start,
+        )
+        layers += [*between(small[2], config), up]
     return Sequential(*layers, *([Tanh()] if pixels else []))
 
 
+def between(features: int, config: GANConfig) -> list[Layer]:
+    """Return what stands between two weighted sums of the generator."""
+    norm: list[Layer] = [BatchNorm(features)] if config.batch_norm else []
+    return [*norm, ACTIVATIONS[config.activation]()]
+
+
+def stages(shape: tuple[int, ...], config: GANConfig) -> list[tuple[int, ...]]:
+    """Return the shapes that an example goes through, from its own to the smallest: (H, W, C), halved each time.
+
+    Raises: ValueError when there are channels and the examples are no images, or too small ones.
+    """
+    if config.channels and len(shape) != 3:
+        raise ValueError(
+            f"GAN got channels={list(config.channels)} for examples of shape {shape}; it needs images (H, W, C)"
+        )
+    sizes = [shape]
+    reach = config.kernel - 2 * ((config.kernel - 1) // 2)
+    for channels in config.channels:
+        height, width = ((side - reach) // 2 + 1 for side in sizes[-1][:2])
+        if min(height, width) < 1:
+            raise ValueError(
+                f"GAN got channels={list(config.channels)} for images of {shape[0]} x {shape[1]}; it needs fewer, for "
+                "each halves height and width"
+            )
+        sizes.append((height, width, channels))
+    return sizes
+
+
 def make_discriminator(shape: tuple[int, ...], config: GANConfig, rng: np.random.Generator) -> Sequential:
-    """Return the layers from examples to logits.
+    """Return the layers from examples to logits: convolutions that halve images if it has channels, then dense ones.
 
     Shapes: (N, *shape) to (N / pack rounded up, 1).
     """
-    hidden = config.hidden[::-1] if config.discriminator_hidden is None else config.discriminator_hidden
-    widths = [math.prod(shape) * config.pack, *hidden]
+    sizes = stages(shape, config)
+    sizes[0] = (*shape[:-1], shape[-1] * config.pack)
     layers: list[Layer] = [Pack(config.pack)] if config.pack > 1 else []
+    for large, small in pairwise(sizes):
+        layers += [convolving(large[-1], small[-1], config, rng), LeakyReLU(SLOPE)]
     layers.append(Flatten())
-    for before, after in pairwise(widths):
-        layers += [weighing(before, after, config, rng), LeakyReLU(SLOPE)]
+    hidden = config.hidden[::-1] if config.discriminator_hidden is None else config.discriminator_hidden
+    widths = [math.prod(sizes[-1]), *hidden]
+    for number, (before, after) in enumerate(pairwise(widths)):
+        dense = weighing(before, after, config, rng)
+        if number == 0 and not config.channels and dense.bias is not None:
+            # Units that bend all over the data, not at its middle only, see fine structure sooner.
+            dense.bias.value[...] = rng.standard_normal(after, np.float32)
+        layers += [dense, LeakyReLU(SLOPE)]
     if config.minibatch_deviation:
         layers.append(MinibatchDeviation())
     return Sequential(*layers, weighing(widths[-1] + config.minibatch_deviation, 1, config, rng))
 
 
-def weighing(inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator) -> Layer:
+def weighing(inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator) -> Dense | Spectral:
     """Return a dense layer of the discriminator, with a spectral norm of 1 if that is asked for."""
     init = glorot_uniform if outputs == 1 else he_normal
     if config.spectral:
         return Spectral(Dense(inputs, outputs, rng, init=init, bias=False))
     return Dense(inputs, outputs, rng, init=init)
+
+
+def convolving(inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator) -> Conv2D | Spectral:
+    """Return a convolution of the discriminator, with a spectral norm of 1 if that is asked for."""
+    padding = (config.kernel - 1) // 2
+    if config.spectral:
+        return Spectral(Conv2D(inputs, outputs, config.kernel, rng, stride=2, padding=padding, bias=False))
+    return Conv2D(inputs, outputs, config.kernel, rng, stride=2, padding=padding)
 
 
 def frozen(layer: Sequential) -> Sequential:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array, Parameter
@@ -93,7 +94,7 @@ class Spectral(Layer):
     https://arxiv.org/abs/1802.05957
     """
 
-    def __init__(self, layer: Dense) -> None:
+    def __init__(self, layer: Dense | Conv2D) -> None:
         if layer.bias is not None:
             raise ValueError(f"Spectral got a {type(layer).__name__} with a bias; it needs bias=False and has its own")
         self.layer = layer
