@@ -146,15 +146,19 @@ def scatter(dy: Array, kernel: Array, windows: Windows, size: Pair, groups: int,
     padded.fill(0)
     dx = padded.transpose(3, 0, 1, 2, 4)  # (groups, N, H, W, C / groups)
     product = ctx.empty((groups, n, rows, columns, kw, channels), dy.dtype)
+    block = sw if dw == 1 else 1  # so many columns of each window are added at once: they do not meet
     for a in range(kh):
         row = _by_group(kernel[a], groups).transpose(0, 2, 1)  # (groups, O / groups, kw C / groups)
         np.matmul(_by_group(dy, groups), row, out=product.reshape(groups, n * rows * columns, kw * channels))
         there = dx[:, :, a * dh : a * dh + (rows - 1) * sh + 1 : sh]
-        if columns < kw and dw == 1:
+        if dw == 1 and columns <= -(-kw // sw):
             for j in range(columns):
                 there[:, :, :, j * sw : j * sw + kw] += product[:, :, :, j]
-        else:
-            for b in range(kw):
-                there[:, :, :, b * dw : b * dw + (columns - 1) * sw + 1 : sw] += product[..., b, :]
+            continue
+        *outer, w_stride, c_stride = there.strides
+        for b in range(0, kw, block):
+            part = product[..., b : b + block, :]
+            home = as_strided(there[:, :, :, b * dw :], part.shape, (*outer, sw * w_stride, w_stride, c_stride))
+            home += part
     whole = padded.reshape(*padded.shape[:3], groups * channels)
     return whole[:, top : top + size[0], left : left + size[1]]
