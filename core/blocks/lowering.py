@@ -146,19 +146,24 @@ def scatter(dy: Array, kernel: Array, windows: Windows, size: Pair, groups: int,
     padded.fill(0)
     dx = padded.transpose(3, 0, 1, 2, 4)  # (groups, N, H, W, C / groups)
     product = ctx.empty((groups, n, rows, columns, kw, channels), dy.dtype)
-    block = sw if dw == 1 else 1  # so many columns of each window are added at once: they do not meet
     for a in range(kh):
         row = _by_group(kernel[a], groups).transpose(0, 2, 1)  # (groups, O / groups, kw C / groups)
         np.matmul(_by_group(dy, groups), row, out=product.reshape(groups, n * rows * columns, kw * channels))
-        there = dx[:, :, a * dh : a * dh + (rows - 1) * sh + 1 : sh]
-        if dw == 1 and columns <= -(-kw // sw):
-            for j in range(columns):
-                there[:, :, :, j * sw : j * sw + kw] += product[:, :, :, j]
-            continue
-        *outer, w_stride, c_stride = there.strides
-        for b in range(0, kw, block):
-            part = product[..., b : b + block, :]
-            home = as_strided(there[:, :, :, b * dw :], part.shape, (*outer, sw * w_stride, w_stride, c_stride))
-            home += part
+        _add_windows(dx[:, :, a * dh : a * dh + (rows - 1) * sh + 1 : sh], product, sw, dw)
     whole = padded.reshape(*padded.shape[:3], groups * channels)
     return whole[:, top : top + size[0], left : left + size[1]]
+
+
+def _add_windows(rows: Array, product: Array, stride: int, dilation: int) -> None:
+    """Add windows (..., W', kw, C) to rows (..., W, C) where they lie: in as few parts as do not meet."""
+    columns, kw = product.shape[-3:-1]
+    if dilation == 1 and columns <= -(-kw // stride):
+        for j in range(columns):
+            rows[..., j * stride : j * stride + kw, :] += product[..., j, :, :]
+        return
+    block = stride if dilation == 1 else 1
+    *outer, w_stride, c_stride = rows.strides
+    for b in range(0, kw, block):
+        part = product[..., b : b + block, :]
+        home = as_strided(rows[..., b * dilation :, :], part.shape, (*outer, stride * w_stride, w_stride, c_stride))
+        home += part
