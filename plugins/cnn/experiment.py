@@ -4,6 +4,7 @@ from neuralzoo.plugins.cnn.config import CNNConfig
 from neuralzoo.plugins.cnn.shifts import SHIFTS, accuracy_lost, accuracy_moved, draw_accuracy_by_shift
 from neuralzoo.registry import Adam, AdamW, Claim, ClaimFigure, Condition, Contestant, Cosine, Experiment, Published
 
+# Channels and kernel were chosen on a validation split (seed 0).
 QUICK = Experiment(
     architecture="cnn",
     dataset="fashion-mnist-5k",
@@ -23,12 +24,12 @@ FULL = Experiment(
     model={"preset": "lenet5"},
 )
 
-# MNIST-1D: channels, pooling, head, dropout, rate and epochs were chosen on 600 held-out training examples (seeds 0 to
-# 2).
+# MNIST-1D: channels, pooling, head and dropout were chosen on 600 held-out training examples, from networks of at
+# most 24,000 parameters.
 ARENA = Experiment(
     architecture="cnn",
     dataset="mnist1d",
-    epochs=60,
+    epochs=50,
     batch_size=100,
     validation=0.0,
     optimizer=AdamW(lr=5e-3, weight_decay=0.01, schedule=Cosine(warmup=50)),
@@ -42,6 +43,8 @@ ARENA = Experiment(
     },
 )
 
+# The rival of as many parameters has the settings of `plugins/fnn` but for its dropout, which was chosen anew at this
+# size on the same held-out examples (seeds 0 and 1): 0.3 is for a network five times as large.
 PLAIN = Experiment(
     architecture="fnn",
     dataset="mnist1d",
