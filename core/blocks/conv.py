@@ -8,10 +8,11 @@ from neuralzoo.core.blocks.banded import FEW
 from neuralzoo.core.blocks.init import Initializer, he_normal
 from neuralzoo.core.blocks.lowering import Lowered
 from neuralzoo.core.blocks.windows import Pair, Windows
-from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
+from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
 from neuralzoo.core.module import Array, Parameter
 
 Padding = int | Pair | Literal["same", "valid"]
+AT_ONCE = 256  # examples in evaluation: windows take several times the memory of the images
 
 
 class Conv2D(Layer):
@@ -142,6 +143,9 @@ def convolve(
     skip: bool | None = None,
 ) -> tuple[Array, Pullback]:
     """Return the convolution of images and its pullback; `skip` says that nobody asks for dL/dx."""
+    if not ctx.recording and len(x) > AT_ONCE:
+        blocks = [x[i : i + AT_ONCE] for i in range(0, len(x), AT_ONCE)]
+        return np.concatenate([convolve(block, weight, bias, windows, groups, ctx)[0] for block in blocks]), no_pullback
     skip = ctx.skips(x) if skip is None else skip
     size = (x.shape[1], x.shape[2])
     kernel = weight.value.reshape(*windows.kernel, *weight.value.shape[-2:])

@@ -128,6 +128,13 @@ def test_every_step_works_in_the_same_memory():
     assert addresses[0] == addresses[1]
 
 
+def test_many_images_are_evaluated_in_parts_and_give_the_same():
+    layer = Conv2D(1, 2, 3, np.random.default_rng(0), stride=2)
+    x = RNG.normal(size=(600, 5, 5, 1)).astype(np.float32)
+    recorded, _ = layer(x, Context(training=True))
+    np.testing.assert_allclose(layer.predict(x), recorded, atol=1e-5)
+
+
 def make(kind, *sizes, **settings):
     return lambda: kind(*sizes, np.random.default_rng(0), **settings)
 
