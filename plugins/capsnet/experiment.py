@@ -3,7 +3,8 @@
 from typing import Any
 
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
-from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Experiment, Published, StepDecay
+from neuralzoo.plugins.capsnet.pictures import draw_parts
+from neuralzoo.registry import Adam, Claim, ClaimFigure, Condition, Contestant, Cosine, Experiment, Published, StepDecay
 
 QUICK = Experiment(
     architecture="capsnet",
@@ -108,7 +109,23 @@ CLAIMS = (
         ),
         seeds=(0, 1, 2),
         measures=("time/epochs",),
-        published=(Published(value="0.79, a convolutional network 0.66", mark="quoted", **SABOUR),),
+        figures=(
+            ClaimFigure(
+                name="parts",
+                caption="What each contestant tells of bent digits, and of moved ones as in training.",
+                draw=draw_parts,
+            ),
+        ),
+        published=(
+            Published(value="0.79, a convolutional network 0.66", mark="quoted", **SABOUR),
+            Published(
+                value="0.93 without routing and with one transformation for all capsules",
+                source="Gu and Tresp (2020), Improving the robustness of capsule networks to image affine "
+                "transformations, abstract",
+                url="https://arxiv.org/abs/1911.07968",
+                mark="read",
+            ),
+        ),
         counter_evidence="Gu, Tresp and Hu (2021), Capsule network is not more robust than convolutional network, "
         "https://arxiv.org/abs/2103.15459. Variants say which part does what: one round of routing, no rebuilding, one "
         "transformation for all places, and a convolutional network that averages over all places.",

@@ -1,5 +1,6 @@
 """The pictures of the capsule network: what its numbers stand for, who sends to whom, what it takes apart."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,24 @@ def draw_rebuilt(figure: Any, module: CapsNet, data: Any) -> None:
         truth, answer = (" ".join(names[c] for c in sorted(many)) for many in (own, classes))
         right = truth == answer
         axes.set_title(truth if right else f"{truth}\nnot {answer}", fontsize=6, color="black" if right else "#c2410c")
+
+
+def draw_parts(
+    figure: Any, values: Mapping[str, Mapping[str, tuple[float, ...]]], modules: Mapping[str, Callable[[], Any]]
+) -> None:
+    """Draw what each contestant tells of bent digits and of moved ones, a dot for each seed."""
+    axes = figure.subplots()
+    labels = list(values)
+    for measure, name, colour in (("test/accuracy", "bent", "#c2410c"), ("val/accuracy", "moved", NEUTRAL)):
+        for line, label in enumerate(labels):
+            found = values[label][measure]
+            axes.plot(found, [line] * len(found), "o", color=colour, markersize=4, alpha=0.6)
+            axes.plot(np.mean(found), line, "|", color=colour, markersize=16, label=name if not line else None)
+    axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel="share of digits that are told")
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
 
 
 def _one_of_each(data: Any) -> tuple[Array, Array, list[str]]:

@@ -110,6 +110,17 @@ def test_a_wrong_answer_is_named_beside_the_truth(tmp_path):
         assert axes.get_title() == (truth if name == truth else f"{truth}\nnot {name}")
 
 
+def test_the_picture_of_the_parts_shows_every_seed_and_the_means(tmp_path):
+    (declared,) = next(claim for claim in get("capsnet").claims if claim.name == "affine").figures
+    values = {label: {"test/accuracy": (0.5, 0.7), "val/accuracy": (0.9, 0.8)} for label in ("capsnet", "cnn")}
+    with page(tmp_path / "parts.png") as figure:
+        declared.draw(figure, values, {})
+    lines = figure.axes[0].lines
+    drawn = [np.atleast_1d(line.get_xdata()).tolist() for line in lines]
+    assert drawn[0::2] == [[0.5, 0.7]] * 2 + [[0.9, 0.8]] * 2
+    np.testing.assert_allclose(np.concatenate(drawn[1::2]), [0.6, 0.6, 0.85, 0.85])
+
+
 @pytest.mark.parametrize("claim", get("capsnet").claims, ids=lambda claim: claim.name)
 def test_contestants_of_a_claim_can_do_its_task_and_are_matched(claim):
     sizes = []
