@@ -88,6 +88,11 @@ ONE_NETWORK = CONFLICT.model_copy(
 
 VOWELS = QUICK.set(["validation=0"])
 
+# One network of 32 hidden units, which shows how hard the speakers of the test are.
+ONE_LISTENER = VOWELS.model_copy(
+    update={"architecture": "fnn", "model": {"hidden": [32], "activation": "tanh", "init": "glorot_uniform"}}
+)
+
 # Epochs until nine of ten training vowels are right, by plain gradient descent: all examples in one step. Each has the
 # rate with the fewest epochs, geometric mean over the seeds 100 to 124: the mixture 22 with a rate of 4 (24 with 3.5
 # and 26 with 5); one network of eight hidden units, which has as many parameters, 40 with 1.1 (41 with 0.95, 55 with
@@ -143,8 +148,12 @@ CLAIMS = (
     Claim(
         name="vowels",
         sentence="Four vowels are told apart by their first two formants, also of speakers who were not heard before",
-        contestants=(Contestant(label="modular", experiment=VOWELS),),
+        contestants=(
+            Contestant(label="modular", experiment=VOWELS),
+            Contestant(label="fnn", experiment=ONE_LISTENER, control=True),
+        ),
         conditions=(Condition(of="modular", at_least=0.928),),
+        measures=("test/accuracy",),
         published=(
             Published(
                 value="about 90 % for mixtures of four and eight experts and for back-propagation",
@@ -153,6 +162,9 @@ CLAIMS = (
                 mark="as commonly cited",
             ),
         ),
+        counter_evidence="The bound is what an implementation in NumPy reached on speakers of its own choice. Of "
+        "training speakers who were left out 0.940 to 0.946 of the vowels were right, of those of the test 0.900 "
+        "[0.896, 0.904]. The one network beside it was added after that, to tell hard speakers from a bad listener.",
     ),
     Claim(
         name="half-the-epochs",
