@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 
 from neuralzoo import __version__
+from neuralzoo.core import kernels
 from neuralzoo.experiments import datasets
 from neuralzoo.registry import Entry, Kind, Status, statuses
 from neuralzoo.registry.glance import source_of
@@ -34,6 +35,7 @@ def examine() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "BLAS": blas(),
             "threads": threads(),
+            "kernels": kernels.FORM if kernels.FORM == "numpy" else f"numba {installed('numba')}",
         },
         "extra 'experiments'": {name: installed(name) for name in EXTRA},
         "store": {"address": _store_address(), "state": _store_state()},
@@ -107,9 +109,17 @@ def installed(package: str) -> str:
 
 
 def blas() -> str:
-    """Return the name and version of the library that NumPy multiplies matrices with."""
+    """Return the library that NumPy multiplies matrices with, its version, and the processor it takes this one for."""
     build = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return f"{build['name']} {build['version']}"
+    found = f"{build['name']} {build['version']}"
+    if find_spec("threadpoolctl") is None:
+        return found
+    from threadpoolctl import threadpool_info
+
+    kinds = {
+        pool["architecture"] for pool in threadpool_info() if "numpy" in pool["filepath"] and "architecture" in pool
+    }
+    return ", ".join([found, *sorted(f"for {kind}" for kind in kinds)])
 
 
 def threads() -> str:

@@ -103,7 +103,7 @@ def test_the_doctor_knows_everything_that_is_required():
 def test_the_doctor_speaks_json(neuralzoo):
     found = json.loads(neuralzoo("doctor", "--json").stdout)
     assert {"versions", "computing", "extra 'experiments'", "store", "plugins"} == set(found)
-    assert {"system", "BLAS", "threads"} == set(found["computing"])
+    assert {"system", "BLAS", "threads", "kernels"} == set(found["computing"])
     assert found["store"]["state"] == "not made yet; the first tracked run makes it"
     (fnn,) = [plugin for plugin in found["plugins"] if plugin["name"] == "fnn"]
     assert (fnn["kind"], fnn["package"], fnn["state"], fnn["reason"]) == ("architecture", "neuralzoo", "ready", "")
