@@ -11,8 +11,8 @@ def test_a_plugin_that_pip_installed_is_found_listed_and_created(pip_installed):
         status = next(s for s in statuses() if s.entry.name == "tiny")
         print(json.dumps({
             "names": neuralzoo.names(), "origin": status.entry.origin, "reason": status.reason,
-            "matching": [a.name for a in neuralzoo.matching("t*", task="classification", input="tabular")],
-            "not matching": [a.name for a in neuralzoo.matching("t*", input="image")],
+            "matching": [a.name for a in neuralzoo.matching("ti*", task="classification", input="tabular")],
+            "not matching": [a.name for a in neuralzoo.matching("ti*", input="image")],
             "shape": neuralzoo.create("tiny", inputs=(7,), width=6).weight.value.shape,
         }))
     """)
@@ -82,7 +82,7 @@ def test_only_plugins_whose_name_matches_are_imported(shelf):
     code = """
         import json, sys
         from neuralzoo.registry import matching, statuses
-        names = [[s.entry.name for s in statuses("T*")], [a.name for a in matching("t*")]]
+        names = [[s.entry.name for s in statuses("Ti*")], [a.name for a in matching("ti*")]]
         modules = ("pack_tiny", "other_plugin", "neuralzoo.plugins.fnn")
         print(json.dumps([names, [module for module in modules if module in sys.modules]]))
     """
