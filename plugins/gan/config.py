@@ -27,6 +27,10 @@ class GANConfig(Config):
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "softplus"] = Field(
         default="relu", description="non-linearity of the generator; the discriminator's is leaky_relu of slope 0.2"
     )
+    loss: Literal["non_saturating", "relativistic"] = Field(
+        default="non_saturating",
+        description="judge real and made examples each for itself, or in pairs: which one is more real?",
+    )
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=0.5, description="what real examples lack of the target 1, so that it never gets certain"
     )

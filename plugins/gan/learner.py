@@ -5,9 +5,19 @@ With targets t = 1 - label_smoothing for real examples, 0 for made ones, and log
     discriminator_loss = mean softplus(d(x)) - t d(x) + mean softplus(d(x̂))       d loss / d d = (σ(d) - target) / N
     generator_loss     = mean softplus(-d(x̂))                                      d loss / d d = (σ(d) - 1) / N
 
-The gradient of the second goes back through the discriminator, which keeps its weights, into the generator.
+Relativistic, each pair of a real and a made example is judged by the difference of its logits, r = d(x) - d(x̂):
+
+    discriminator_loss = mean softplus(r) - t r          generator_loss = mean softplus(r)
+
+so that a made example has to be as real as the real ones are. The gradient of the generator's loss goes back through
+the discriminator, which keeps its weights, into the generator.
+
 Where there is noise, it is drawn anew for all that the discriminator reads, and its deviation falls in a straight line.
 The running mean of the weights keeps min(average, (1 + step) / (10 + step)), so that it does not remember the start.
+
+Source: relativistic: Jolicoeur-Martineau (2019), The relativistic discriminator, https://arxiv.org/abs/1807.00734; that
+it has no bad basins: Sun, Fang and Schwing (2020), Towards a better global loss landscape of GANs,
+https://arxiv.org/abs/2011.04926
 """
 
 import logging
@@ -33,16 +43,21 @@ WATCHED = 200  # steps between two looks at the spread
 COLLAPSED = 0.1  # share of the data's spread below which a generator is said to have collapsed
 
 
-def discriminator_loss(real: Array, made: Array, smoothing: float) -> tuple[float, Array, Array]:
+def discriminator_loss(real: Array, made: Array, smoothing: float, paired: bool = False) -> tuple[float, Array, Array]:
     """Return the loss of telling real from made, and its derivatives by both logits."""
     target = 1 - smoothing
+    if paired:
+        ahead = real - made
+        gradient = (sigmoid(ahead) - target) / ahead.size
+        return float(np.mean(softplus(ahead) - target * ahead)), gradient, -gradient
     loss = float(np.mean(softplus(real) - target * real)) + float(np.mean(softplus(made)))
     return loss, (sigmoid(real) - target) / real.size, sigmoid(made) / made.size
 
 
-def generator_loss(made: Array) -> tuple[float, Array]:
-    """Return the loss of not being taken for real, and its derivative by the logits."""
-    return float(np.mean(softplus(-made))), (sigmoid(made) - 1) / made.size
+def generator_loss(made: Array, real: Array | None = None) -> tuple[float, Array]:
+    """Return the loss of not being taken for real, or for more real than a real one, and its derivative by `made`."""
+    ahead = made if real is None else made - real
+    return float(np.mean(softplus(-ahead))), (sigmoid(ahead) - 1) / ahead.size
 
 
 class Adversarial(Learner):
@@ -56,6 +71,7 @@ class Adversarial(Learner):
         super().__init__(module, optimizers)
         self.gan = module
         self.config = config
+        self.paired = config.loss == "relativistic"
         self.tabular = task.input == "tabular"
         self.samples = measures.SAMPLES if self.tabular else measures.SAMPLES // 2
         self.grads = {name: Gradients(getattr(module, name)) for name in optimizers}
@@ -83,7 +99,7 @@ class Adversarial(Learner):
         metrics: Metrics = {}
         for _ in range(self.config.discriminator_steps):
             metrics = self._tell_apart(x, ctx)
-        metrics = self._deceive(len(x), ctx) | metrics
+        metrics = self._deceive(x, ctx) | metrics
         self._average()
         self.watch.see(metrics["spread"], self.optimizers["generator"].steps)
         return metrics
@@ -95,7 +111,7 @@ class Adversarial(Learner):
         examples = [self._noisy(rows, ctx) for rows in (x, made)]
         passes = [self.gan.discriminator(rows, self._context(ctx, "discriminator", rows)) for rows in examples]
         (real, pull_real), (false, pull_false) = passes
-        loss, dreal, dfalse = discriminator_loss(real, false, self.config.label_smoothing)
+        loss, dreal, dfalse = discriminator_loss(real, false, self.config.label_smoothing, self.paired)
         self._check("discriminator", loss)
         pull_real(dreal)
         pull_false(dfalse)
@@ -107,12 +123,13 @@ class Adversarial(Learner):
         found = {"discriminator_loss": loss, "discriminator_accuracy": right, "spread": measures.spread(x, made)}
         return found | {"discriminator_grad_norm": step["grad_norm"]}
 
-    def _deceive(self, count: int, ctx: Context) -> Metrics:
+    def _deceive(self, x: Array, ctx: Context) -> Metrics:
         """Do one step of the generator."""
         self.grads["generator"].zero()
-        made, pull_generator = self.gan.generator(self._draw(count, ctx), self._context(ctx, "generator"))
+        made, pull_generator = self.gan.generator(self._draw(len(x), ctx), self._context(ctx, "generator"))
         logits, pull_discriminator = self.gan.discriminator(self._noisy(made, ctx), self._context(ctx))
-        loss, gradient = generator_loss(logits)
+        real = self.gan.discriminator(self._noisy(x, ctx), self._context(ctx))[0] if self.paired else None
+        loss, gradient = generator_loss(logits, real)
         self._check("generator", loss)
         pull_generator(pull_discriminator(gradient))
         return {"generator_loss": loss} | self._step("generator")

@@ -181,15 +181,18 @@ def make_discriminator(shape: tuple[int, ...], config: GANConfig, rng: np.random
         layers += [dense, LeakyReLU(SLOPE)]
     if config.minibatch_deviation:
         layers.append(MinibatchDeviation())
-    return Sequential(*layers, weighing(widths[-1] + config.minibatch_deviation, 1, config, rng))
+    shared = config.loss == "relativistic"  # a bias of all logits is nothing to a difference of two
+    return Sequential(*layers, weighing(widths[-1] + config.minibatch_deviation, 1, config, rng, bias=not shared))
 
 
-def weighing(inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator) -> Dense | Spectral:
+def weighing(
+    inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator, *, bias: bool = True
+) -> Dense | Spectral:
     """Return a dense layer of the discriminator, with a spectral norm of 1 if that is asked for."""
     init = glorot_uniform if outputs == 1 else he_normal
     if config.spectral:
-        return Spectral(Dense(inputs, outputs, rng, init=init, bias=False))
-    return Dense(inputs, outputs, rng, init=init)
+        return Spectral(Dense(inputs, outputs, rng, init=init, bias=False), bias=bias)
+    return Dense(inputs, outputs, rng, init=init, bias=bias)
 
 
 def convolving(inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator) -> Conv2D | Spectral:

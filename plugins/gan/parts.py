@@ -94,13 +94,13 @@ class Spectral(Layer):
     https://arxiv.org/abs/1802.05957
     """
 
-    def __init__(self, layer: Dense | Conv2D) -> None:
+    def __init__(self, layer: Dense | Conv2D, *, bias: bool = True) -> None:
         if layer.bias is not None:
             raise ValueError(f"Spectral got a {type(layer).__name__} with a bias; it needs bias=False and has its own")
         self.layer = layer
         matrix = self._matrix
         self.direction = Parameter(np.linalg.svd(matrix, full_matrices=False)[0][:, 0].copy(), trainable=False)
-        self.bias = Parameter(np.zeros(matrix.shape[1], np.float32))
+        self.bias = Parameter(np.zeros(matrix.shape[1], np.float32)) if bias else None
 
     @property
     def _matrix(self) -> Array:
@@ -130,9 +130,10 @@ class Spectral(Layer):
         y = y * (1 / norm)
 
         def pull(dy: Array) -> Array:
-            ctx.grads.add(self.bias, np.ones(dy.size // dy.shape[-1], dy.dtype) @ dy.reshape(-1, dy.shape[-1]))
+            if self.bias is not None:
+                ctx.grads.add(self.bias, np.ones(dy.size // dy.shape[-1], dy.dtype) @ dy.reshape(-1, dy.shape[-1]))
             along = float(np.vdot(dy, y)) / norm
             ctx.grads.add(self.layer.weight, (np.outer(u, v) * -along).reshape(self.layer.weight.value.shape))
             return pull_layer(dy * (1 / norm))
 
-        return y + self.bias.value, pull
+        return y if self.bias is None else y + self.bias.value, pull

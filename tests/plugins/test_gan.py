@@ -14,6 +14,7 @@ VARIANTS = {
     "default": {},
     "packed": {"pack": 2, "minibatch_deviation": True},
     "spectral": {"spectral": True, "discriminator_steps": 2, "discriminator_rate": 2.0, "hidden": (16,)},
+    "relativistic": {"loss": "relativistic", "pack": 2, "spectral": True},
     "noisy": {"instance_noise": 0.5, "label_smoothing": 0.1, "average": 0.99},
 }
 TASKS = {
@@ -63,6 +64,7 @@ LAYERS = {
     "pack of images": (lambda rng: Pack(3), (6, 2, 3, 2), TOGETHER),
     "deviation": (lambda rng: MinibatchDeviation(), (5, 4), TOGETHER),
     "spectral convolution": (lambda rng: Spectral(Conv2D(2, 3, 3, rng, bias=False)), (3, 4, 5, 2), {}),
+    "spectral, no bias": (lambda rng: Spectral(Dense(4, 3, rng, bias=False), bias=False), (5, 4), {}),
     "spectral": (lambda rng: Spectral(Dense(4, 3, rng, bias=False)), (5, 4), {}),
 }
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.batches import ArrayBatches
+from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.optimizers import SGD, Adam
 from neuralzoo.core.layer import Context, Gradients
@@ -43,32 +44,45 @@ def ring(count, rng=RNG, deviation=0.02):
     return middles + deviation * rng.normal(size=(count, 2)), labels
 
 
-@pytest.mark.parametrize("settings", [{}, {"label_smoothing": 0.2}, {"pack": 2, "minibatch_deviation": True}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"label_smoothing": 0.2},
+        {"loss": "relativistic", "label_smoothing": 0.1},
+        {"pack": 2, "minibatch_deviation": True},
+        {"spectral": True},
+    ],
+)
 def test_both_losses_have_the_gradients_that_differences_say(settings):
     networks, _ = small(**settings)
     made, real = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 2))
     z = RNG.normal(size=(6, 3))
+    how = settings.get("label_smoothing", 0.0), settings.get("loss") == "relativistic"
 
     def telling():
         logits = [networks.discriminator(x, training())[0] for x in (real, made)]
-        return discriminator_loss(*logits, settings.get("label_smoothing", 0.0))[0]
+        return discriminator_loss(*logits, *how)[0]
 
     grads = Gradients(networks.discriminator)
     ctx = Context(training=True, grads=grads)
     passes = [networks.discriminator(x, ctx) for x in (real, made)]
-    _, *d = discriminator_loss(passes[0][0], passes[1][0], settings.get("label_smoothing", 0.0))
+    _, *d = discriminator_loss(passes[0][0], passes[1][0], *how)
     for (_, pull), gradient in zip(passes, d, strict=True):
         pull(gradient)
     for name, parameter in networks.discriminator.trainable().items():
         compare_with_differences(name, grads[parameter], parameter.value, telling)
 
+    other = networks.discriminator.predict(real) if how[1] else None
+
     def deceiving():
-        return generator_loss(networks.discriminator(networks.generator(z, training())[0], training())[0])[0]
+        made, _ = networks.generator(z, training())
+        return generator_loss(networks.discriminator(made, training())[0], other)[0]
 
     grads = Gradients(networks.generator)
     made, pull_generator = networks.generator(z, Context(training=True, grads=grads))
     logits, pull = networks.discriminator(made, training())
-    pull_generator(pull(generator_loss(logits)[1]))
+    pull_generator(pull(generator_loss(logits, other)[1]))
     for name, parameter in networks.generator.trainable().items():
         compare_with_differences(name, grads[parameter], parameter.value, deceiving)
 
@@ -126,7 +140,7 @@ def test_each_player_changes_itself_only():
     after = networks.state()
     changed = {name.partition(".")[0] for name in before if not np.array_equal(before[name], after[name])}
     assert changed == {"discriminator"}
-    learner._deceive(len(x), training())
+    learner._deceive(x, training())
     last = networks.state()
     changed = {name.partition(".")[0] for name in before if not np.array_equal(after[name], last[name])}
     assert changed == {"generator"}
@@ -181,6 +195,12 @@ def test_the_spectral_norm_is_the_largest_singular_value_and_stays_it():
         weight += 0.01 * RNG.normal(size=weight.shape)
         for _ in range(5):
             layer.iterate()
+
+
+def test_the_norm_of_a_kernel_is_that_of_its_matrix():
+    layer = Spectral(Conv2D(3, 5, 4, RNG, bias=False)).astype(np.float64)
+    weight = layer.layer.weight.value
+    assert layer.norm == pytest.approx(np.linalg.svd(weight.reshape(48, 5))[1][0])
 
 
 def test_the_power_method_finds_the_direction_from_anywhere():
