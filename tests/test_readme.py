@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from neuralzoo.registry import get
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 NEURALZOO = str(Path(sys.executable).with_name("neuralzoo"))
@@ -67,3 +69,10 @@ def test_a_command_that_takes_longer_exists_with_the_options_of_the_table(comman
     ).stdout
     for option in (word for word in words if word.startswith("--")):
         assert option in shown
+
+
+def test_the_table_of_architectures_says_what_they_say_of_themselves():
+    for name in (p.name for p in (ROOT / "plugins").iterdir() if (p / "network.py").exists()):
+        one = get(name)
+        (row,) = re.findall(rf"^\| \[`{name}`\]\((\S+)\) \| (.*) \| \[.*\]\((\S+)\) \|$", README, flags=re.MULTILINE)
+        assert row == (f"plugins/{name}/network.py", one.summary, one.url)
