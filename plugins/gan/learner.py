@@ -99,7 +99,10 @@ class Adversarial(Learner):
         metrics: Metrics = {}
         for _ in range(self.config.discriminator_steps):
             metrics = self._tell_apart(x, ctx)
-        metrics = self._deceive(x, ctx) | metrics
+        found = self._deceive(x, ctx)
+        metrics = (
+            {"generator_loss": found["generator_loss"]} | metrics | found
+        )  # the first four make the learning curve
         self._average()
         self.watch.see(metrics["spread"], self.optimizers["generator"].steps)
         return metrics

@@ -38,7 +38,7 @@ from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.init import glorot_uniform, he_normal, normal
 from neuralzoo.core.blocks.norm import BatchNorm
 from neuralzoo.core.blocks.shape import Flatten, Reshape
-from neuralzoo.core.layer import Context, Layer
+from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.plugins.gan.config import GANConfig
 from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral
@@ -89,15 +89,6 @@ class GAN(Module):
         Shapes: (count, *shape).
         """
         return self.generate(rng.standard_normal((count, self.latent), np.float32))
-
-    def judge(self, examples: Array) -> Array:
-        """Return how likely the discriminator finds each pack of examples to be real, in evaluation mode.
-
-        Shapes: examples (N, *shape); chances (N / pack rounded up,).
-        """
-        logits, _ = self.discriminator(self.standardised(examples), Context())
-        chances: Array = 0.5 * (1 + np.tanh(0.5 * logits[:, 0]))
-        return chances
 
 
 def make_generator(shape: tuple[int, ...], config: GANConfig, pixels: bool, rng: np.random.Generator) -> Sequential:

@@ -11,7 +11,6 @@ from neuralzoo.registry import Figure
 
 REAL, MADE = "#7a8ba3", "#c2410c"
 ROWS, COLUMNS = 6, 10
-SIDE = 9
 
 
 def draw_samples(figure: Any, module: GAN, data: Any) -> None:
@@ -30,16 +29,6 @@ def draw_samples(figure: Any, module: GAN, data: Any) -> None:
                 axes.set(xticks=[], yticks=[])
         figure.axes[0].set_title("real", fontsize=8)
         figure.axes[1].set_title("made", fontsize=8)
-
-
-def draw_walk(figure: Any, module: GAN, data: Any) -> None:
-    """Draw what lies between samples: images on a plane through three points of the generator's random numbers."""
-    corners = np.random.default_rng(1).standard_normal((3, module.latent), np.float32)
-    across, down = np.meshgrid(np.linspace(0, 1, SIDE + 3), np.linspace(0, 1, SIDE - 2))
-    parts = np.stack([1 - across, across * (1 - down), across * down], axis=-1).reshape(-1, 3)
-    parts /= np.linalg.norm(parts, axis=1, keepdims=True)  # as long as random numbers are
-    made = module.generate((parts @ corners).astype(np.float32))
-    _draw_sheet(figure.subplots(), made, SIDE - 2)
 
 
 def _draw_points(figure: Any, module: GAN, data: Any) -> None:
