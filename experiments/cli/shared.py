@@ -72,12 +72,16 @@ def mistakes() -> tuple[type[Exception], ...]:
 
 
 def sentence(error: Exception) -> str | None:
-    """Return in one sentence what typer found wrong with a command, or which package of the extra is missing.
+    """Return in one sentence what typer found wrong with a command, which package is missing, or that memory is.
 
     Nothing stands for an error that is no mistake of the user, an empty sentence for one that is told already.
     """
     if isinstance(error, ModuleNotFoundError) and (name := (error.name or "").partition(".")[0]) in EXTRA:
         return f"{name} is not installed; this needs pip install 'neuralzoo[experiments]'"
+    if isinstance(error, MemoryError):
+        return (
+            f"the memory is too small ({str(error) or 'no size told'}); it needs smaller settings (--debug shows where)"
+        )
     if not hasattr(error, "format_message"):  # typer has a click of its own, or an installed one, by its version
         return None
     if type(error).__name__ == "NoArgsIsHelpError":

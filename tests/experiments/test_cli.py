@@ -9,6 +9,7 @@ import sys
 import time
 import tomllib
 
+import numpy as np
 import pytest
 
 from neuralzoo.registry import get
@@ -312,6 +313,16 @@ def test_a_warning_of_ours_is_one_line(capsys):
 
     show_warning(PictureWarning("the picture broken is missing"), PictureWarning, "file.py", 3)
     assert capsys.readouterr().err == "neuralzoo: the picture broken is missing\n"
+
+
+def test_memory_that_is_too_small_is_one_line():
+    from neuralzoo.experiments.cli.shared import sentence
+
+    with pytest.raises(MemoryError) as caught:
+        np.empty(2**60, np.uint8)
+    assert re.fullmatch(
+        r"the memory is too small \(Unable to allocate .* EiB .*\); it needs .*", sentence(caught.value)
+    )
 
 
 def test_opening_a_store_is_shown_while_it_lasts(tmp_path, monkeypatch):
