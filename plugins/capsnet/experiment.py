@@ -58,11 +58,12 @@ PUBLISHED = Experiment(
 AFFINE = Experiment(
     architecture="capsnet",
     dataset="affine-mnist",
-    epochs=20,
+    epochs=12,
     batch_size=128,
-    optimizer=Adam(lr=2e-3),
-    until="val/accuracy >= 0.975",
-    data={"train": 20_000},
+    validation=0.05,
+    optimizer=Adam(lr=2e-3, schedule=StepDecay(every=1, factor=0.9)),
+    until="val/accuracy >= 0.97",
+    data={"train": 40_000},
 )
 POOLING = AFFINE.model_copy(
     update={"architecture": "cnn", "model": {"channels": [32, 64], "hidden": [238], "dropout": 0.5}}
@@ -75,7 +76,7 @@ PAIRS = Experiment(
     batch_size=128,
     validation=0.05,
     optimizer=Adam(lr=2e-3, schedule=Cosine(warmup=400)),
-    model={"channels": [64]},
+    model={"channels": [64], "kernels": [9], "primary_kinds": 16},
 )
 
 SABOUR = {
