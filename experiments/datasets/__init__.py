@@ -15,6 +15,7 @@ from neuralzoo.experiments.datasets import (
     music,
     points,
     reber,
+    recall,
     sequences,
     series,
     subtasks,
@@ -44,7 +45,7 @@ __all__ = [
     "statuses",
 ]
 
-FAMILIES = (images, memory, music, points, reber, sequences, series, subtasks, text, vowels, warped)
+FAMILIES = (images, memory, music, points, reber, recall, sequences, series, subtasks, text, vowels, warped)
 
 
 def built_in() -> dict[str, Entry]:

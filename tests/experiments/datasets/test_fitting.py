@@ -21,6 +21,7 @@ REFUSED = {
     "jsb-chorales": "task 'sequence-labelling'",
     "multi-mnist": "answers made of 'classes'",
     "names": "task 'language-modelling'",
+    "recall-100": "examples of different lengths",
     "three-plays": "task 'language-modelling'",
     "tiny-shakespeare": "task 'language-modelling'",
 }
