@@ -283,6 +283,14 @@ def test_the_published_size_has_the_published_number_of_capsules_and_parameters(
     assert network.size - network.decoder.size == 81 * 256 + 256 + 81 * 256 * 256 + 256 + 1152 * 8 * 160
 
 
+def test_shared_transformations_are_as_many_as_the_kinds_and_start_as_large_as_those_of_each_place():
+    free, shared = (create("capsnet", shared=shared) for shared in (False, True))
+    children = free.places[0] * free.places[1] * 8
+    assert free.routing.weight.value.shape == (children, 8, 3, 16)
+    assert shared.routing.weight.value.shape == (8, 8, 3, 16)
+    assert shared.routing.weight.value.std() == pytest.approx(free.routing.weight.value.std(), rel=0.1)
+
+
 def test_resize_matches_the_parameters_of_another_architecture():
     architecture = get("capsnet")
     config = architecture.resize(architecture.configure({"channels": (10,), "primary_kinds": 4}), 0.5)
