@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralzoo.core.blocks.sequence_panels import EACH_STEP, INK, MARK, longest, shown, token_text
+from neuralzoo.core.blocks.sequence_panels import EACH_STEP, INK, longest, shown, token_text
 from neuralzoo.core.blocks.sequence_pictures import draw_text
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.transformer.generation import write
@@ -80,7 +80,7 @@ def _name_positions(panels: Any, x: Array, steps: int, data: Any) -> None:
             axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
             axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
     panels[-1, 0].set_xlabel("looked at", fontsize=7)
-    panels[-1, 0].set_ylabel("position that looks", fontsize=7, color=MARK)
+    panels[-1, 0].set_ylabel("position that looks", fontsize=7)
 
 
 FIGURES = (

@@ -1,0 +1,77 @@
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuralzoo.registry import Task, create, get
+
+figure_module = pytest.importorskip("matplotlib.figure", reason="pictures need the extra 'experiments'")
+RNG = np.random.default_rng(0)
+
+
+@dataclass
+class Data:
+    """As much of a data set as pictures look at."""
+
+    task: Task
+    test: tuple[Any, ...]
+    classes: tuple[str, ...] = field(default=())
+
+
+def text_data():
+    task = Task(kind="language-modelling", input="tokens", shape=(40,), outputs=4, vocabulary=4)
+    x = RNG.integers(4, size=(2, 40))
+    return Data(task, (x, x), ("a", " ", "\n", "$"))
+
+
+def image_data(size=8):
+    task = Task(kind="classification", input="image", shape=(size, size, 1), outputs=3)
+    return Data(task, (RNG.random((2, size, size, 1), np.float32), np.array([0, 1])), ("x", "y", "z"))
+
+
+def sequence_data():
+    task = Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, lengths=True)
+    return Data(task, (RNG.random((2, 6, 3), np.float32), np.array([4, 6]), np.array([0, 1])), ("x", "y", "z"))
+
+
+def drawn(name, data, **settings):
+    network = create("transformer", task=data.task, **settings)
+    figure = figure_module.Figure()
+    next(figure for figure in get("transformer").figures if figure.name == name).draw(figure, network, data)
+    figure.canvas.draw()
+    return figure
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "panels"),
+    [
+        (text_data(), {"layers": 3, "heads": 2}, 6),
+        (image_data(), {}, 2 * (4 + 1)),
+        (image_data(), {"readout": "class"}, 2 * (4 + 1)),
+        (sequence_data(), {"layers": 6, "heads": 8}, 4 * 6),
+        (sequence_data(), {"readout": "class"}, 2 * 4),
+    ],
+)
+def test_every_head_of_every_block_has_a_panel(data, settings, panels):
+    figure = drawn("attention", data, **settings)
+    assert len(figure.axes) == panels
+
+
+def test_a_table_of_a_text_shows_what_the_head_looks_at_beside_the_letters():
+    data = text_data()
+    figure = drawn("attention", data)
+    image = figure.axes[0].get_images()[0].get_array()
+    assert image.shape == (32, 32)
+    np.testing.assert_allclose(image.sum(axis=1), 1, rtol=1e-5)
+    assert not np.triu(image, 1).any()
+    labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert labels == [{"a": "a", " ": "␣", "\n": "↵", "$": "$"}[data.classes[token]] for token in data.test[0][0][:32]]
+
+
+def test_a_language_model_writes_a_page():
+    data = text_data()
+    figure = drawn("text", data)
+    written = "".join(text.get_text() for text in figure.axes[0].texts)
+    assert len(written) > 30  # 20 were given
+    assert {character for character in written if not character.isspace()} <= set("a$")
