@@ -100,9 +100,8 @@ class Adversarial(Learner):
         for _ in range(self.config.discriminator_steps):
             metrics = self._tell_apart(x, ctx)
         found = self._deceive(x, ctx)
-        metrics = (
-            {"generator_loss": found["generator_loss"]} | metrics | found
-        )  # the first four make the learning curve
+        first = {"generator_loss": found["generator_loss"]}  # the first four are drawn as learning curves
+        metrics = first | metrics | found
         self._average()
         self.watch.see(metrics["spread"], self.optimizers["generator"].steps)
         return metrics
@@ -122,7 +121,7 @@ class Adversarial(Learner):
         for _, layer in self.gan.discriminator.named_modules():
             if isinstance(layer, Spectral):
                 layer.iterate()
-        right = float(np.mean(real > 0) + np.mean(false < 0)) / 2
+        right = float(np.mean(real > false) if self.paired else (np.mean(real > 0) + np.mean(false < 0)) / 2)
         found = {"discriminator_loss": loss, "discriminator_accuracy": right, "spread": measures.spread(x, made)}
         return found | {"discriminator_grad_norm": step["grad_norm"]}
 
