@@ -13,6 +13,7 @@ from neuralzoo.experiments.contestants import check
 from neuralzoo.experiments.datasets import Info
 from neuralzoo.experiments.folder import RUNS
 from neuralzoo.experiments.matching import Budget, epoch_seconds, equal_parameters, equal_steps, lasting
+from neuralzoo.experiments.numbers import rounded
 from neuralzoo.experiments.store import lower_is_better
 from neuralzoo.experiments.verdict import interval
 from neuralzoo.registry import Contestant, SettingError
@@ -183,11 +184,12 @@ def note(comparison: Comparison) -> str:
     for s in comparison.standings:
         params, seconds = s.records[0].metrics["model/n_params"], mean(s.records, "time/train_s")
         lines.append(
-            f"| {s.label} | {s.mean:.4f} | {between(s)} | {params:,.0f} | {s.records[0].steps:,} | {seconds:.1f} s |"
+            f"| {s.label} | {rounded(s.mean)} | {between(s)} | {params:,.0f} | {s.records[0].steps:,} "
+            f"| {seconds:.1f} s |"
         )
     return "\n".join(lines)
 
 
 def between(standing: Standing) -> str:
     """Return the interval as text."""
-    return f"{standing.low:.4f} to {standing.high:.4f}" if len(standing.records) > 1 else "one seed"
+    return f"{rounded(standing.low)} to {rounded(standing.high)}" if len(standing.records) > 1 else "one seed"

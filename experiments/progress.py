@@ -15,6 +15,7 @@ from rich.progress import (
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
+from neuralzoo.experiments.numbers import rounded
 
 WIDE = 110
 
@@ -51,7 +52,7 @@ class ProgressBar:
     @hookimpl
     def batch_ended(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         """Move the bar on."""
-        note = f"loss {metrics['loss']:.3f}{self.note}" if "loss" in metrics else self.note
+        note = f"loss {rounded(metrics['loss'], 3)}{self.note}" if "loss" in metrics else self.note
         self.bar.update(self.task, completed=trainer.step, epoch=_epoch(trainer), note=note)
 
     @hookimpl
@@ -59,7 +60,7 @@ class ProgressBar:
         """Show how the validation split fared."""
         self._note(trainer)
         if not self.console.is_terminal:
-            loss = f" · train/loss {metrics['train/loss']:.3f}" if "train/loss" in metrics else ""
+            loss = f" · train/loss {rounded(metrics['train/loss'], 3)}" if "train/loss" in metrics else ""
             self.console.print(f"epoch {trainer.epoch}/{trainer.epochs}{loss}{self.note}", highlight=False)
 
     @property
@@ -72,7 +73,7 @@ class ProgressBar:
         shown = [name for name in last if name.startswith("val/")]
         if self.narrow:  # the loss of the batch stands there already
             shown = [name for name in shown if name != "val/loss"][:1] or shown
-        self.note = "".join(f" · {name} {last[name]:.3f}" for name in shown[:2])
+        self.note = "".join(f" · {name} {rounded(last[name], 3)}" for name in shown[:2])
 
 
 def _epoch(trainer: Trainer) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neuralzoo.experiments.cli.shared import say
+from neuralzoo.experiments.numbers import rounded
 
 if TYPE_CHECKING:
     from neuralzoo.experiments.comparison import Comparison, Contest
@@ -95,7 +96,7 @@ def _show(contest: "Contest", comparison: "Comparison", tracked: dict[str, Any])
     rows = [("contestant", c.headline, "95 % interval", "parameters", "steps", "training")]
     for s in c.standings:
         size, seconds = f"{s.records[0].metrics['model/n_params']:,.0f}", f"{mean(s.records, 'time/train_s'):.1f} s"
-        rows.append((s.label, f"{s.mean:.4f}", between(s), size, f"{s.records[0].steps:,}", seconds))
+        rows.append((s.label, rounded(s.mean), between(s), size, f"{s.records[0].steps:,}", seconds))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:  # not a table of rich's, which cuts what is wider than the window
         say.line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neuralzoo.experiments.cli.shared import say
+from neuralzoo.experiments.numbers import rounded
 
 if TYPE_CHECKING:
     from neuralzoo.experiments.runner import Result
@@ -81,7 +82,7 @@ def _changed(experiment: "Experiment", settings: list[str]) -> "Experiment":
 
 def _tell(result: "Result", advise: bool = False) -> None:
     """Print what came out and where it can be seen; `advise` how to install what tracking lacks."""
-    tests = [f"{name} {value:.4f}" for name, value in result.metrics.items() if name.startswith("test/")]
+    tests = [f"{name} {rounded(value)}" for name, value in result.metrics.items() if name.startswith("test/")]
     headline = result.experiment.headline
     tests.sort(key=lambda text: not text.startswith(headline))
     train = result.metrics.get("time/train_s", 0.0)

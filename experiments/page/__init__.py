@@ -13,6 +13,7 @@ from typing import Any
 from neuralzoo import __version__
 from neuralzoo.experiments.comparison import Comparison, Contest, Standing, between, mean
 from neuralzoo.experiments.doctor import machine
+from neuralzoo.experiments.numbers import rounded
 from neuralzoo.experiments.page import charts
 from neuralzoo.registry import get
 
@@ -192,7 +193,7 @@ def number(value: float) -> str:
     """Return a number as people read it: counts whole, measures with four places."""
     if float(value).is_integer() and abs(value) >= 2:
         return f"{value:,.0f}"
-    return f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}"
+    return rounded(value)
 
 
 def command() -> str:
