@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "core.testing": ("core", "core.blocks", "core.testing"),
     "registry": ("core", "registry"),
     "plugins": ("core", "core.kernels", "core.blocks", "registry", "plugins"),
-    "experiments": ("core", "core.blocks", "core.testing", "registry", "experiments"),
+    "experiments": ("core", "core.kernels", "core.blocks", "core.testing", "registry", "experiments"),
 }
 
 
