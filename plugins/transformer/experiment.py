@@ -9,11 +9,11 @@ QUICK = Experiment(
     architecture="transformer",
     dataset="three-plays",
     epochs=4,
-    batch_size=24,
+    batch_size=16,
     validation=0.0,
-    optimizer=AdamW(lr=2e-3, beta2=0.99, weight_decay=0.1, schedule=Cosine(warmup=50, floor=0.1), clip=1.0),
+    optimizer=AdamW(lr=3e-3, beta2=0.99, weight_decay=0.1, schedule=Cosine(warmup=50, floor=0.1), clip=1.0),
     headline="test/loss",
-    model={"layers": 4, "width": 128, "bias": False},
+    model={"layers": 3, "width": 96, "bias": False},
 )
 
 # nanoGPT's recipe for a processor without a graphics card: windows that start 42 characters apart are 23,900, which
