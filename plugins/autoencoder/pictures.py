@@ -39,7 +39,7 @@ def draw_reconstructions(figure: Any, module: Autoencoder, data: Any) -> None:
             )
             axes.tick_params(length=0)
         return
-    grid = figure.subplots(len(groups[0]), len(groups[0]["example"]), squeeze=False)
+    grid = figure.subplots(len(groups[0]), len(groups[0]["example"]), squeeze=False, sharey=True)
     for line, (name, examples) in zip(grid, groups[0].items(), strict=True):
         for axes, example in zip(line, examples, strict=True):
             _draw_example(axes, example)
@@ -69,6 +69,8 @@ def draw_code_plane(figure: Any, module: Autoencoder, data: Any) -> None:
             axes.plot(across[mine], up[mine], ".", markersize=4, color=_colour(which), alpha=0.7, label=name)
         axes.legend(frameon=False, fontsize=7, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel=words[0], ylabel=words[1])
+    if module.code == 1:
+        axes.set(ylabel="", yticks=[])
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -88,7 +90,7 @@ def draw_walk(figure: Any, module: Autoencoder, data: Any) -> None:
     if examples.ndim == 4:
         _draw_sheet(figure.subplots(), examples.reshape(lines, steps, *examples.shape[1:]))
         return
-    for axes, example in zip(figure.subplots(lines, steps, squeeze=False).flat, examples, strict=True):
+    for axes, example in zip(figure.subplots(lines, steps, squeeze=False, sharey=True).flat, examples, strict=True):
         _draw_example(axes, example)
 
 
@@ -102,7 +104,7 @@ def draw_samples(figure: Any, module: Autoencoder, data: Any) -> None:
     if examples.ndim == 4:
         _draw_sheet(figure.subplots(), examples.reshape(LINES, COLUMNS, *examples.shape[1:]))
         return
-    for axes, example in zip(figure.subplots(LINES, COLUMNS).flat, examples, strict=True):
+    for axes, example in zip(figure.subplots(LINES, COLUMNS, sharey=True).flat, examples, strict=True):
         _draw_example(axes, example)
 
 

@@ -55,6 +55,7 @@ def draw_feature_maps(figure: Any, module: CNN, data: Any) -> None:
         for axes, stage in zip(column[1:], maps, strict=True):
             limit = float(abs(stage).max()) or 1.0
             axes.imshow(stage.T, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
+            axes.locator_params(integer=True)
         for axes, title in zip(column, titles, strict=True):
             axes.set_title(title, fontsize=8, loc="left")
             axes.tick_params(labelsize=7)
@@ -86,7 +87,10 @@ def draw_exciting_patches(figure: Any, module: CNN, data: Any) -> None:
         found = [exciting_patches(x, maps[..., unit], fields) for unit in units]
         if lines:
             for axes, patches, unit in zip(row, found, units, strict=False):
-                axes.plot(patches[..., 0].T, color=MARK, linewidth=0.8, alpha=0.5)
+                for channel in range(x.shape[2]):
+                    colour = MARK if x.shape[2] == 1 else f"C{channel % 10}"
+                    axes.plot(patches[..., channel].T, color=colour, linewidth=0.8, alpha=0.5)
+                axes.locator_params(axis="x", integer=True)
                 axes.set_title(f"stage {number + 1}, unit {unit}", fontsize=8)
                 axes.tick_params(labelsize=7)
         else:
@@ -142,7 +146,7 @@ def _size(maps: Array) -> str:
 FIGURES = (
     Figure(
         name="first_layer_filters",
-        caption="The strongest kernels of the first convolution: red adds, blue takes away.",
+        caption="The strongest kernels of the first convolution: red adds, blue takes away; lines over a sequence.",
         draw=draw_filters,
     ),
     Figure(

@@ -33,6 +33,7 @@ def draw_gate_map(figure: Any, module: Mixture, data: Any) -> None:
         axes.set(xlabel="first input", ylabel="second input")
     else:
         places, inside = components(x), ""
+        places = np.pad(places, ((0, 0), (0, 2 - places.shape[1])))  # of one number there is one component
         axes.set(xlabel="first principal component", ylabel="second principal component")
     mixed = (module.gates(x) @ colours).clip(0, 1)
     for group, name in enumerate(names):

@@ -46,6 +46,7 @@ def draw_centres(figure: Any, module: RBFN, data: Any) -> None:
         below.plot(places, centres[strongest_units(module)[:PICTURES]].T, color=LIMIT, **lines | {"alpha": 0.6})
         above.set(title="examples")
         below.set(title="centres of the strongest units", xlabel="input")
+        below.locator_params(axis="x", integer=True)
 
 
 def draw_surface(figure: Any, module: RBFN, data: Any) -> None:
@@ -66,7 +67,7 @@ def draw_surface(figure: Any, module: RBFN, data: Any) -> None:
         t = data.train[1][:, 0]
         limits = {"vmin": float(t.min()), "vmax": float(t.max())}
         mesh = axes.pcolormesh(across, up, y[:, 0].reshape(GRID, GRID), cmap="viridis", rasterized=True, **limits)
-        figure.colorbar(mesh, label="answer")
+        figure.colorbar(mesh, label="answer", extend="both")
     scatter(axes, flat, data)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     if x.shape[1] == 2:
@@ -81,7 +82,9 @@ def draw_fall_back(figure: Any, module: RBFN, data: Any) -> None:
     middle, ways = plane(x)
     along = (x - middle) @ ways[0]
     radius = float(np.abs(along).max()) or 1.0
-    place = np.linspace(-AWAY, AWAY, 601)
+    reach = float(np.exp(module.units.log_width.value.max())) / radius
+    away = max(AWAY, 1 + 5 * reach)  # five widths outside a Gaussian is 4e-6
+    place = np.linspace(-away, away, 601)
     inputs = (middle + np.outer(place * radius, ways[0])).astype(x.dtype)
     y, bias = module.predict(inputs.reshape(-1, *data.train[0].shape[1:])), module.output.bias
     axes = figure.subplots()

@@ -153,3 +153,5 @@ def test_examples_that_are_no_grey_pictures_are_drawn_too(tmp_path, shape, kind)
             with page(tmp_path / f"{declared.name}.png") as figure:
                 declared.draw(figure, network, data)
             assert (tmp_path / f"{declared.name}.png").is_file()
+            if kind != "image":  # what is to be compared has one scale
+                assert len({axes.get_ylim() for axes in figure.axes}) == 1

@@ -1,9 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.figures import page
-from neuralzoo.plugins.cnn.pictures import draw_feature_maps, draw_filters, exciting_patches
+from neuralzoo.plugins.cnn.pictures import draw_exciting_patches, draw_feature_maps, draw_filters, exciting_patches
 from neuralzoo.plugins.cnn.receptive import Field, receptive_fields
 from neuralzoo.registry import create, get
 
@@ -50,6 +52,17 @@ def test_feature_maps_are_those_of_the_first_test_example(trained, tmp_path):
         np.testing.assert_array_equal(drawn[-1], last.T)
     else:
         assert all(any(np.array_equal(last[..., unit], picture) for picture in drawn) for unit in range(3))
+
+
+def test_what_excites_a_unit_is_drawn_with_all_channels(tmp_path):
+    x = np.random.default_rng(0).random((20, 9, 3)).astype(np.float32)
+    network = create("cnn", inputs=(9, 3), outputs=2, channels=(4,))
+    with page(tmp_path / "patches.png") as figure:
+        draw_exciting_patches(figure, network, SimpleNamespace(test=(x, None)))
+    unit = int(figure.axes[0].get_title().split()[-1])
+    patches = exciting_patches(x, network.feature_maps(x)[0][..., unit], receptive_fields(network)[0])
+    drawn = np.array([line.get_ydata() for line in figure.axes[0].lines]).reshape(3, 8, -1)
+    np.testing.assert_array_equal(drawn, np.moveaxis(patches, -1, 0))
 
 
 def test_a_patch_is_all_that_a_unit_sees_when_it_is_most_active():

@@ -1,4 +1,5 @@
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -249,6 +250,20 @@ def test_pictures_show_the_gate_by_sub_task(name, panels, tmp_path):
     shares = np.array(figure.axes[0].images[0].get_array())
     assert shares.shape == (4, panels)
     np.testing.assert_allclose(shares.sum(axis=0), 1, rtol=1e-4)
+
+
+def test_the_gate_of_examples_of_one_number_is_drawn_on_a_line(tmp_path):
+    pytest.importorskip("matplotlib")
+    from neuralzoo.experiments.figures import page
+
+    task = CLASSES.model_copy(update={"shape": (1,)})
+    data = SimpleNamespace(test=examples(task), classes=(), task=task)
+    with page(tmp_path / "gate_map.png") as figure:
+        get("modular").figures[0].draw(figure, create("modular", task=task), data)
+    x = data.test[0][:, 0]
+    drawn = np.concatenate([marks.get_offsets() for marks in figure.axes[0].collections])
+    np.testing.assert_allclose(np.sort(abs(drawn[:, 0])), np.sort(abs(x - x.mean())), atol=1e-6)
+    assert not drawn[:, 1].any()
 
 
 def test_no_gradient_is_lost_when_the_data_need_none():
