@@ -24,6 +24,7 @@ FULL = Experiment(
     model={"channels": [64], "shift": 2},
 )
 
+# MNIST-1D: two convolutions instead of one were chosen on 600 held-out training examples (one seed).
 ARENA = Experiment(
     architecture="capsnet",
     dataset="mnist1d",

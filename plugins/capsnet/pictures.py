@@ -34,7 +34,8 @@ def draw_numbers(figure: Any, module: CapsNet, data: Any) -> None:
         shown = module.decode(moved, np.full(len(moved), classes[example])).reshape(len(STEPS), -1, *x.shape[1:])
         _draw_sheet(axes, _cropped(shown))
         axes.set_title(f"the capsule of {names[classes[example]]}: each of its {v.shape[2]} numbers", fontsize=8)
-        axes.set_ylabel(f"moved by\n{STEPS[-1]:g} ... {STEPS[0]:g}", fontsize=7)
+        ends = ("", "") if x.ndim == 4 else (" (blue)", " (red)")
+        axes.set_ylabel(f"moved by\n{STEPS[-1]:g}{ends[0]} ... {STEPS[0]:g}{ends[1]}", fontsize=7)
 
 
 def _moved(v: Array, which: int) -> Array:
@@ -159,7 +160,7 @@ def _draw_sheet(axes: Any, shown: Array) -> None:
     steps = shown.shape[2]
     for place, sequences in enumerate(shown.swapaxes(0, 1)):
         for line, sequence in enumerate(sequences):
-            colour = colormaps["coolwarm"](line / (len(sequences) - 1))
+            colour = colormaps["coolwarm"](1 - line / (len(sequences) - 1))  # the first step is the highest
             across = np.arange(steps) + 1.2 * steps * place
             axes.plot(across, sequence - apart * np.arange(sequence.shape[1]), linewidth=0.6, color=colour)
     axes.set(xticks=[], yticks=[])
