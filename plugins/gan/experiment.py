@@ -9,11 +9,17 @@ from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Exper
 QUICK = Experiment(
     architecture="gan",
     dataset="gaussian-ring",
-    epochs=220,
+    epochs=225,
     batch_size=256,
-    optimizer=Adam(lr=3e-3, beta1=0.5, schedule=Cosine()),
+    optimizer=Adam(lr=2e-3, beta1=0.5, schedule=Cosine()),
     headline="test/modes_covered",
-    model={"pack": 2, "average": 0.99},
+    model={
+        "hidden": [128, 128, 128],
+        "pack": 2,
+        "instance_noise": 0.05,
+        "instance_noise_steps": 5000,
+        "average": 0.99,
+    },
 )
 
 GRID = Experiment(
