@@ -59,12 +59,11 @@ PUBLISHED = Experiment(
 AFFINE = Experiment(
     architecture="capsnet",
     dataset="affine-mnist",
-    epochs=12,
+    epochs=10,
     batch_size=128,
     validation=0.05,
     optimizer=Adam(lr=2e-3, schedule=StepDecay(every=1, factor=0.9)),
     until="val/accuracy >= 0.97",
-    data={"train": 40_000},
 )
 POOLING = AFFINE.model_copy(
     update={"architecture": "cnn", "model": {"channels": [32, 64], "hidden": [238], "dropout": 0.5}}
