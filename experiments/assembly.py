@@ -37,6 +37,8 @@ from neuralzoo.registry import (
 )
 
 EVALUATION_BATCH = 500
+SIZES = {"train", "test", "stride"}
+"""Options of data sets that say how many examples there are, and leave the task as it is."""
 
 OPTIMIZERS: dict[type[SGD | RMSprop | Adam | AdamW], Callable[..., Optimizer]] = {
     SGD: optimizers.SGD,
@@ -79,7 +81,7 @@ def assemble(experiment: Experiment) -> Assembly:
     config = architecture.configure(experiment.model)  # before the data: a mistake should not wait for a download
     hooks = tuple(trainer_hook(name) for name in experiment.hooks)
     figures = figures_of(experiment, architecture)
-    if not experiment.data and (reason := architecture.refusal(task_of(experiment))):
+    if not experiment.data.keys() - SIZES and (reason := architecture.refusal(task_of(experiment))):
         raise SettingError(reason)
     data = load(experiment)
     module = build(architecture, experiment.model, data.task, experiment.seed)
@@ -126,11 +128,11 @@ def load(experiment: Experiment) -> DataSet:
 
 
 def task_of(experiment: Experiment) -> Task:
-    """Return the task of an experiment; the data set is read only where options may change its task.
+    """Return the task of an experiment; the data set is read only where options other than sizes may change its task.
 
     Raises: UnknownName, SettingError or DataError for what its user can mend.
     """
-    if experiment.data:
+    if experiment.data.keys() - SIZES:
         return load(experiment).task
     info = datasets.info(experiment.dataset)
     return info.task if experiment.task is None else info.asked_for(experiment.task)

@@ -42,3 +42,13 @@ def test_a_network_learns_from_a_data_set_or_says_why_it_can_not(name, request):
     metrics = assembled.learner.learn(next(assembled.train.epoch(rng)), Context(training=True, rng=rng))
     assert np.isfinite(metrics["loss"])
     assert np.isfinite(assembled.learner.evaluate(next(assembled.test.epoch(rng)))["loss"])
+
+
+def test_options_of_sizes_need_no_data_to_know_the_task():
+    """A text that has to be downloaded is not asked for; what is drawn has the task that is promised."""
+    text = Experiment(
+        architecture="lstm", dataset="tiny-shakespeare", epochs=1, batch_size=1, data={"stride": 42, "test": 1}
+    )
+    assert assembly.task_of(text) == datasets.info("tiny-shakespeare").task
+    drawn = text.set(["dataset=recall-100", "data={}"]).model_copy(update={"data": {"train": 10, "test": 10}})
+    assert assembly.task_of(drawn) == assembly.load(drawn).task
