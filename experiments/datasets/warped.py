@@ -144,12 +144,16 @@ def load_translated(info: Info, seed: int, *, train: int = 60_000, test: int = 1
 def load_affine(info: Info, seed: int, *, train: int = 60_000, test: int = 10_000) -> DataSet:
     """Train on translated digits, test on rotated, sheared, scaled and moved ones, which training never shows.
 
+    `tests` has "moved", the digits of the test translated as in training.
+
     Shapes: images (N, 40, 40, 1), labels (N,).
     """
     (images, labels), (test_images, test_labels), first, second = _digits(seed, train, test)
     maps = transforms(len(test_images), second)
     bent = affine(test_images, maps, placements(test_images, maps, second))
-    return DataSet.of(info, (grey(translated(images, 6, first)), labels), (bent, test_labels))
+    moved = grey(translated(test_images, 6, np.random.default_rng([seed, 2])))
+    training = grey(translated(images, 6, first)), labels
+    return DataSet.of(info, training, (bent, test_labels), tests={"moved": (moved, test_labels)})
 
 
 def load_multi(info: Info, seed: int, *, train: int = 60_000, test: int = 10_000) -> DataSet:

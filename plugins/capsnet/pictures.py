@@ -122,7 +122,7 @@ def draw_parts(
     """Draw what each contestant tells of bent digits and of moved ones, a dot for each seed."""
     axes = figure.subplots()
     labels = list(values)
-    for measure, name, colour in (("test/accuracy", "bent", "#c2410c"), ("val/accuracy", "moved", NEUTRAL)):
+    for measure, name, colour in (("test/accuracy", "bent", "#c2410c"), ("moved", "moved", NEUTRAL)):
         for line, label in enumerate(labels):
             found = values[label][measure]
             axes.plot(found, [line] * len(found), "o", color=colour, markersize=4, alpha=0.6)

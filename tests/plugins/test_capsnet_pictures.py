@@ -112,7 +112,7 @@ def test_a_wrong_answer_is_named_beside_the_truth(tmp_path):
 
 def test_the_picture_of_the_parts_shows_every_seed_and_the_means(tmp_path):
     (declared,) = next(claim for claim in get("capsnet").claims if claim.name == "affine").figures
-    values = {label: {"test/accuracy": (0.5, 0.7), "val/accuracy": (0.9, 0.8)} for label in ("capsnet", "cnn")}
+    values = {label: {"test/accuracy": (0.5, 0.7), "moved": (0.9, 0.8)} for label in ("capsnet", "cnn")}
     with page(tmp_path / "parts.png") as figure:
         declared.draw(figure, values, {})
     lines = figure.axes[0].lines

@@ -192,3 +192,7 @@ def test_bent_digits_are_learnt_from_merely_moved_ones(public_data):
     bent, moved = (load(name, train=300, test=100) for name in ("affine-mnist", "translated-mnist"))
     assert np.array_equal(bent.train[0], moved.train[0])
     assert not np.array_equal(bent.test[0], moved.test[0])
+    images, digits = bent.tests["moved"]
+    assert np.array_equal(digits, bent.test[1])
+    assert not np.array_equal(images, moved.test[0])  # elsewhere on the canvas, the same ink
+    np.testing.assert_allclose(images.sum(axis=(1, 2, 3)), moved.test[0].sum(axis=(1, 2, 3)), rtol=1e-5)
