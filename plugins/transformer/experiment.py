@@ -80,7 +80,7 @@ RECALL_LSTM = Experiment(
     batch_size=50,
     validation=0.0,
     optimizer=Adam(lr=3e-3, schedule=Cosine(warmup=50), clip=1.0),
-    model={"hidden": 80},
+    model={"hidden": 77},
     data={"train": 16_000},
 )
 
