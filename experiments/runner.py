@@ -89,8 +89,8 @@ def experiment_of(what: Experiment | str | Path, profile: str | None = None) -> 
 def prepare(experiment: Experiment) -> Assembly:
     """Assemble an experiment and see to it that it can be judged in the end.
 
-    Raises: the errors of `assemble`; DataError when its data are not finite; SettingError when its headline, or what
-    ends it, is no metric that evaluation gives.
+    Raises: the errors of `assemble`; DataError when its data are not finite; SettingError when its examples can't be
+    evaluated with its settings, or when its headline, or what ends it, is no metric that evaluation gives.
     """
     architecture = get(experiment.architecture)
     named = create_model("Named", __base__=Settings, model=(architecture.config, ...))  # for keys as people write them
@@ -98,7 +98,10 @@ def prepare(experiment: Experiment) -> Assembly:
     assembly = assemble(experiment)
     check_finite(assembly.data)
     held_out = assembly.validation or assembly.train  # never the test split, which is looked at once
-    measured = assembly.learner.evaluate(tuple(array[:8] for array in held_out.arrays))
+    try:
+        measured = assembly.learner.evaluate(tuple(array[:8] for array in held_out.arrays))
+    except ValueError as error:
+        raise SettingError(f"{architecture.name} can't learn {experiment.dataset}: {error}") from error
     splits = ("test", "val", "train") if assembly.validation is not None else ("test", "train")
     known = [f"{split}/{name}" for split in splits for name in measured]
     asked = [("headline", experiment.headline, known)]

@@ -165,6 +165,13 @@ def test_a_headline_that_evaluation_does_not_give_is_refused_before_training(tin
     assert list(tmp_path.iterdir()) == []
 
 
+def test_examples_that_do_not_fit_the_settings_are_refused_before_training(tmp_path):
+    asked = runner.reference("autoencoder").set(["dataset=mackey-glass", "model.code=2", "model.output=sigmoid"])
+    with pytest.raises(SettingError, match=r"autoencoder can.t learn mackey-glass: .* got targets from .*; it needs"):
+        run(asked, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_headline_of_the_held_out_examples_needs_some(tiny, tmp_path):
     with pytest.raises(SettingError, match="it has test/loss, test/accuracy, train/loss"):
         run(tiny.set(["headline=val/loss", "validation=0"]), tmp_path)
