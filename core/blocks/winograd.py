@@ -38,7 +38,7 @@ def correlate_pairs(x: Array, kernel: Array, ctx: Context) -> tuple[Array, Calla
     u = _planes(x, pairs, whole, ctx).reshape(4, n * pairs, width, channels)
     windows = slide(u, kw, 1, columns)  # (4, W', N pairs, kw C)
     m = ctx.empty((4, n * pairs, columns, outputs), dtype)
-    np.matmul(windows, _four_kernels(kernel), out=m.transpose(0, 2, 1, 3))
+    np.matmul(windows, _four_kernels(kernel.astype(dtype, copy=False)), out=m.transpose(0, 2, 1, 3))
     m = m.reshape(4, n, pairs, columns, outputs)
     y = ctx.empty((n, rows, columns, outputs), dtype)
     even, odd = y[:, ::2], y[:, 1::2]

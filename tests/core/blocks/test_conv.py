@@ -66,8 +66,9 @@ def test_groups_do_not_see_one_another():
 
 @pytest.mark.parametrize("channels", [(1, 3), (5, 40), (16, 16), (20, 3)], ids=str)
 @pytest.mark.parametrize("kernel", [1, 3, (3, 5), 4], ids=str)
-def test_every_way_to_compute_gives_the_sum_of_the_definition(channels, kernel):
-    layer = Conv2D(*channels, kernel, np.random.default_rng(0), padding=1).astype(np.float64)
+@pytest.mark.parametrize("weights", [np.float32, np.float64])
+def test_every_way_to_compute_gives_the_sum_of_the_definition(channels, kernel, weights):
+    layer = Conv2D(*channels, kernel, np.random.default_rng(0), padding=1).astype(weights)
     x = RNG.normal(size=(2, 7, 8, channels[0]))
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     rows, columns = layer.output_shape((7, 8))
