@@ -11,7 +11,8 @@ A field of the example may say which sub-task it is: the gate reads it, the expe
 are known to belong together, the field assigns the examples by hand, and each expert reads and learns its own only.
 
 What makes experts specialise is the loss: that of the blend makes them cooperate, each mends the errors of the others;
-that of one drawn by the gate makes them compete (see `learner`).
+that of one drawn by the gate makes them compete (see `learner`). Experts are networks only: they learn down this loss,
+and what the learners of their architectures would do besides, such as the closed form of `rbfn`, is not done.
 
 Sources: Jacobs, Jordan, Nowlan and Hinton (1991), Adaptive mixtures of local experts, Neural Computation 3,
 https://doi.org/10.1162/neco.1991.3.1.79; sparse gates: Shazeer et al. (2017), Outrageously large neural networks: the
