@@ -18,7 +18,7 @@ class Assignment(Layer):
     expert's number; as many places as there are experts have the largest number at its own.
 
     Shapes: x is (N, D), y is (N, experts).
-    Raises: ValueError when a number is no expert's.
+    Raises: ValueError when a number is not whole or no expert's.
     """
 
     def __init__(self, places: Sequence[int], experts: int) -> None:
@@ -28,6 +28,10 @@ class Assignment(Layer):
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the logits that leave one expert, and a pullback without a gradient."""
         field = x[:, self.places]
+        if len(self.places) == 1 and not np.equal(field, np.rint(field)).all():
+            raise ValueError(
+                f"Assignment got numbers at place {self.places[0]} that are not whole; it needs the numbers of experts"
+            )
         expert = field.argmax(axis=1) if len(self.places) > 1 else np.rint(field[:, 0]).astype(np.int64)
         if expert.min() < 0 or expert.max() >= self.experts:
             raise ValueError(

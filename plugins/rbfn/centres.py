@@ -32,7 +32,13 @@ def draw_sample(batches: Iterable[Batch], most: int, rng: np.random.Generator) -
     for batch in batches:
         x, t = batch[0].reshape(len(batch[0]), -1), batch[-1]
         if seen == 0:
-            inputs, targets = np.empty((most, *x.shape[1:]), x.dtype), np.empty((most, *t.shape[1:]), t.dtype)
+            inputs, targets = x[:0], t[:0]
+        room = min(most, seen + len(x)) - len(inputs)
+        if room > 0:  # at least as much again: few copies, and no room for examples that never come
+            room = min(most - len(inputs), max(room, len(inputs)))
+            inputs, targets = (
+                np.concatenate([held, np.empty((room, *held.shape[1:]), held.dtype)]) for held in (inputs, targets)
+            )
         number = np.arange(seen, seen + len(x))
         place = np.where(number < most, number, rng.integers(0, number + 1))
         taken = place < most
@@ -124,9 +130,13 @@ def widths(centres: Array, x: Array, neighbours: int) -> Array:
     Shapes: centres is (H, D), x is (N, D), the widths are (H,) float64.
     """
     wide = centres.astype(np.float64)
-    squares = squared_distances(wide, wide)
-    squares[squares <= SAME * max(float(squares.mean()), np.finfo(np.float64).tiny)] = np.inf
-    nearest = np.sort(squares, axis=1)[:, :neighbours]
+    same = SAME * max(2 * float(wide.var(axis=0).sum()), np.finfo(np.float64).tiny)  # of the mean square of all pairs
+    nearest = np.empty((len(wide), min(neighbours, len(wide))))
+    for rows in blocks(len(wide)):
+        squares = squared_distances(wide[rows], wide)
+        squares[squares <= same] = np.inf
+        nearest[rows] = np.partition(squares, nearest.shape[1] - 1, axis=1)[:, : nearest.shape[1]]
+    nearest.sort(axis=1)
     counts = np.isfinite(nearest).sum(axis=1)
     sums = np.sqrt(np.where(np.isfinite(nearest), nearest, 0)).sum(axis=1)
     alone = float(np.sqrt(nearest_centre(x, centres)[1].astype(np.float64).mean())) or 1.0

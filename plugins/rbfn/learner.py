@@ -16,6 +16,7 @@ one out: Golub, Heath and Wahba (1979), https://doi.org/10.1080/00401706.1979.10
 Weinberger (2017), On calibration of modern neural networks, https://arxiv.org/abs/1706.04599
 """
 
+import logging
 from collections.abc import Iterable
 
 import numpy as np
@@ -32,6 +33,7 @@ from neuralzoo.plugins.rbfn.config import RBFNConfig
 from neuralzoo.plugins.rbfn.network import RBFN
 from neuralzoo.registry import MakeOptimizer, Task
 
+LOG = logging.getLogger(__name__)
 LEAST_SCALE, MOST_SCALE = 0.1, 100.0
 BISECTIONS = 40
 MOST_LEVERAGE = 1 - 1e-6  # beyond it an example decides its own answer, and rounding what it would be without it
@@ -137,6 +139,14 @@ class RadialLearner(Supervised):
         x, t = centres.draw_sample(data.epoch(ctx.random), most, ctx.random)
         if not np.isfinite(x).all():
             raise Diverged("the inputs are not all finite; RBFN needs finite ones to find centres among them")
+        if len(x) < config.units:
+            LOG.warning(
+                "rbfn got %d units for %d examples; the other %d stand between examples and tell nothing new; it needs "
+                "at most as many units as examples",
+                config.units,
+                len(x),
+                config.units - len(x),
+            )
         c = place_centres(x, self._groups(t), config, ctx.random)
         s = config.width * centres.widths(c, x, config.neighbours)
         units.centres.value[...] = c

@@ -11,6 +11,7 @@ from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.testing.differences import compare_parameter_gradients
 from neuralzoo.core.trainer import Trainer
+from neuralzoo.plugins.modular.parts import Assignment
 from neuralzoo.registry import SettingError, Task, create, get
 
 CLASSES = Task(kind="classification", input="tabular", shape=(4,), outputs=3)
@@ -196,6 +197,11 @@ def test_an_assignment_to_nobody_is_told():
     network = create("modular", task=CLASSES, experts=3, field=(0,), assigned=True)
     with pytest.raises(ValueError, match="Assignment got experts from 0 to 3 at place 0; it needs numbers from 0 to 2"):
         network.predict(np.array([[0, 1, 1, 1], [3, 1, 1, 1]], np.float32))
+
+
+def test_a_field_that_is_a_measurement_assigns_nobody():
+    with pytest.raises(ValueError, match="numbers at place 1 that are not whole; it needs the numbers of experts"):
+        Assignment([1], 3).predict(np.array([[0, 1], [0, 1.4]], np.float32))
 
 
 def test_experts_do_not_see_the_field():

@@ -1,3 +1,4 @@
+import logging
 import tracemalloc
 from itertools import pairwise
 
@@ -277,3 +278,26 @@ def test_memory_does_not_go_with_the_number_of_examples_times_that_of_units(kind
     finally:
         tracemalloc.stop()
     assert peak < 20e6  # all answers of the units would be 48 MB in float64, and 24 MB in float32
+
+
+def test_more_units_than_examples_are_told_in_one_sentence(caplog):
+    with caplog.at_level(logging.WARNING):
+        fit(RNG.normal(size=(6, 2)), RNG.normal(size=(6, 1)), units=20)
+        fit(RNG.normal(size=(6, 2)), RNG.normal(size=(6, 1)), units=6)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("rbfn got 20 units for 6 examples; the other 14 stand between examples")
+
+
+def test_a_sample_may_be_asked_for_that_is_larger_than_any_memory():
+    x, t = np.arange(12.0).reshape(6, 2), np.arange(6)
+    batches = [(x[:4], t[:4]), (x[4:], t[4:])]
+    inputs, targets = centres.draw_sample(batches, 10**13, np.random.default_rng(0))
+    assert np.array_equal(inputs, x)
+    assert np.array_equal(targets, t)
+
+
+def test_widths_are_found_part_by_part(monkeypatch):
+    x = np.random.default_rng(0).standard_normal((50, 3))
+    whole = centres.widths(x, x, 4)
+    monkeypatch.setattr(centres, "BLOCK", 7)
+    np.testing.assert_allclose(centres.widths(x, x, 4), whole, rtol=1e-12)
