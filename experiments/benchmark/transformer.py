@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.core.layer import Context
-from neuralzoo.experiments.assembly import optimizer_maker
+from neuralzoo.experiments.assembly import optimizer_maker, task_of
 from neuralzoo.experiments.benchmark.sidebyside import side_by_side
-from neuralzoo.registry import Task, create, get
+from neuralzoo.registry import create, get
 
-VOCABULARY = 65
 STEPS = 2_000  # of which the recipe has so many
 COMPARED = 5  # steps whose losses must be the same
 TOLERANCE = 1e-4
@@ -52,15 +51,14 @@ def main() -> None:
 def pair(torch: Any) -> tuple[Step, Step]:
     """Return a training step of ours and of PyTorch's, which return the loss, with the same weights and batch."""
     experiment = get("transformer").experiments["full"]
-    examples, context = experiment.batch_size, experiment.data["context"]
-    task = Task(kind="language-modelling", input="tokens", shape=(context,), outputs=VOCABULARY, vocabulary=VOCABULARY)
+    examples, task = experiment.batch_size, task_of(experiment)
     network = create("transformer", task=task, **experiment.model)
     architecture = get("transformer")
     constant = experiment.set(["optimizer.schedule.name=constant"])
     learner = architecture.learner(
         network, architecture.configure(experiment.model), task, optimizer_maker(constant, STEPS)
     )
-    x, y = np.random.default_rng(0).integers(VOCABULARY, size=(2, examples, context))
+    x, y = np.random.default_rng(0).integers(task.outputs, size=(2, examples, *task.shape))
     theirs = their_step(torch, network, constant, x, y)
     ctx = Context(training=True, rng=np.random.default_rng(0))
     return lambda: learner.learn((x, y), ctx)["loss"], theirs
