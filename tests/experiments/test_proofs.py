@@ -241,13 +241,12 @@ def test_every_saved_verdict_follows_from_its_numbers_and_could_have_failed(verd
     assert judge(claim, values)[0] == verdict.answer
     labels = [c.label for c in claim.contestants]
     turned = dict(zip(labels, labels[1:] + labels[:1], strict=True))
-    if len(labels) > 1:  # contestants exchanged
+    if any(condition.over for condition in claim.conditions):  # contestants exchanged
         control = {key: values.get((turned[key[0]], key[1]), numbers) for key, numbers in values.items()}
     else:  # the bound missed by a tenth
         condition = claim.conditions[0]
-        factor = 0.9 if condition.at_least is not None else 1.1
-        bound = condition.at_least if condition.at_least is not None else condition.at_most
-        control = {key: [bound * factor] * len(numbers) for key, numbers in values.items()}
+        bound, side = (condition.at_least, -1) if condition.at_least is not None else (condition.at_most, 1)
+        control = {key: [bound + side * max(abs(bound) / 10, 1e-3)] * len(numbers) for key, numbers in values.items()}
     assert judge(claim, control)[0] != "yes"
 
 

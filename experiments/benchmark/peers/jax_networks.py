@@ -13,6 +13,8 @@ from jax.nn import log_softmax, relu, sigmoid, softplus
 from neuralzoo.experiments.benchmark.peers import arrays
 from neuralzoo.experiments.benchmark.workload import Workload
 
+ACTIVATIONS = {"relu": relu, "tanh": jnp.tanh, "silu": jax.nn.silu}
+
 Network = Callable[..., Any]
 Built = tuple[Any, Network, Network]
 """The weights, the network, and the loss of a batch, a function of (weights, key, *batch)."""
@@ -49,7 +51,7 @@ def fnn(workload: Workload) -> Built:
     """Return the feed-forward network."""
     config: Any = workload.assembly.config
     ours: Any = workload.assembly.module
-    activation = {"relu": relu, "tanh": jnp.tanh, "silu": jax.nn.silu}[config.activation]
+    activation = ACTIVATIONS[config.activation]
 
     def network(weights: Any, key: Any, x: Any) -> Any:
         keys = _keys(key, len(weights))
@@ -115,7 +117,9 @@ def recurrent(workload: Workload) -> Built:
 
 def autoencoder(workload: Workload) -> Built:
     """Return the dense autoencoder; its loss is the cross-entropy of pixels, summed over each picture."""
+    config: Any = workload.assembly.config
     ours: Any = workload.assembly.module
+    activation = ACTIVATIONS[config.activation]
     found = arrays(workload)
     order = [name.removesuffix(".weight") for name in found if name.endswith(".weight")]
     weights = [(jnp.asarray(found[f"{name}.weight"]), jnp.asarray(found[f"{name}.bias"])) for name in order]
@@ -126,7 +130,7 @@ def autoencoder(workload: Workload) -> Built:
         x = x.reshape(len(x), -1)
         for number, (weight, bias) in enumerate(weights):
             x = x @ weight + bias
-            x = x if number in (code, len(weights) - 1) else relu(x)
+            x = x if number in (code, len(weights) - 1) else activation(x)
         return x.reshape(-1, *shape)
 
     def loss(weights: Any, key: Any, x: Any, target: Any) -> Any:

@@ -81,13 +81,15 @@ def recurrent(workload: Workload) -> Built:
 
 def autoencoder(workload: Workload) -> Built:
     """Return the dense autoencoder; its loss is the cross-entropy of pixels, summed over each picture."""
+    config: Any = workload.assembly.config
     ours: Any = workload.assembly.module
+    activation = ACTIVATIONS[config.activation]
     layers: list[nn.Module] = [nn.Flatten()]
     for dense in _denses(ours.encoder):
-        layers += [_dense(dense), nn.ReLU()]
+        layers += [_dense(dense), activation()]
     layers.append(_dense(ours.mean))
     for number, dense in enumerate(_denses(ours.decoder)):
-        layers += [nn.ReLU(), _dense(dense)] if number else [_dense(dense)]
+        layers += [activation(), _dense(dense)] if number else [_dense(dense)]
     network = nn.Sequential(*layers)
 
     def loss(*batch: Any) -> Any:
