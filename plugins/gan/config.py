@@ -42,11 +42,25 @@ class GANConfig(Config):
     minibatch_deviation: bool = Field(
         default=False, description="tell the discriminator how much the examples of a batch differ"
     )
+    penalty: float = Field(
+        default=0.0, ge=0, description="weight of the discriminator's squared slope at real and at made examples"
+    )
+    waves: int = Field(
+        default=0,
+        ge=0,
+        description="random waves that a dense discriminator reads besides the numbers; for fine detail",
+    )
+    wave_number: float = Field(
+        default=6.0, gt=0, description="how fast they turn: deviation, in radians per deviation of the data"
+    )
     spectral: bool = Field(default=False, description="divide the discriminator's weights by their spectral norm")
     instance_noise: float = Field(
         default=0.0, ge=0, description="deviation, in those of the data, of noise on all that the discriminator reads"
     )
-    instance_noise_steps: int = Field(default=5000, ge=1, description="steps in which that noise falls to 0")
+    instance_noise_last: float = Field(
+        default=0.0, ge=0, description="deviation at which that noise stays; above 0 it falls by equal factors"
+    )
+    instance_noise_steps: int = Field(default=5000, ge=1, description="steps in which it falls from first to last")
     average: float = Field(
         default=0.0, ge=0, lt=1, description="share that a running mean of the generator's weights keeps; 0 is no mean"
     )

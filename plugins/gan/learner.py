@@ -9,15 +9,24 @@ Relativistic, each pair of a real and a made example is judged by the difference
 
     discriminator_loss = mean softplus(r) - t r          generator_loss = mean softplus(r)
 
-so that a made example has to be as real as the real ones are. The gradient of the generator's loss goes back through
+so that a made example has to be as real as the real ones are. With a penalty p on the slope of the discriminator, to
+its loss come, for both real and made x, with normal e and a small s,
+
+    p / 2 mean (d(x + s e) - d(x))² / s²          for small s, that is p / 2 |gradient of d|² in the mean over e
+
+which needs no derivative of a derivative. The gradient of the generator's loss goes back through
 the discriminator, which keeps its weights, into the generator.
 
-Where there is noise, it is drawn anew for all that the discriminator reads, and its deviation falls in a straight line.
+Where there is noise, it is drawn anew for all that the discriminator reads, and its deviation falls in a straight line
+to 0, or by equal factors to its last value, where it stays.
 The running mean of the weights keeps min(average, (1 + step) / (10 + step)), so that it does not remember the start.
 
 Source: relativistic: Jolicoeur-Martineau (2019), The relativistic discriminator, https://arxiv.org/abs/1807.00734; that
 it has no bad basins: Sun, Fang and Schwing (2020), Towards a better global loss landscape of GANs,
-https://arxiv.org/abs/2011.04926
+https://arxiv.org/abs/2011.04926; penalty: Mescheder, Geiger and Nowozin (2018), Which training methods for GANs do
+actually converge?, https://arxiv.org/abs/1801.04406; with pairs: Huang et al. (2025), The GAN is dead; long live the
+GAN!, https://arxiv.org/abs/2501.05441; by moved examples: Zhang et al. (2020), Consistency regularization for
+generative adversarial networks, https://arxiv.org/abs/1910.12027
 """
 
 import logging
@@ -39,6 +48,7 @@ from neuralzoo.registry import MakeOptimizer, Task
 
 LOG = logging.getLogger(__name__)
 NOISE_SEED = 0
+MOVE = 0.01  # s, in deviations of the data
 WATCHED = 200  # steps between two looks at the spread
 COLLAPSED = 0.1  # share of the data's spread below which a generator is said to have collapsed
 
@@ -58,6 +68,16 @@ def generator_loss(made: Array, real: Array | None = None) -> tuple[float, Array
     """Return the loss of not being taken for real, or for more real than a real one, and its derivative by `made`."""
     ahead = made if real is None else made - real
     return float(np.mean(softplus(-ahead))), (sigmoid(ahead) - 1) / ahead.size
+
+
+def slope_penalty(here: Array, there: Array, weight: float) -> tuple[float, Array]:
+    """Return the penalty on logits that differ between examples and moved ones, and its derivative by the latter.
+
+    That by the former is its negative.
+    """
+    gap = there - here
+    share = weight / MOVE**2
+    return share / 2 * float(np.mean(np.square(gap))), gap * (share / gap.size)
 
 
 class Adversarial(Learner):
@@ -114,6 +134,9 @@ class Adversarial(Learner):
         passes = [self.gan.discriminator(rows, self._context(ctx, "discriminator", rows)) for rows in examples]
         (real, pull_real), (false, pull_false) = passes
         loss, dreal, dfalse = discriminator_loss(real, false, self.config.label_smoothing, self.paired)
+        if self.config.penalty:
+            more, (slope_real, slope_false) = self._flatten(examples, [real, false], ctx)
+            loss, dreal, dfalse = loss + more, dreal - slope_real, dfalse - slope_false
         self._check("discriminator", loss)
         pull_real(dreal)
         pull_false(dfalse)
@@ -124,6 +147,18 @@ class Adversarial(Learner):
         right = float(np.mean(real > false) if self.paired else (np.mean(real > 0) + np.mean(false < 0)) / 2)
         found = {"discriminator_loss": loss, "discriminator_accuracy": right, "spread": measures.spread(x, made)}
         return found | {"discriminator_grad_norm": step["grad_norm"]}
+
+    def _flatten(self, examples: list[Array], logits: list[Array], ctx: Context) -> tuple[float, list[Array]]:
+        """Go back from the penalty to the moved examples; return it, and its derivatives by their logits."""
+        total, changes = 0.0, []
+        for rows, here in zip(examples, logits, strict=True):
+            moved = rows + MOVE * ctx.random.standard_normal(rows.shape, np.float32)
+            there, pull = self.gan.discriminator(moved, self._context(ctx, "discriminator", moved))
+            loss, change = slope_penalty(here, there, self.config.penalty)
+            pull(change)
+            changes.append(change)
+            total += loss
+        return total, changes
 
     def _deceive(self, x: Array, ctx: Context) -> Metrics:
         """Do one step of the generator."""
@@ -146,8 +181,9 @@ class Adversarial(Learner):
 
     def _noisy(self, x: Array, ctx: Context) -> Array:
         """Return examples with the noise that the discriminator has at this step."""
-        left = 1 - self.optimizers["generator"].steps / self.config.instance_noise_steps
-        deviation = self.config.instance_noise * left
+        first, last = self.config.instance_noise, self.config.instance_noise_last
+        gone = min(1.0, self.optimizers["generator"].steps / self.config.instance_noise_steps)
+        deviation = first * (last / first) ** gone if first and last else first * (1 - gone)
         if deviation <= 0:
             return x
         noise = ctx.random.standard_normal(x.shape, np.float32).astype(x.dtype, copy=False)

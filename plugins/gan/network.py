@@ -12,8 +12,9 @@ deceived yet: the one above, which they use themselves, has the same fixed point
 
 A generator that makes only some kinds of example has collapsed. Remedies that are here: packs and the deviation
 within a batch let the discriminator see that examples are alike; spectral norms, noise on all that it reads and
-softer targets keep it from being certain, so that there is a gradient; the running mean of the generator's weights
-takes out that both run in circles.
+softer targets keep it from being certain, so that there is a gradient; a penalty on its slope keeps it from changing
+too fast near examples, and with waves it sees fine detail early, when it still matters; the running mean of the
+generator's weights takes out that both run in circles.
 
 All is in units of the training data: x is (example - location) / scale. `prepare` finds both for numbers; pixels are
 put on -1..1, which is what tanh gives.
@@ -41,7 +42,7 @@ from neuralzoo.core.blocks.shape import Flatten, Reshape
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.plugins.gan.config import GANConfig
-from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral
+from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral, Waves
 from neuralzoo.registry import Task
 
 SLOPE = 0.2
@@ -155,7 +156,10 @@ def make_discriminator(shape: tuple[int, ...], config: GANConfig, rng: np.random
     """Return the layers from examples to logits: convolutions that halve images if it has channels, then dense ones.
 
     Shapes: (N, *shape) to (N / pack rounded up, 1).
+    Raises: ValueError when there are channels and waves.
     """
+    if config.channels and config.waves:
+        raise ValueError(f"GAN got waves={config.waves} and channels; waves need dense networks, channels=[]")
     sizes = stages(shape, config)
     sizes[0] = (*shape[:-1], shape[-1] * config.pack)
     layers: list[Layer] = [Pack(config.pack)] if config.pack > 1 else []
@@ -163,7 +167,11 @@ def make_discriminator(shape: tuple[int, ...], config: GANConfig, rng: np.random
         layers += [convolving(large[-1], small[-1], config, rng), LeakyReLU(SLOPE)]
     layers.append(Flatten())
     hidden = config.hidden[::-1] if config.discriminator_hidden is None else config.discriminator_hidden
-    widths = [math.prod(sizes[-1]), *hidden]
+    inputs = math.prod(sizes[-1])
+    if config.waves:
+        layers.append(Waves(inputs, config.waves, config.wave_number, rng))
+        inputs += 2 * config.waves
+    widths = [inputs, *hidden]
     for number, (before, after) in enumerate(pairwise(widths)):
         dense = weighing(before, after, config, rng)
         if number == 0 and not config.channels and dense.bias is not None:

@@ -48,6 +48,40 @@ class Pack(Layer):
         return y, pull
 
 
+class Waves(Layer):
+    """Show numbers as waves, too, so that the layers above see what changes fast, which they learn last otherwise.
+
+        y = [x, sin(x B), cos(x B)]          dx = dy_x + (dy_sin cos(x B) - dy_cos sin(x B)) B.T
+
+    B is drawn once, from a normal distribution of deviation `number`, and is not trained.
+
+    Shapes: x is (N, D), B is (D, waves), y is (N, D + 2 waves).
+    Raises: ValueError when the number of waves is not positive.
+    Source: Tancik et al. (2020), Fourier features let networks learn high frequency functions in low dimensional
+    domains, https://arxiv.org/abs/2006.10739
+    """
+
+    def __init__(self, inputs: int, waves: int, number: float, rng: np.random.Generator) -> None:
+        if waves < 1:
+            raise ValueError(f"Waves got waves={waves}; it needs at least 1")
+        self.turns = Parameter(number * rng.standard_normal((inputs, waves), np.float32), trainable=False)
+
+    def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the longer rows and their pullback."""
+        turns = self.turns.value
+        angle = x @ turns
+        sine, cosine = np.sin(angle), np.cos(angle)
+        first = x.shape[1]
+        second = first + sine.shape[1]
+
+        def pull(dy: Array) -> Array:
+            dangle = dy[:, first:second] * cosine - dy[:, second:] * sine
+            dx: Array = dy[:, :first] + dangle @ turns.T
+            return dx
+
+        return np.concatenate([x, sine, cosine], axis=1), pull
+
+
 class MinibatchDeviation(Layer):
     """Give every example one more number, how much the examples of its batch differ on average.
 

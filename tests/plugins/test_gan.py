@@ -6,7 +6,7 @@ from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.plugins.gan import architecture
-from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral
+from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral, Waves
 from neuralzoo.registry import Task
 
 GAN = architecture()
@@ -15,6 +15,7 @@ VARIANTS = {
     "packed": {"pack": 2, "minibatch_deviation": True},
     "spectral": {"spectral": True, "discriminator_steps": 2, "discriminator_rate": 2.0, "hidden": (16,)},
     "relativistic": {"loss": "relativistic", "pack": 2, "spectral": True},
+    "flattened": {"loss": "relativistic", "penalty": 0.02, "waves": 5, "wave_number": 2.0, "instance_noise_last": 0.01},
     "noisy": {"instance_noise": 0.5, "label_smoothing": 0.1, "average": 0.99},
 }
 TASKS = {
@@ -62,6 +63,7 @@ LAYERS = {
     "pack": (lambda rng: Pack(2), (4, 3), TOGETHER),
     "pack, one left over": (lambda rng: Pack(2), (5, 3), TOGETHER),
     "pack of images": (lambda rng: Pack(3), (6, 2, 3, 2), TOGETHER),
+    "waves": (lambda rng: Waves(3, 4, 2.0, rng), (5, 3), {}),
     "deviation": (lambda rng: MinibatchDeviation(), (5, 4), TOGETHER),
     "spectral convolution": (lambda rng: Spectral(Conv2D(2, 3, 3, rng, bias=False)), (3, 4, 5, 2), {}),
     "spectral, no bias": (lambda rng: Spectral(Dense(4, 3, rng, bias=False), bias=False), (5, 4), {}),

@@ -7,7 +7,7 @@ from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.layer import Context
 from neuralzoo.plugins.gan import measures
-from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral
+from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral, Waves
 
 RNG = np.random.default_rng(0)
 
@@ -20,6 +20,18 @@ def ring(count, rng=RNG, deviation=0.02):
     labels = np.arange(count) % 8
     middles = 2 * np.stack([np.cos(labels * math.pi / 4), np.sin(labels * math.pi / 4)], axis=1)
     return middles + deviation * rng.normal(size=(count, 2)), labels
+
+
+def test_waves_are_sines_and_cosines_that_turn_as_fast_as_asked():
+    layer = Waves(2, 5000, 3.0, np.random.default_rng(0)).astype(np.float64)
+    x = RNG.normal(size=(4, 2))
+    y = layer.predict(x)
+    np.testing.assert_array_equal(y[:, :2], x)
+    np.testing.assert_allclose(y[:, 2:5002] ** 2 + y[:, 5002:] ** 2, 1)
+    # The product of the waves of two points says how far apart they are: exp(-number² distance² / 2) in the mean.
+    apart = np.square(x[0] - x[1]).sum()
+    assert y[0, 2:] @ y[1, 2:] / 5000 == pytest.approx(np.exp(-9 * apart / 2), abs=0.05)
+    assert not layer.trainable()
 
 
 def test_the_spectral_norm_is_the_largest_singular_value_and_stays_it():
