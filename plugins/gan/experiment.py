@@ -1,43 +1,47 @@
 """The reference experiments of the generative adversarial network, and its claims."""
 
+from typing import Any
+
 from neuralzoo.plugins.gan import judge
 from neuralzoo.plugins.gan.config import GANConfig
 from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Experiment, Published
 
-# Widths, rates, packs, noise and averages of the points were chosen on held-out training examples of seed 10, which is
-# none of those of the claims; those of the images are first ones.
+# The settings of the points were chosen on held-out training examples of seeds from 10 on, which are none of those of
+# the claims; those of the images are first ones. Waves let the discriminator see small spots early. Without pairs and
+# a penalty it wins then, and 4 of the grid's 25 spots are found; with both, but as fast as a slower generator (2e-3),
+# 16 are, with a penalty of 0.05 as with one of 0.005.
+POINTS: dict[str, Any] = {
+    "latent": 4,
+    "hidden": [128, 128, 128],
+    "discriminator_hidden": [128, 128],
+    "discriminator_rate": 0.4,
+    "loss": "relativistic",
+    "penalty": 0.02,
+    "waves": 64,
+    "wave_number": 6.0,
+    "instance_noise": 0.3,
+    "instance_noise_last": 0.01,
+    "average": 0.995,
+}
+
 QUICK = Experiment(
     architecture="gan",
     dataset="gaussian-ring",
     epochs=225,
     batch_size=256,
-    optimizer=Adam(lr=2e-3, beta1=0.5, schedule=Cosine()),
+    optimizer=Adam(lr=5e-3, beta1=0.0, beta2=0.99, schedule=Cosine()),
     headline="test/modes_covered",
-    model={
-        "hidden": [128, 128, 128],
-        "pack": 2,
-        "instance_noise": 0.05,
-        "instance_noise_steps": 5000,
-        "average": 0.99,
-    },
+    model=POINTS | {"instance_noise_steps": 4000},
 )
 
 GRID = Experiment(
     architecture="gan",
     dataset="gaussian-grid",
-    epochs=225,
+    epochs=400,
     batch_size=256,
-    optimizer=Adam(lr=5e-3, beta1=0.5, schedule=Cosine()),
+    optimizer=Adam(lr=5e-3, beta1=0.0, beta2=0.99, schedule=Cosine()),
     headline="test/modes_covered",
-    model={
-        "hidden": [128, 128, 128],
-        "discriminator_hidden": [64, 64, 64, 64],
-        "discriminator_rate": 0.4,
-        "pack": 2,
-        "instance_noise": 0.15,
-        "instance_noise_steps": 7000,
-        "average": 0.99,
-    },
+    model=POINTS | {"instance_noise_steps": 6000},
 )
 
 FULL = Experiment(
@@ -72,19 +76,24 @@ VARIATIONAL = Experiment(
 
 
 def plain(experiment: Experiment) -> Experiment:
-    """Return the experiment with the network as it was before the remedies."""
+    """Return the experiment with networks of the same widths and without the remedies, at usual rates."""
     return experiment.set(
         [
-            "model.pack=1",
+            "model.loss=non_saturating",
+            "model.penalty=0",
+            "model.waves=0",
             "model.average=0",
             "model.instance_noise=0",
+            "model.instance_noise_last=0",
             "model.discriminator_rate=1",
             "optimizer.lr=0.001",
+            "optimizer.beta1=0.5",
+            "optimizer.beta2=0.999",
         ]
     )
 
 
-POINTS = {
+PAPER = {
     "source": "Srivastava, Valkov, Russell, Gutmann and Sutton (2017), VEEGAN",
     "url": "https://arxiv.org/abs/1705.07761",
 }
@@ -107,9 +116,7 @@ CLAIMS = (
             Condition(of="gan", measure="test/in_modes", at_least=0.9, quorum=4),
         ),
         published=(
-            Published(
-                value="modes found: GAN 1.0, unrolled GAN 7.6, VEEGAN 8 of 8", mark="as commonly cited", **POINTS
-            ),
+            Published(value="modes found: GAN 1.0, unrolled GAN 7.6, VEEGAN 8 of 8", mark="as commonly cited", **PAPER),
         ),
         counter_evidence=PROTOCOL,
     ),
@@ -127,7 +134,7 @@ CLAIMS = (
         ),
         published=(
             Published(
-                value="modes found: GAN 3.3, unrolled GAN 23.6, VEEGAN 24.6 of 25", mark="as commonly cited", **POINTS
+                value="modes found: GAN 3.3, unrolled GAN 23.6, VEEGAN 24.6 of 25", mark="as commonly cited", **PAPER
             ),
         ),
         counter_evidence=PROTOCOL,
