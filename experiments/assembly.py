@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neuralzoo.core import kernels
 from neuralzoo.core.batches import ArrayBatches, Batch
 from neuralzoo.core.blocks import optimizers, schedules
 from neuralzoo.core.learner import Learner
@@ -75,8 +76,9 @@ class Assembly:
 def assemble(experiment: Experiment) -> Assembly:
     """Load, split and build everything that an experiment names.
 
-    Raises: UnknownName, Clash, BrokenPlugin, SettingError or DataError for what its user can mend.
+    Raises: UnknownName, Clash, BrokenPlugin, SettingError, DataError or UnknownForm for what its user can mend.
     """
+    kernels.form()  # a wrong one is told before anything is made
     architecture = get(experiment.architecture)
     config = architecture.configure(experiment.model)  # before the data: a mistake should not wait for a download
     hooks = tuple(trainer_hook(name) for name in experiment.hooks)

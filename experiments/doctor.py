@@ -35,7 +35,7 @@ def examine() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "BLAS": blas(),
             "threads": threads(),
-            "kernels": kernels.FORM if kernels.FORM == "numpy" else f"numba {installed('numba')}",
+            "kernels": "numpy" if kernels.form() == "numpy" else f"numba {installed('numba')}",
         },
         "extra 'experiments'": {name: installed(name) for name in EXTRA},
         "store": {"address": _store_address(), "state": _store_state()},

@@ -7,6 +7,7 @@ environment variable NEURALZOO_KERNELS=numpy or numba chooses; without it numba 
 
 import os
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -15,19 +16,32 @@ VARIABLE = "NEURALZOO_KERNELS"
 FORMS = {"numpy": "neuralzoo.core.kernels.plain", "numba": "neuralzoo.core.kernels.compiled"}
 
 
+class UnknownForm(ValueError):
+    """The environment asks for a form that there is not; the message says what there is."""
+
+
 def choose(wanted: str | None = None) -> str:
     """Return the form to use: the one that is wanted, else the compiled one if it is possible.
 
-    Raises: ValueError when the name is unknown, or numba is wanted and not installed.
+    Raises: UnknownForm when the name is unknown, or numba is wanted and not installed.
     """
     possible = find_spec("numba") is not None
     if wanted in (None, ""):
         return "numba" if possible else "numpy"
     if wanted not in FORMS:
-        raise ValueError(f"{VARIABLE} is {wanted!r}; it needs {' or '.join(FORMS)}")
+        raise UnknownForm(f"{VARIABLE} is {wanted!r}; it needs {' or '.join(FORMS)}")
     if wanted == "numba" and not possible:
-        raise ValueError(f"{VARIABLE} is numba, which is not installed; it needs `pip install 'neuralzoo[kernels]'`")
+        raise UnknownForm(f"{VARIABLE} is numba, which is not installed; it needs `pip install 'neuralzoo[kernels]'`")
     return wanted
+
+
+@cache
+def form() -> str:
+    """Return the form that is used: chosen once, at the first use.
+
+    Raises: UnknownForm when the environment asks for one that there is not.
+    """
+    return choose(os.environ.get(VARIABLE))
 
 
 class Kernel:
@@ -40,10 +54,8 @@ class Kernel:
     def __call__(self, *arguments: Any) -> Any:
         """Call the function of the form that is used."""
         if self.function is None:
-            self.function = getattr(import_module(FORMS[FORM]), self.name)
+            self.function = getattr(import_module(FORMS[form()]), self.name)
         return self.function(*arguments)
 
-
-FORM = choose(os.environ.get(VARIABLE))
 
 adam = Kernel("adam")

@@ -65,10 +65,11 @@ EXTRA = ("mlflow", "matplotlib", "sklearn", "scipy", "pooch", "psutil", "PIL", "
 def mistakes() -> tuple[type[Exception], ...]:
     """Return the errors that are told in one line."""
     from neuralzoo.core.checkpoint import CheckpointError
+    from neuralzoo.core.kernels import UnknownForm
     from neuralzoo.core.optimizer import Diverged
     from neuralzoo.registry import ZooError
 
-    return (ZooError, CheckpointError, Diverged)
+    return (ZooError, CheckpointError, Diverged, UnknownForm)
 
 
 def sentence(error: Exception) -> str | None:

@@ -58,7 +58,7 @@ def test_every_kernel_has_both_forms(form: str) -> None:
 
 
 def test_the_environment_chooses_the_form() -> None:
-    code = "from neuralzoo.core import kernels; print(kernels.FORM)"
+    code = "from neuralzoo.core import kernels; print(kernels.form())"
     chosen = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {kernels.VARIABLE: "numpy"},

@@ -343,3 +343,10 @@ def test_opening_a_store_is_shown_while_it_lasts(tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "_client", lambda uri, file: shown.append("open"))
     connection.client(f"sqlite:///{tmp_path}/mlflow.db")
     assert shown == ["opening mlflow.db", "open", "done"]
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("run", "fnn", "--no-track", *SMALL)])
+def test_kernels_that_there_are_not_are_told_in_one_line(neuralzoo, words, tmp_path):
+    told = one_line(neuralzoo(*words, check=False, NEURALZOO_KERNELS="cuda"))
+    assert told == "neuralzoo: NEURALZOO_KERNELS is 'cuda'; it needs numpy or numba"
+    assert not (tmp_path / "runs").exists()
