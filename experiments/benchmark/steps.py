@@ -35,7 +35,10 @@ def compare(names: Sequence[str], peers: Sequence[Peer], tell: Callable[[str], N
     for name in names:
         for peer in peers:
             tell(f"{name} beside {peer.name}")
-            yield from rows(workload(name), peer)
+            timed = list(rows(workload(name), peer))
+            if not timed:
+                tell(f"{name} has no counterpart written for {peer.name} yet and is left out")
+            yield from timed
 
 
 def rows(work: Workload, peer: Peer) -> Iterator[Row]:

@@ -72,3 +72,9 @@ def test_bench_writes_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     rows = json.loads(file.read_text())
     assert [row["what"] for row in rows] == ["predict 1", "predict 256", "step"]
     assert all(row["low"] <= row["ratio"] <= row["high"] and row["peer"] == "torch" for row in rows)
+
+
+def test_an_architecture_without_a_counterpart_is_left_out_by_name() -> None:
+    told: list[str] = []
+    assert list(steps.compare(["fnn"], [Peer("another", "1", lambda work: None)], told.append)) == []
+    assert told[-1] == "fnn has no counterpart written for another yet and is left out"
