@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from pathlib import Path
 from typing import Any
 
+from neuralzoo.experiments.ending import uninterrupted
 from neuralzoo.registry import ZooError
 
 LOCK_S = 180.0  # a first use of a store takes seconds, many of them at once may take a minute
@@ -47,6 +48,16 @@ def import_mlflow() -> Any:
 
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
+    """Turn the store's errors into one sentence; what is written to a file is written whole before it can be stopped.
+
+    Raises: TrackingError when the store can't be reached or refuses, or is another one than at its opening.
+    """
+    with uninterrupted() if sqlite_file(uri) else nullcontext(), told(uri):
+        yield
+
+
+@contextmanager
+def told(uri: str) -> Iterator[None]:
     """Turn the store's errors into one sentence.
 
     Raises: TrackingError when the store can't be reached or refuses, or is another one than at its opening.
@@ -151,7 +162,7 @@ def client(uri: str) -> Any:
 
 def _client(uri: str, file: Path | None) -> Any:
     mlflow = import_mlflow()
-    with explained(uri), one_at_a_time(uri):
+    with told(uri), one_at_a_time(uri):
         if file is not None:
             if file.exists():
                 with closing(sqlite3.connect(file)) as connection:  # MLflow would try for minutes to open it

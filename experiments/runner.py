@@ -1,14 +1,12 @@
 """Running an experiment: assemble, train, test once, keep what came out."""
 
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType, MappingProxyType
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,12 +21,13 @@ from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import folder as folders
 from neuralzoo.experiments.assembly import Assembly, assemble
 from neuralzoo.experiments.datasets import DataError, DataSet
+from neuralzoo.experiments.ending import terminated_by_exception
 from neuralzoo.experiments.folder import RUNS, RunFolder
 from neuralzoo.experiments.guests import guests
 from neuralzoo.experiments.model import save_model
 from neuralzoo.registry import Experiment, SettingError, get
 from neuralzoo.registry.config import Settings, parse
-from neuralzoo.registry.errors import Terminated, ZooError, nearest
+from neuralzoo.registry.errors import ZooError, nearest
 
 TRACKING = {"mlflow": "MLflow", "psutil": "psutil", "PIL": "pillow"}
 
@@ -266,20 +265,3 @@ def _way_on_noted(folder: RunFolder) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit) as error:
         error.add_note(folder.how_to_go_on)
         raise
-
-
-@contextmanager
-def terminated_by_exception() -> Iterator[None]:
-    """Let SIGTERM end the program through an exception, so that runs are closed and files are whole."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise Terminated(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

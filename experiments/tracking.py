@@ -18,6 +18,7 @@ from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import store
 from neuralzoo.experiments.assembly import Assembly
+from neuralzoo.experiments.ending import uninterrupted
 from neuralzoo.experiments.folder import RunFolder, now_ms, tracked_id, write_json
 from neuralzoo.experiments.serving import log_model
 from neuralzoo.experiments.store import TrackingError, default_uri, explained, process_identity
@@ -76,20 +77,23 @@ class Tracking:
     @hookimpl(wrapper=True)
     def fit(self, trainer: Trainer) -> Iterator[None]:
         """Open the run, and close it with the status that fits how training ended."""
-        with self._timed("start_s"):
-            self._open(trainer)
+        try:
+            with self._timed("start_s"):
+                self._open(trainer)
+        except BaseException as error:
+            self._abandon(error)
+            raise
         try:
             result = yield
             self._log_pending(trainer)
             store.attempt(self.uri, self.client.set_terminated, self.run_id, "FINISHED")
             return result
         except TrackingError as error:
-            store.abandon(self.client, self.uri, self.run_id, "FAILED")
+            self._abandon(error)
             raise TrackingError(f"{error}; {self._how_to_go_on(trainer)}") from error
         except BaseException as error:
             self._log_last(trainer)
-            status = "KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED"
-            store.abandon(self.client, self.uri, self.run_id, status)
+            self._abandon(error)
             raise
 
     @hookimpl(wrapper=True)
@@ -134,8 +138,10 @@ class Tracking:
         if run is None or any(run.data.params.get(key, value) != value for key, value in params.items()):
             run_name = f"{self.tags.get('neuralzoo.label', a.architecture.name)}-s{a.experiment.seed}"
             tags = _tags(a, self.folder) | self.tags
-            run = store.attempt(self.uri, self.client.create_run, self.experiment_id, tags=tags, run_name=run_name)
-            write_json(self.folder.tracking, {"uri": self.uri, "run_id": run.info.run_id})
+            with uninterrupted():  # a run that the folder does not know stays open for ever
+                run = store.attempt(self.uri, self.client.create_run, self.experiment_id, tags=tags, run_name=run_name)
+                write_json(self.folder.tracking, {"uri": self.uri, "run_id": run.info.run_id})
+                self.run_id = run.info.run_id
         self.run_id = run.info.run_id
         self._log_params({key: value for key, value in params.items() if key not in run.data.params})
         if not run.inputs.dataset_inputs:
@@ -176,6 +182,11 @@ class Tracking:
         self.next_write = now + 100 * (now - since)
         with self._timed("pictures_s"):
             self._log_epoch_pictures()
+
+    def _abandon(self, reason: BaseException) -> None:
+        if self.run_id:
+            status = "KILLED" if isinstance(reason, KeyboardInterrupt | SystemExit) else "FAILED"
+            store.abandon(self.client, self.uri, self.run_id, status)
 
     def _log_last(self, trainer: Trainer) -> None:
         """Log what is pending of a run that ends early: one that goes on logs it anyway."""

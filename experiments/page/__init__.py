@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ from neuralzoo.registry import get
 
 TEMPLATE = Path(__file__).with_name("comparison.html")
 PICTURE_COLOURS = 32
+FEW = 4  # contestants
+PICTURE_WIDTHS = ((FEW, 640), (8, 480), (math.inf, 400))  # pixels, by the number of contestants
 
 
 @dataclass(frozen=True)
@@ -168,13 +171,18 @@ def _flat(experiment: Any) -> dict[str, str]:
 
 
 def pictures(standings: Sequence[Standing]) -> dict[str, list[dict[str, str]]]:
-    """Return the pictures of each contestant's first seed by their key: those that more share come first."""
+    """Return the pictures of each contestant's first seed by their key: those that more share come first.
+
+    Of many contestants only pictures that two or more of them have: a page should stay light.
+    """
     found: dict[str, list[dict[str, str]]] = {}
-    width = 640 if len(standings) <= 4 else 480  # a page should stay light
+    width = next(width for few, width in PICTURE_WIDTHS if len(standings) <= few)
     for s in standings:
         for path in sorted(s.records[0].folder.figures.glob("*.png")):
             found.setdefault(path.stem, []).append({"label": s.label, "data": embedded(path, width)})
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+    fewest = 1 if len(standings) <= FEW else 2
+    kept = {key: pictures for key, pictures in found.items() if len(pictures) >= fewest}
+    return dict(sorted(kept.items(), key=lambda item: -len(item[1])))
 
 
 def embedded(path: Path, width: int) -> str:

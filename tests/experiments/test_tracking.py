@@ -11,7 +11,9 @@ import pytest
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.experiments import datasets, runner, store
+from neuralzoo.experiments.ending import uninterrupted
 from neuralzoo.experiments.model import load_model, predict
+from neuralzoo.registry.errors import Terminated
 
 mlflow = pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
@@ -180,6 +182,38 @@ def test_a_real_process_that_is_told_to_stop_closes_its_run_as_killed(uri, tmp_p
     process.send_signal(number)
     assert process.wait(60) == code
     assert only_run(uri, tmp_path).status == "KILLED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("table", ["runs", "params", "metrics"])
+def test_who_is_told_to_stop_while_the_store_is_written_writes_to_its_end(uri, tiny, tmp_path, number, table):
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    told = []
+
+    def stop_once(connection, cursor, statement, *rest):
+        if not told and statement.startswith(f"INSERT INTO {table} "):
+            told.append(number)
+            signal.raise_signal(number)
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "after_cursor_execute", stop_once)
+    try:
+        with pytest.raises((Terminated, KeyboardInterrupt)):
+            runner.run(tiny, tracking_uri=uri, root=tmp_path / "runs")
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.engine.Engine, "after_cursor_execute", stop_once)
+    assert told
+    assert only_run(uri, tmp_path).status == "KILLED"
+
+
+def test_who_asks_a_second_time_to_stop_waits_no_longer():
+    steps = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        steps.append("went on")
+        signal.raise_signal(signal.SIGINT)
+        steps.append("never")
+    assert steps == ["went on"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_runs_clean_closes_what_kill_nine_left_open_and_nothing_else(uri, tmp_path, neuralzoo):
