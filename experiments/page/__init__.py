@@ -21,7 +21,7 @@ from neuralzoo.registry import get
 TEMPLATE = Path(__file__).with_name("comparison.html")
 PICTURE_COLOURS = 32
 FEW = 4  # contestants
-PICTURE_WIDTHS = ((FEW, 640), (8, 480), (math.inf, 400))  # pixels, by the number of contestants
+PICTURE_WIDTHS = ((FEW, 640), (8, 480), (math.inf, 360))  # pixels, by the number of contestants
 
 
 @dataclass(frozen=True)
