@@ -68,7 +68,7 @@ def one_step(both: tuple[Contender, Contender], batch: Arrays, steps: int) -> No
     """
     for step in range(COMPARED):
         check(step, [contender.step(batch) for contender in both])
-    timing = side_by_side(*(partial(contender.step, batch) for contender in both))
+    timing = side_by_side(partial(both[0].step, batch), partial(both[1].step, batch))
     low, high = timing.interval
     seconds = [float(np.median(each)) for each in (timing.ours, timing.theirs)]
     print(f"ours {1e3 * seconds[0]:.1f} ms, PyTorch {1e3 * seconds[1]:.1f} ms", end="")
@@ -133,7 +133,7 @@ def theirs(torch: Any, assembly: Assembly, steps: int) -> Contender:
     rate, taken = schedule(assembly.experiment, steps), itertools.count()
 
     def loss_of(batch: Arrays) -> Any:
-        x, y = map(torch.from_numpy, map(np.ascontiguousarray, batch))
+        x, y = map(torch.from_numpy, map(np.array, batch))
         return torch.nn.functional.cross_entropy(network(x).flatten(0, 1), y.flatten())
 
     def step(batch: Arrays) -> float:
