@@ -36,7 +36,7 @@ def test_the_whole_recipe_says_the_loss_on_all_test_windows(both, capsys, monkey
     said = capsys.readouterr().out.splitlines()
     ours = float(said[-2].removeprefix("ours: test loss ").split()[0])
     expected = assembly.learner.evaluate(next(assembly.test.epoch(np.random.default_rng(0))))["loss"]
-    assert said[-1].startswith(f"PyTorch: test loss {ours:.3f}")
+    assert said[-1].startswith(f"PyTorch: test loss {ours:.4f}")
     assert ours == pytest.approx(expected, rel=0.05)
 
 
