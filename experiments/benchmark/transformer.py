@@ -1,8 +1,8 @@
-"""The transformer's reference recipe, a step of it or all, beside PyTorch's in the same run.
+"""nanoGPT's recipe for a processor, a step of it or all, beside PyTorch's in the same run.
 
     python -m neuralzoo.experiments.benchmark.transformer [--whole]
 
-It needs PyTorch (`pip install "neuralzoo[parity]"`). The recipe is that of the full profile: 12 windows of 64
+It needs PyTorch (`pip install "neuralzoo[parity]"`). The recipe is the profile `nanogpt`: 12 windows of 64
 characters, 4 blocks, 4 heads, 128 numbers. PyTorch runs eagerly, with its fused attention and its fused AdamW. Both
 begin with the same weights and read the same batches, and their losses are compared over the first steps. `--whole`
 trains both to the end, a hundred steps in turns, and says what each loses on the text held back, and in what time. For
@@ -52,7 +52,7 @@ def main() -> None:
     chosen = parser.parse_args()
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     print(f"NumPy {np.__version__}, PyTorch {torch.__version__}, {threads} threads, float32, seed {chosen.seed}")
-    assembly = assemble(get("transformer").experiments["full"].set([f"seed={chosen.seed}"]))
+    assembly = assemble(get("transformer").experiments["nanogpt"].set([f"seed={chosen.seed}"]))
     both = ours(assembly), theirs(torch, assembly, len(assembly.train))
     batches = list(assembly.train.epoch(np.random.default_rng(chosen.seed)))
     if chosen.whole:

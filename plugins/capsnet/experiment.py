@@ -17,10 +17,11 @@ QUICK = Experiment(
     optimizer=Adam(lr=2e-3, schedule=Cosine(warmup=70)),
 )
 
+# 15 epochs read 0.9932 of 5,000 held-out training examples (one seed, none of the claim's) in 175 s; time is left.
 FULL = Experiment(
     architecture="capsnet",
     dataset="mnist",
-    epochs=15,
+    epochs=20,
     batch_size=128,
     validation=1 / 12,
     optimizer=Adam(lr=2e-3, schedule=Cosine(warmup=400)),

@@ -2,7 +2,7 @@
 
 from neuralzoo.plugins.transformer.assembly import build, learner
 from neuralzoo.plugins.transformer.config import TransformerConfig
-from neuralzoo.plugins.transformer.experiment import ARENA, CLAIMS, FULL, IMAGES, QUICK, RECALL, resize
+from neuralzoo.plugins.transformer.experiment import ARENA, CLAIMS, FULL, IMAGES, QUICK, RECALL, RECIPE, resize
 from neuralzoo.plugins.transformer.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
@@ -24,7 +24,14 @@ def architecture() -> Architecture:
         build=build,
         learner=learner,
         example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, lengths=True),
-        experiments={"quick": QUICK, "full": FULL, "arena": ARENA, "images": IMAGES, "recall": RECALL},
+        experiments={
+            "quick": QUICK,
+            "full": FULL,
+            "arena": ARENA,
+            "images": IMAGES,
+            "recall": RECALL,
+            "nanogpt": RECIPE,
+        },
         claims=CLAIMS,
         resize=resize,
         figures=FIGURES,

@@ -18,7 +18,7 @@ QUICK = Experiment(
 
 # nanoGPT's recipe for a processor without a graphics card: windows that start 42 characters apart are 23,900, which
 # are 1,992 batches of 12.
-FULL = Experiment(
+RECIPE = Experiment(
     architecture="transformer",
     dataset="tiny-shakespeare",
     epochs=1,
@@ -29,6 +29,10 @@ FULL = Experiment(
     model={"layers": 4, "heads": 4, "width": 128, "bias": False},
     data={"stride": 42},
 )
+
+# The rate was chosen on the last ninth of the training text, held back: there 1e-3 lost 1.890 nats per character, 2e-3
+# 1.782, and 4e-3 1.722 (one seed, none of the claims').
+FULL = RECIPE.set(["optimizer.lr=4e-3"])
 
 ARENA = Experiment(
     architecture="transformer",
@@ -91,22 +95,41 @@ def share_of_first_pairs(module: Any, data: Any) -> float:
     return float((module.predict((x, lengths)).argmax(axis=-1) == digits).mean())
 
 
+NANOGPT = Published(
+    value="1.88 nats per character",
+    source="Karpathy (2022), nanoGPT, the recipe for a processor in its README",
+    url="https://github.com/karpathy/nanoGPT",
+    mark="read",
+)
+
 CLAIMS = (
     Claim(
         name="shakespeare",
         sentence="The next character of Shakespeare is foretold as well as by nanoGPT with its recipe of 2,000 steps",
         profile="full",
-        contestants=(Contestant(label="transformer", experiment=FULL),),
+        contestants=(Contestant(label="transformer", experiment=RECIPE),),
         conditions=(Condition(of="transformer", measure="test/loss", at_most=1.88),),
         seeds=(0, 1, 2),
-        published=(
-            Published(
-                value="1.88 nats per character",
-                source="Karpathy (2022), nanoGPT, the recipe for a processor in its README",
-                url="https://github.com/karpathy/nanoGPT",
-                mark="read",
-            ),
+        published=(NANOGPT,),
+        counter_evidence="The published figure is a mean over 20 batches of windows drawn at random, ours one over all "
+        "of the text held back. `python -m neuralzoo.experiments.benchmark.transformer --whole` trains PyTorch's "
+        "network from the same weights on the same windows.",
+    ),
+    Claim(
+        name="rate",
+        sentence="With four times the learning rate, chosen on training text that was held back, the same network "
+        "foretells Shakespeare better after the same steps, and better than published",
+        profile="full",
+        contestants=(
+            Contestant(label="transformer", experiment=FULL),
+            Contestant(label="recipe", experiment=RECIPE),
         ),
+        conditions=(
+            Condition(of="transformer", measure="test/loss", at_most=1.88),
+            Condition(of="transformer", over="recipe", measure="test/loss", at_most=0.0),
+        ),
+        seeds=(0, 1, 2),
+        published=(NANOGPT,),
     ),
     Claim(
         name="recall",
