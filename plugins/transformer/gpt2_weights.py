@@ -29,6 +29,7 @@ from neuralzoo.registry import Task
 
 PREFIX = "transformer."
 HEAD_WIDTH = 64  # of all sizes of GPT-2
+HEAD = "lm_head.weight"
 SUPERFLUOUS = re.compile(r"lm_head\.weight|h\.\d+\.attn\.(masked_)?bias")
 
 
@@ -64,9 +65,13 @@ def read_gpt2(path: Path | str, heads: int | None = None) -> Transformer:
 def load_gpt2_state(network: Transformer, state: Mapping[str, Array]) -> None:
     """Set the weights from GPT-2's; nothing is changed unless all of it fits.
 
-    Raises: ValueError when a name is missing or unknown, a shape differs, or the network is no such language model.
+    Raises: ValueError when a name is missing or unknown, a shape differs, the head's weight is not that of the tokens,
+    or the network is no such language model.
     """
-    state = {name: array for name, array in without_prefix(state).items() if not SUPERFLUOUS.fullmatch(name)}
+    state = without_prefix(state)
+    if HEAD in state and not np.array_equal(state[HEAD], state.get("wte.weight", state[HEAD])):
+        raise ValueError(f"weights of GPT-2 have a {HEAD} of its own; it needs to be equal to wte.weight")
+    state = {name: array for name, array in state.items() if not SUPERFLUOUS.fullmatch(name)}
     parameters = _named(network)
     current = {name: np.empty_like(parameter.value) for name, parameter in parameters.items()}
     load_arrays("a transformer with the names of GPT-2", current, state)

@@ -326,6 +326,7 @@ def test_weights_come_back_as_they_went_in(gpt2, tmp_path):
         ({"wte.weight": np.zeros(3, np.float32)}, r"wte\.weight of shape \(3,\); it needs to be a matrix"),
         ({"ln_f.bias": None}, r"got no value for ln_f\.bias; it needs all of its 40 arrays"),
         ({"h.1.attn.c_attn.weight": np.zeros((96, 32), np.float32)}, r"c_attn\.weight of shape \(96, 32\); .*\(32, 96"),
+        ({"lm_head.weight": np.zeros((50, 32), np.float32)}, r"a lm_head\.weight of its own; .* equal to wte\.weight"),
         ({"h.1.attn.c_attn.gain": np.zeros(3, np.float32)}, r"got h\.1\.attn\.c_attn\.gain, which it does not have"),
     ],
 )
