@@ -170,7 +170,11 @@ def learning_curve(figure: Any, history: list[Metrics]) -> None:
     first = history[0] if history else {}
     known = [name.removeprefix("train/") for name in first if name.startswith("train/")]
     measures = [name for name in ("loss", "accuracy") if name in known] or known[:4]
-    for axes, measure in zip(np.atleast_1d(figure.subplots(1, len(measures) or 1)), measures, strict=False):
+    rows = 2 if len(measures) > 2 else 1
+    panels = np.ravel(figure.subplots(rows, -(-max(len(measures), 1) // rows)))
+    for axes in panels[max(len(measures), 1) :]:
+        axes.set_axis_off()
+    for axes, measure in zip(panels, measures, strict=False):
         epochs = range(1, len(history) + 1)
         for split, colour in (("train", TRAIN), ("val", VALIDATION)):
             if f"{split}/{measure}" in first:

@@ -105,6 +105,7 @@ def draw_rebuilt(figure: Any, module: CapsNet, data: Any) -> None:
         first, second = (module.decode(v, found[:, i]).mean(axis=3)[..., None] for i in (0, 1))
         rows["taken apart"] = 1 - (first * (1 - FIRST) + second * (1 - SECOND)).clip(0, 1)
         rows |= {"longest": first, "second": second}
+    figure.set_size_inches(7.2, 0.8 + 0.9 * len(rows))
     grid = figure.subplots(len(rows), len(x), squeeze=False)
     for line, (name, pictures) in zip(grid, rows.items(), strict=True):
         for axes, picture in zip(line, pictures, strict=True):

@@ -13,7 +13,7 @@ from neuralzoo.plugins.transformer.tracing import looks
 from neuralzoo.registry import Figure
 
 MOST_BLOCKS, MOST_HEADS = 4, 6  # that fit
-MOST_LETTERS = 32  # that fit along the side of a map
+MOST_LETTERS = 24  # that fit along the side of a map
 
 
 def draw_looks(figure: Any, module: Transformer, data: Any) -> None:
@@ -24,7 +24,7 @@ def draw_looks(figure: Any, module: Transformer, data: Any) -> None:
         x = x[:MOST_LETTERS]  # of a text: so many that letters are legible
     p = looks(module, x[None])[:MOST_BLOCKS, 0, :MOST_HEADS]  # (blocks, heads, T, T)
     blocks, heads = p.shape[:2]
-    figure.set_size_inches(1.0 + 1.9 * (heads + image), 0.7 + 2.0 * blocks)
+    figure.set_size_inches(1.0 + 2.1 * (heads + image), 0.7 + 2.2 * blocks)
     panels = figure.subplots(blocks, heads + image, squeeze=False)
     for block, row in enumerate(panels):
         if image:

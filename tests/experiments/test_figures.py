@@ -1,5 +1,6 @@
 """Pictures of runs: when they are drawn, from what, and that training does not notice."""
 
+import itertools
 import warnings
 from types import SimpleNamespace
 
@@ -280,3 +281,14 @@ def test_a_learning_curve_has_no_epochs_but_whole_ones(epochs):
     learning_curve(canvas, [{"train/loss": 1.0}] * epochs)
     ticks = canvas.axes[0].get_xticks()
     np.testing.assert_array_equal(ticks, ticks.round())
+
+
+def test_the_titles_of_four_learning_curves_do_not_meet():
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=(7.2, 4.5), layout="constrained")
+    learning_curve(canvas, [dict.fromkeys([f"train/discriminator_value_{i}" for i in range(4)], 1.0)] * 5)
+    canvas.draw_without_rendering()
+    boxes = [axes.title.get_window_extent() for axes in canvas.axes]
+    assert len(boxes) == 4
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))

@@ -62,11 +62,11 @@ def test_a_table_of_a_text_shows_what_the_head_looks_at_beside_the_letters():
     data = text_data()
     figure = drawn("attention", data)
     image = figure.axes[0].get_images()[0].get_array()
-    assert image.shape == (32, 32)
+    assert image.shape == (24, 24)
     np.testing.assert_allclose(image.sum(axis=1), 1, rtol=1e-5)
     assert not np.triu(image, 1).any()
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
-    assert labels == [{"a": "a", " ": "␣", "\n": "↵", "$": "$"}[data.classes[token]] for token in data.test[0][0][:32]]
+    assert labels == [{"a": "a", " ": "␣", "\n": "↵", "$": "$"}[data.classes[token]] for token in data.test[0][0][:24]]
 
 
 def test_a_language_model_writes_a_page():
