@@ -1,0 +1,120 @@
+"""The report of the benchmark: what is measured becomes rows, and rows become a page."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from neuralzoo.experiments.benchmark import page, report, scaling
+from neuralzoo.experiments.cli import app
+from neuralzoo.registry import SettingError
+
+TIME = {"part": "times", "architecture": "fnn", "peer": "torch", "ours_ms": 1.0, "theirs_ms": 2.0}
+ROWS = [
+    {"part": "machine", "machine": "a computer, 2 cores", "BLAS": "one", "peers": {"torch": "2"}, "date": "today"},
+    *(
+        TIME | {"kernels": form, "what": what, "ratio": ratio, "low": ratio - 0.1, "high": ratio + 0.2}
+        for form, ratio in (("numpy", 0.5), ("numba", 0.4))
+        for what in ("predict 1", "predict 256", "step")
+    ),
+    {"part": "times", "architecture": "gan", "peer": "torch", "kernels": "numpy", "failed": "the losses differ"},
+    {"part": "memory", "architecture": "fnn", "library": "torch", "kernels": "usual", "what": "steps", "bytes": 2.5e6},
+    {"part": "imports", "library": "numpy", "statement": "import numpy", "seconds": 0.1, "low": 0.09, "high": 0.12},
+    {"part": "size", "wheel": 5e6, "bytes": 9e7, "compiled": 1e7, "packages": {"numpy": 7e7}},
+    {"part": "scaling", **scaling.row("fnn", "width", (0.5, 1, 2), (1, 4, 16), (1, 2, 4))},
+    {"part": "scaling", "architecture": "gan", "failed": "it took too long"},
+    {
+        "part": "share",
+        "architecture": "fnn",
+        "profile": "quick",
+        "multiply_adds": 2_000_000,
+        "seconds": 0.001,
+        "best": 4e9,
+        "share": 0.5,
+    },
+]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "| machine | a computer, 2 cores |",
+        "| torch | 2 |",
+        "| fnn | 0.50 (0.40 to 0.70) | 0.50 (0.40 to 0.70) | 0.50 (0.40 to 0.70) | 0.40 (0.30 to 0.60) | "
+        "0.40 (0.30 to 0.60) | 0.40 (0.30 to 0.60) |",
+        "| gan | the losses differ | - | - | - | - | - |",
+        "| architecture | torch, steps |",
+        "| fnn | 2.5 |",
+        "| `import numpy` | 0.100 (0.090 to 0.120) |",
+        "| **all** | **90.0** |",
+        "| all without compiled files | 80.0 |",
+        "| fnn | width | 1e+03 (0.5) to 1.6e+04 (2) | 2.00 ± 0.00 | 1.00 | faster |",
+        "- gan not measured: it took too long",
+        "| fnn | quick | 2.0 | 1.00 | 4 | 0.50 |",
+    ],
+)
+def test_the_page_says_what_was_measured(line: str) -> None:
+    assert line in page.page(ROWS).splitlines()
+
+
+def test_every_table_says_how_it_was_measured() -> None:
+    text = page.page(ROWS)
+    assert {section.part for section in page.sections(ROWS)} == set(report.PARTS) == set(page.SENTENCES)
+    assert all(sentence in text for sentence in page.SENTENCES.values())
+    assert text.count("\n## ") == len(page.sections(ROWS))
+
+
+def test_parts_that_were_not_measured_are_not_on_the_page() -> None:
+    assert "##" not in page.page([])
+
+
+def test_the_page_and_its_picture_are_written_from_figures_that_were_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "PAGE", tmp_path / "BENCHMARKS.md")
+    monkeypatch.setattr(page, "PICTURE", tmp_path / "scaling.svg")
+    report.keep(ROWS, tmp_path / "kept.json")
+    result = CliRunner().invoke(app, ["bench", "--from", str(tmp_path / "kept.json"), "--write"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "BENCHMARKS.md").read_text(encoding="utf-8") == page.page(ROWS)
+    assert "](scaling.svg)" in page.page(ROWS)
+    assert (tmp_path / "scaling.svg").stat().st_size > 1000
+
+
+def test_a_part_that_is_measured_again_replaces_its_figures(tmp_path: Path) -> None:
+    kept, changed = tmp_path / "kept.json", tmp_path / "changed.json"
+    report.keep(ROWS, kept)
+    result = CliRunner().invoke(app, ["bench", "--from", str(kept), "--only", "machine", "--json", str(changed)])
+    assert result.exit_code == 0, result.output
+    before, after = json.loads(kept.read_text()), json.loads(changed.read_text())
+    assert after[:-1] == before[1:]
+    assert after[-1]["part"] == "machine"
+    assert after[-1]["machine"] != before[0]["machine"]
+
+
+def test_what_fails_costs_only_its_own_row() -> None:
+    told: list[str] = []
+    rows = list(report.measure("memory", report.Wanted(["nothing", "modular"], []), told.append))
+    assert ["failed" in row for row in rows] == [True, True, False, False]
+    assert "no architecture is named 'nothing'" in rows[0]["failed"]
+    assert any(line.startswith("memory of nothing came to nothing: ") for line in told)
+    assert all(row["bytes"] > 0 for row in rows[2:])
+
+
+def test_a_comparison_that_fails_has_a_row_that_says_why() -> None:
+    (row,) = report.measure("times", report.Wanted(["nothing"], ["torch"]), lambda text: None)
+    assert row["failed"].startswith("UnknownName: no architecture is named 'nothing'")
+    assert (row["peer"], row["kernels"]) == ("torch", "usual")
+
+
+@pytest.mark.parametrize("text", ["no JSON", '[{"part": "nonsense"}]', "[1]", '{"part": "times"}'])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "kept.json").write_text(text)
+    with pytest.raises(SettingError, match="can't be read"):
+        report.load(tmp_path / "kept.json")
+
+
+def test_the_machine_is_named_with_its_libraries() -> None:
+    (row,) = report.measure("machine", report.Wanted([], []), lambda text: None)
+    assert {"machine", "BLAS", "threads", "python", "numpy", "neuralzoo", "date"} <= row.keys()
