@@ -1,0 +1,82 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neuralzoo.plugins.gan import architecture
+from neuralzoo.plugins.gan.pictures import COLUMNS, FIGURES, ROWS
+from neuralzoo.registry import Task
+
+Canvas = pytest.importorskip("matplotlib.figure", reason="pictures need the extra 'experiments'").Figure
+RNG = np.random.default_rng(0)
+SQUARE = np.array([[2.0, 2.0], [2.0, -2.0], [-2.0, 2.0], [-2.0, -2.0]])
+
+
+class Drawn:
+    """Stands for a generator: its samples are what it was given, over and over."""
+
+    def __init__(self, examples):
+        self.examples = examples
+
+    def sample(self, count, rng):
+        return np.resize(self.examples, (count, *self.examples.shape[1:]))
+
+
+def drawn(module, x, labels):
+    figure = Canvas(figsize=(7.2, 4.5), layout="constrained")
+    FIGURES[0].draw(figure, module, SimpleNamespace(test=(x, labels)))
+    figure.draw_without_rendering()
+    return figure
+
+
+def corners(count):
+    labels = np.arange(count) % 4
+    return SQUARE[labels] + 0.05 * RNG.normal(size=(count, 2)), labels
+
+
+def test_points_lie_over_real_ones_and_the_modes_found_are_told():
+    x, labels = corners(400)
+    axes = drawn(Drawn(SQUARE[:3]), x, labels).axes[0]
+    real, made = (line.get_xydata() for line in axes.get_lines())
+    np.testing.assert_allclose(real, x)
+    assert {tuple(point) for point in made} == {tuple(point) for point in SQUARE[:3]}
+    assert [text.get_text() for text in axes.texts] == ["3 of 4 modes\n100% of samples in one"]
+    assert axes.get_xlim()[1] - axes.get_xlim()[0] == pytest.approx(axes.get_ylim()[1] - axes.get_ylim()[0])
+
+
+def test_points_without_classes_are_drawn_without_modes():
+    x, _ = corners(40)
+    assert not drawn(Drawn(SQUARE), x, x).axes[0].texts
+
+
+def test_a_sheet_has_each_made_image_once_row_by_row():
+    images = RNG.random((ROWS * COLUMNS, 3, 5, 1))
+    sheet = drawn(Drawn(images), images, images).axes[0].get_images()[0].get_array()
+    assert sheet.shape == (3 * ROWS, 5 * COLUMNS)
+    for place, image in enumerate(images[..., 0]):
+        row, column = divmod(place, COLUMNS)
+        np.testing.assert_allclose(sheet[3 * row : 3 * row + 3, 5 * column : 5 * column + 5], image)
+
+
+def test_curves_are_drawn_beside_real_ones():
+    x = RNG.normal(size=(8, 7, 1))
+    panels = drawn(Drawn(-x), x, x).axes
+    assert len(panels) == 2 * ROWS
+    for row in range(ROWS):
+        real, made = (axes.get_lines()[0].get_ydata() for axes in panels[2 * row : 2 * row + 2])
+        np.testing.assert_allclose(real, x[row, :, 0])
+        np.testing.assert_allclose(made, -x[row, :, 0])
+
+
+@pytest.mark.parametrize("task", [("tabular", (2,)), ("image", (8, 6, 1)), ("sequence", (5, 3)), ("tabular", (4,))])
+def test_the_same_random_numbers_give_the_same_picture(task):
+    gan = architecture()
+    shape = task[1]
+    config = gan.configure({"hidden": (8,), "latent": 3})
+    whole = Task(kind="generation", input=task[0], shape=shape, outputs=int(np.prod(shape)))
+    network = gan.build(config, whole, np.random.default_rng(1))
+    x = RNG.random((12, *shape))
+    for one, other in zip(drawn(network, x, x).axes, drawn(network, x, x).axes, strict=True):
+        for ours, again in zip(one.get_lines() + one.get_images(), other.get_lines() + other.get_images(), strict=True):
+            arrays = [np.asarray(a.get_array() if hasattr(a, "get_cmap") else a.get_xydata()) for a in (ours, again)]
+            np.testing.assert_array_equal(*arrays)
