@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neuralzoo.plugins.transformer.tracing import looks
 from neuralzoo.registry import Task, create, get
 
 figure_module = pytest.importorskip("matplotlib.figure", reason="pictures need the extra 'experiments'")
@@ -67,6 +68,21 @@ def test_a_table_of_a_text_shows_what_the_head_looks_at_beside_the_letters():
     assert not np.triu(image, 1).any()
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert labels == [{"a": "a", " ": "␣", "\n": "↵", "$": "$"}[data.classes[token]] for token in data.test[0][0][:24]]
+
+
+@pytest.mark.parametrize("readout", ["mean", "class"])
+def test_on_an_image_lies_what_is_taken_from_each_square(readout):
+    data = image_data()
+    network = create("transformer", task=data.task, readout=readout, init=0.5)
+    figure = figure_module.Figure()
+    get("transformer").figures[0].draw(figure, network, data)
+    image = data.test[0][0]
+    p = looks(network, image[None])[0, 0, 0]
+    taken = p[0, 1:] if readout == "class" else p.mean(axis=0)
+    below, above = (shown.get_array() for shown in figure.axes[1].get_images())
+    np.testing.assert_array_equal(below, image[..., 0])
+    np.testing.assert_allclose(above, taken.reshape(2, 2), rtol=1e-5)
+    assert np.ptp(above) > 0.01
 
 
 def test_a_language_model_writes_a_page():
