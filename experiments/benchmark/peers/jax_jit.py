@@ -14,18 +14,24 @@ def rival(workload: Workload) -> Rival | None:
     import jax
     import jax.numpy as jnp
 
-    from neuralzoo.experiments.benchmark.peers import jax_networks
+    from neuralzoo.experiments.benchmark.peers import jax_games, jax_networks
 
+    if workload.name == "gan":
+        return jax_games.gan(workload)
     if workload.name not in jax_networks.NETWORKS:
         return None
-    weights, network, loss_of = jax_networks.NETWORKS[workload.name](workload)
-    update = _adam(workload)
+    weights, network, loss_of, learned = jax_networks.NETWORKS[workload.name](workload)
+    update = adam(workload)
     batch = tuple(map(jnp.asarray, workload.batch))
 
     def whole_step(state: Any, key: Any, *batch: Any) -> Any:
         key, now = jax.random.split(key)
-        loss, gradients = jax.value_and_grad(loss_of)(state[0], now, *batch)
-        return update(state, gradients), key, loss
+        if learned is None:
+            loss, gradients = jax.value_and_grad(loss_of)(state[0], now, *batch)
+            return update(state, gradients), key, loss
+        (loss, after), gradients = jax.value_and_grad(learned, has_aux=True)(state[0], now, *batch)
+        weights, *memory = update(state, gradients)
+        return (weights | after, *memory), key, loss
 
     compiled_step = jax.jit(whole_step, donate_argnums=(0, 1))
     compiled_network = jax.jit(lambda weights, *x: network(weights, None, *x))
@@ -45,8 +51,8 @@ def rival(workload: Workload) -> Rival | None:
     return Rival(step, prediction, lambda: float(compiled_loss(held[0][0], *batch)))
 
 
-def _adam(workload: Workload) -> Callable[[Any, Any], Any]:
-    """Return a step of Adam with the settings of the experiment, at the rate of its first step."""
+def adam(workload: Workload, share: float = 1.0) -> Callable[[Any, Any], Any]:
+    """Return a step of Adam with the settings of the experiment, at a share of the rate of its first step."""
     import jax
     import jax.numpy as jnp
 
@@ -65,7 +71,7 @@ def _adam(workload: Workload) -> Callable[[Any, Any], Any]:
 
         def moved(w: Any, m: Any, v: Any) -> Any:
             root = jnp.sqrt(v / (1 - beta2**steps)) + epsilon
-            return w - settings.lr * (m / (1 - beta1**steps) / root + decay * w)
+            return w - share * settings.lr * (m / (1 - beta1**steps) / root + decay * w)
 
         return jax.tree.map(moved, weights, mean, square), mean, square, steps
 

@@ -8,43 +8,21 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.nn import log_softmax, relu, sigmoid, softplus
+from jax.nn import log_softmax, logsumexp, relu, sigmoid, softplus
 
-from neuralzoo.experiments.benchmark.peers import arrays
+from neuralzoo.experiments.benchmark.peers import arrays, jax_attention, jax_capsules
+from neuralzoo.experiments.benchmark.peers.jax_parts import (
+    ACTIVATIONS,
+    Built,
+    classes,
+    convolve,
+    dense,
+    dropped,
+    keys,
+    likelihood,
+    numbers,
+)
 from neuralzoo.experiments.benchmark.workload import Workload
-
-ACTIVATIONS = {"relu": relu, "tanh": jnp.tanh, "silu": jax.nn.silu}
-
-Network = Callable[..., Any]
-Built = tuple[Any, Network, Network]
-"""The weights, the network, and the loss of a batch, a function of (weights, key, *batch)."""
-
-
-def _dense(ours: Any) -> tuple[Any, Any]:
-    return jnp.asarray(ours.weight.value), jnp.asarray(ours.bias.value)
-
-
-def _dropped(x: Any, share: float, key: Any) -> Any:
-    """Return x with a share of its numbers silenced and the others scaled up."""
-    if key is None or not share:
-        return x
-    return jnp.where(jax.random.bernoulli(key, 1 - share, x.shape), x / (1 - share), 0)
-
-
-def _keys(key: Any, count: int) -> list[Any]:
-    return [None] * count if key is None else list(jax.random.split(key, count))
-
-
-def _classes(network: Network) -> Network:
-    def loss(weights: Any, key: Any, *batch: Any) -> Any:
-        logits = log_softmax(network(weights, key, *batch[:-1]))
-        return -jnp.take_along_axis(logits, batch[-1][:, None], axis=1).mean()
-
-    return loss
-
-
-def _numbers(network: Network) -> Network:
-    return lambda weights, key, x, target: ((network(weights, key, x) - target) ** 2).mean()
 
 
 def fnn(workload: Workload) -> Built:
@@ -54,13 +32,13 @@ def fnn(workload: Workload) -> Built:
     activation = ACTIVATIONS[config.activation]
 
     def network(weights: Any, key: Any, x: Any) -> Any:
-        keys = _keys(key, len(weights))
-        x = _dropped(x.reshape(len(x), -1), config.input_dropout, keys[0])
-        for (weight, bias), one in zip(weights[:-1], keys[1:], strict=True):
-            x = _dropped(activation(x @ weight + bias), config.dropout, one)
+        each = keys(key, len(weights))
+        x = dropped(x.reshape(len(x), -1), config.input_dropout, each[0])
+        for (weight, bias), one in zip(weights[:-1], each[1:], strict=True):
+            x = dropped(activation(x @ weight + bias), config.dropout, one)
         return x @ weights[-1][0] + weights[-1][1]
 
-    return [_dense(dense) for dense in ours.dense], network, _classes(network)
+    return Built([dense(layer) for layer in ours.dense], network, classes(network))
 
 
 def _rnn_step(weights: Any, states: Any, z: Any) -> Any:
@@ -104,7 +82,7 @@ def recurrent(workload: Workload) -> Built:
         inside = jnp.arange(x.shape[1]) < lengths[:, None]
         forth = last(weights["cells"][0], x, inside)
         back = last(weights["cells"][1], x[:, ::-1], inside[:, ::-1])
-        h = _dropped(jnp.concatenate([forth, back], axis=1), config.dropout, key)
+        h = dropped(jnp.concatenate([forth, back], axis=1), config.dropout, key)
         return h @ weights["head"][0] + weights["head"][1]
 
     names = {"input": "weight_input", "state": "weight_state", "bias": "bias", "bias_state": "bias_state"}
@@ -112,32 +90,33 @@ def recurrent(workload: Workload) -> Built:
         {name: jnp.asarray(getattr(cell, own).value) for name, own in names.items() if getattr(cell, own, None)}
         for cell in ours.recurrent.cells
     ]
-    return {"cells": cells, "head": _dense(ours.head)}, network, _classes(network)
+    return Built({"cells": cells, "head": dense(ours.head)}, network, classes(network))
 
 
 def autoencoder(workload: Workload) -> Built:
     """Return the dense autoencoder; its loss is the cross-entropy of pixels, summed over each picture."""
     config: Any = workload.assembly.config
-    ours: Any = workload.assembly.module
     activation = ACTIVATIONS[config.activation]
     found = arrays(workload)
     order = [name.removesuffix(".weight") for name in found if name.endswith(".weight")]
     weights = [(jnp.asarray(found[f"{name}.weight"]), jnp.asarray(found[f"{name}.bias"])) for name in order]
     code = order.index("mean")
-    shape = ours.shape
+
+    def logits_of(weights: Any, x: Any) -> Any:
+        h = x.reshape(len(x), -1)
+        for number, (weight, bias) in enumerate(weights):
+            h = h @ weight + bias
+            h = h if number in (code, len(weights) - 1) else activation(h)
+        return h.reshape(x.shape)
 
     def network(weights: Any, key: Any, x: Any) -> Any:
-        x = x.reshape(len(x), -1)
-        for number, (weight, bias) in enumerate(weights):
-            x = x @ weight + bias
-            x = x if number in (code, len(weights) - 1) else activation(x)
-        return x.reshape(-1, *shape)
+        return sigmoid(logits_of(weights, x))
 
     def loss(weights: Any, key: Any, x: Any, target: Any) -> Any:
-        logits = network(weights, key, x)
+        logits = logits_of(weights, x)
         return (softplus(logits) - logits * target).sum() / len(x)
 
-    return weights, network, loss
+    return Built(weights, network, loss)
 
 
 def rbfn(workload: Workload) -> Built:
@@ -146,7 +125,7 @@ def rbfn(workload: Workload) -> Built:
     weights = {
         "centres": jnp.asarray(ours.units.centres.value),
         "log_width": jnp.asarray(ours.units.log_width.value),
-        "output": _dense(ours.output),
+        "output": dense(ours.output),
     }
 
     def network(weights: Any, key: Any, x: Any) -> Any:
@@ -155,14 +134,76 @@ def rbfn(workload: Workload) -> Built:
         h = jnp.exp(-jnp.maximum(squares, 0) * jnp.exp(-2 * weights["log_width"]) / 2)
         return h @ weights["output"][0] + weights["output"][1]
 
-    return weights, network, _numbers(network)
+    return Built(weights, network, numbers(network))
+
+
+def cnn(workload: Workload) -> Built:
+    """Return the convolutional network: a convolution, a normalisation and pooling by 2 in each stage."""
+    config: Any = workload.assembly.config
+    ours: Any = workload.assembly.module
+    # A stage is a convolution without bias, a normalisation, and what has no weights.
+    stages = [[layer for layer in stage.layers if layer.named_parameters()] for stage in ours.stages]
+    norms = [norm for _, norm in stages]
+    weights = {
+        "stages": [tuple(jnp.asarray(p.value) for p in (one.weight, norm.gain, norm.bias)) for one, norm in stages],
+        "running": [tuple(jnp.asarray(part.value) for part in (n.running_mean, n.running_variance)) for n in norms],
+        "dense": [dense(layer) for layer in ours.head.layers if hasattr(layer, "weight")],
+    }
+
+    def run(weights: Any, key: Any, x: Any) -> Any:
+        running = []
+        for (kernel, gain, bias), old, norm in zip(weights["stages"], weights["running"], norms, strict=True):
+            x = convolve(x, kernel, 1, "SAME")
+            mean, variance = old if key is None else (x.mean((0, 1, 2)), x.var((0, 1, 2)))
+            count = x.size // x.shape[-1]
+            now = mean, variance * (count / (count - 1))
+            running.append(tuple(a + norm.momentum * (b - a) for a, b in zip(old, now, strict=True)))
+            x = relu((x - mean) * (gain * jax.lax.rsqrt(variance + norm.epsilon)) + bias)
+            n, height, width, channels = x.shape
+            x = x.reshape(n, height // 2, 2, width // 2, 2, channels).max((2, 4))
+        x, each = x.reshape(len(x), -1), keys(key, len(weights["dense"]))
+        for number, ((weight, bias), one) in enumerate(zip(weights["dense"], each, strict=True)):
+            x = dropped(relu(x) if number else x, config.dropout, one) @ weight + bias
+        return x, running
+
+    def learned(weights: Any, key: Any, x: Any, target: Any) -> Any:
+        logits, running = run(weights, key, x)
+        return likelihood(log_softmax(logits), target), {"running": running}
+
+    def network(weights: Any, key: Any, x: Any) -> Any:
+        return run(weights, key, x)[0]
+
+    return Built(weights, network, classes(network), learned)
+
+
+def modular(workload: Workload) -> Built:
+    """Return the mixture of experts; its loss is how unlikely the classes are if the gate draws one of them."""
+    ours: Any = workload.assembly.module
+    layers = zip(*([dense(layer) for layer in expert.dense] for expert in ours.experts), strict=True)
+    experts = [tuple(jnp.stack(parts) for parts in zip(*layer, strict=True)) for layer in layers]
+
+    def network(weights: Any, key: Any, x: Any) -> Any:
+        (inner, inner_bias), (outer, outer_bias) = weights["experts"]
+        h = jnp.tanh(jnp.einsum("nd,edh->enh", x, inner) + inner_bias[:, None])
+        log_p = log_softmax(jnp.einsum("enh,ehk->enk", h, outer) + outer_bias[:, None])
+        log_gate = log_softmax(x @ weights["gate"][0] + weights["gate"][1])
+        return logsumexp(log_p + log_gate.T[:, :, None], axis=0)
+
+    def loss(weights: Any, key: Any, x: Any, target: Any) -> Any:
+        return likelihood(network(weights, key, x), target)
+
+    return Built({"experts": experts, "gate": dense(ours.gate.dense[0])}, network, loss)
 
 
 NETWORKS: dict[str, Callable[[Workload], Built]] = {
     "autoencoder": autoencoder,
+    "capsnet": jax_capsules.capsnet,
+    "cnn": cnn,
     "fnn": fnn,
     "gru": recurrent,
     "lstm": recurrent,
+    "modular": modular,
     "rbfn": rbfn,
     "rnn": recurrent,
+    "transformer": jax_attention.transformer,
 }

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from neuralzoo.experiments.benchmark.peers import Rival
 from neuralzoo.experiments.benchmark.workload import Workload
 
@@ -15,12 +13,14 @@ def rival(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> R
     """Return the workload in PyTorch with our weights; `compiled` wraps the loss, if given."""
     import torch
 
-    from neuralzoo.experiments.benchmark.peers import torch_networks
+    from neuralzoo.experiments.benchmark.peers import torch_games, torch_networks
 
+    if workload.name == "gan":
+        return torch_games.gan(workload, compiled)
     if workload.name not in torch_networks.NETWORKS:
         return None
     network, loss_of = torch_networks.NETWORKS[workload.name](workload)
-    optimizer = _optimizer(torch, network, workload)
+    adam = optimizer(torch, network.parameters(), workload)
     batch = tuple(map(_tensor, workload.batch))
     clip = workload.assembly.experiment.optimizer.clip
     train_loss, predict = loss_of, network
@@ -28,12 +28,12 @@ def rival(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> R
         train_loss, predict = compiled(loss_of), compiled(network)
 
     def step() -> Any:
-        optimizer.zero_grad(set_to_none=True)
+        adam.zero_grad(set_to_none=True)
         loss = train_loss(*batch)
         loss.backward()
         if clip is not None:
             torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
-        optimizer.step()
+        adam.step()
         return loss.item()
 
     def prediction(examples: int) -> Callable[[], object]:
@@ -64,13 +64,13 @@ def rival(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> R
 def _tensor(array: Any) -> Any:
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.tensor(array)
 
 
-def _optimizer(torch: Any, network: Any, workload: Workload) -> Any:
-    """Return the fused optimizer with the settings of the experiment, at the rate of its first step."""
+def optimizer(torch: Any, parameters: Any, workload: Workload, share: float = 1.0) -> Any:
+    """Return the fused optimizer with the settings of the experiment, at a share of the rate of its first step."""
     settings: Any = workload.assembly.experiment.optimizer
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.name]
     more = {"weight_decay": settings.weight_decay} if settings.name == "adamw" else {}
     betas = (settings.beta1, settings.beta2)
-    return kind(network.parameters(), lr=settings.lr, betas=betas, eps=settings.epsilon, fused=True, **more)
+    return kind(parameters, lr=share * settings.lr, betas=betas, eps=settings.epsilon, fused=True, **more)
