@@ -51,14 +51,14 @@ def _by_square(p: Array, module: Transformer, image: Array) -> Array:
     return taken.reshape(image.shape[0] // patches.patch, image.shape[1] // patches.patch)
 
 
-def _draw_picture(axes: Any, image: Array) -> None:
-    axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="Greys")
+def _draw_picture(axes: Any, image: Array, alpha: float = 1.0) -> None:
+    axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="Greys", alpha=alpha)
     axes.set_axis_off()
 
 
 def _draw_on_picture(axes: Any, taken: Array, image: Array) -> None:
     height, width = image.shape[:2]
-    _draw_picture(axes, image)
+    _draw_picture(axes, image, alpha=0.4)  # so that its ink is not taken for a look
     look = {"cmap": "Oranges", "alpha": 0.65, "vmin": 0.0, "interpolation": "nearest"}
     axes.imshow(taken, extent=(-0.5, width - 0.5, height - 0.5, -0.5), **look)
 
@@ -86,7 +86,7 @@ def _name_positions(panels: Any, x: Array, steps: int, data: Any) -> None:
 FIGURES = (
     Figure(
         name="attention",
-        caption="What each head looks at in a test example: the darker, the more it takes from there.",
+        caption="What each head looks at in a test example: the darker the orange, the more it takes from there.",
         draw=draw_looks,
     ),
     Figure(
