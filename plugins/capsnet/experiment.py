@@ -73,14 +73,18 @@ POOLING = AFFINE.model_copy(
     update={"architecture": "cnn", "model": {"channels": [32, 64], "hidden": [238], "dropout": 0.5}}
 )
 
+# With 60,000 pairs in 8 epochs the network learnt them by heart (0.87 of them, 0.73 of the held-out ones); four times
+# as many in 3 epochs gave 0.77, and in 2 epochs 0.80 with two smaller convolutions instead of a large one (one seed,
+# none of the claim's).
 PAIRS = Experiment(
     architecture="capsnet",
     dataset="multi-mnist",
-    epochs=8,
+    epochs=3,
     batch_size=128,
     validation=0.05,
     optimizer=Adam(lr=2e-3, schedule=Cosine(warmup=400)),
-    model={"channels": [64], "kernels": [9], "primary_kinds": 16},
+    model={"channels": [32, 64], "kernels": [5, 5], "strides": [2, 1], "primary_kinds": 16},
+    data={"train": 240_000},
 )
 
 SABOUR = {

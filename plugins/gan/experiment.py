@@ -7,7 +7,7 @@ from neuralzoo.plugins.gan.config import GANConfig
 from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Experiment, Published
 
 # The settings of the points were chosen on held-out training examples of seeds from 10 on, which are none of those of
-# the claims; those of the images are first ones. Waves let the discriminator see small spots early. In one run each,
+# the claims. Waves let the discriminator see small spots early. In one run each,
 # of fewer steps, 4 of the grid's 25 spots were found without pairs and penalty, and 16 with both at equal rates
 # of 2e-3 and 8 random numbers, whether the penalty was 0.05 or 0.005.
 POINTS: dict[str, Any] = {
@@ -44,19 +44,23 @@ GRID = Experiment(
     model=POINTS | {"instance_noise_steps": 6000},
 )
 
+# Chosen on 4,000 of the 5,000 training images, against the other 1,000 (seeds 10, 11). The Fréchet distance, 14.8 for a
+# variational autoencoder: 13.3 after 20 epochs with spectral norm and normalised batches, 11.5 with pairs and penalty;
+# with half the channels, which leave time for more steps, 10.7, and 6.8 after 100.
 FULL = Experiment(
     architecture="gan",
     dataset="fashion-mnist-5k",
     task="generation",
-    epochs=30,
+    epochs=100,
     batch_size=64,
-    optimizer=Adam(lr=1e-3, beta1=0.5, schedule=Cosine()),
+    optimizer=Adam(lr=1e-3, beta1=0.0, beta2=0.99, schedule=Cosine()),
     headline="test/loss",
     model={
         "latent": 32,
         "hidden": [],
-        "channels": [32, 64],
-        "spectral": True,
+        "channels": [16, 32],
+        "loss": "relativistic",
+        "penalty": 0.1,
         "average": 0.99,
     },
 )
@@ -66,12 +70,12 @@ VARIATIONAL = Experiment(
     architecture="autoencoder",
     dataset="fashion-mnist-5k",
     task="generation",
-    epochs=30,
+    epochs=100,
     batch_size=64,
     validation=0.0,
     optimizer=Adam(lr=1e-3, schedule=Cosine()),
     headline="test/loss",
-    model={"code": 32, "hidden": [], "channels": [32, 64], "variational": True},
+    model={"code": 32, "hidden": [], "channels": [16, 32], "variational": True},
 )
 
 

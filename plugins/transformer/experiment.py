@@ -30,9 +30,10 @@ RECIPE = Experiment(
     data={"stride": 42},
 )
 
-# The rate was chosen on the last ninth of the training text, held back: there 1e-3 lost 1.890 nats per character, 2e-3
-# 1.782, and 4e-3 1.722 (one seed, none of the claims').
-FULL = RECIPE.set(["optimizer.lr=4e-3"])
+# Chosen on the last ninth of the training text, held back. The loss there, in nats per character (one seed, none of the
+# claims'): the recipe's rate of 1e-3 and start of 0.02 1.890; rate 2e-3 1.782, 4e-3 1.722; start 0.05 and 2e-3 1.672;
+# start 0.1 and 2e-3 1.650, 4e-3 1.653.
+FULL = RECIPE.set(["optimizer.lr=2e-3", "model.init=0.1"])
 
 ARENA = Experiment(
     architecture="transformer",
@@ -116,9 +117,9 @@ CLAIMS = (
         "network from the same weights on the same windows.",
     ),
     Claim(
-        name="rate",
-        sentence="With four times the learning rate, chosen on training text that was held back, the same network "
-        "foretells Shakespeare better after the same steps, and better than published",
+        name="start",
+        sentence="With larger weights to start with and twice the learning rate, chosen on training text that was held "
+        "back, the same network foretells Shakespeare better after the same steps, and better than published",
         profile="full",
         contestants=(
             Contestant(label="transformer", experiment=FULL),

@@ -176,7 +176,10 @@ class TeacherForced(Supervised):
         return super().learn(self._forced(batch), ctx)
 
     def evaluate(self, batch: Batch) -> Metrics:
-        """Return the loss and the accuracy, means over all targets that count."""
+        """Return the loss and the accuracy, means over all targets that count, given the right tokens before each.
+
+        Writing on its own, as `predict` does, the translator has its own mistakes before it, and is right less often.
+        """
         return super().evaluate(self._forced(batch))
 
     def count(self, batch: Batch) -> int:
