@@ -63,7 +63,7 @@ def _cropped(shown: Array) -> Array:
 
 
 def draw_routing(figure: Any, module: CapsNet, data: Any) -> None:
-    """Draw for one example, round by round, where what its class gets comes from, and what each class gets."""
+    """Draw for one example, by round, from where its longest capsule gets its votes, and what each class gets."""
     x, _, names = _one_of_each(data)
     v = np.linalg.norm(module.capsules(x), axis=2)
     example = int(v.max(axis=1).argmax())
@@ -74,7 +74,7 @@ def draw_routing(figure: Any, module: CapsNet, data: Any) -> None:
     shares = sent.sum(axis=1) / strength.sum()
     grid = figure.subplots(2, len(sent) + 1, squeeze=False, height_ratios=[3, 2])
     _draw_example(grid[0, 0], one[0])
-    grid[0, 0].set_title(f"an example of {names[winner]}", fontsize=8)
+    grid[0, 0].set_title(f"taken for {names[winner]}", fontsize=8)
     grid[1, 0].set_axis_off()
     aspect = "equal" if module.places[0] > 1 else "auto"
     for number, (above, below) in enumerate(grid[:, 1:].T):
@@ -187,7 +187,7 @@ FIGURES = (
     ),
     Figure(
         name="routing",
-        caption="Where what the class of an example gets comes from, and what each class gets, round by round.",
+        caption="Where the class that an example is taken for gets its votes from, and what each class gets, by round.",
         draw=draw_routing,
     ),
     Figure(

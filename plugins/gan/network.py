@@ -19,6 +19,8 @@ generator's weights takes out that both run in circles.
 All is in units of the training data: x is (example - location) / scale. `prepare` finds both for numbers; pixels are
 put on -1..1, which is what tanh gives.
 
+A saved run draws new examples: neuralzoo.load_model("runs/.../model.safetensors").sample(10, np.random.default_rng(0)).
+
 Sources: Goodfellow et al. (2014), Generative adversarial nets, https://arxiv.org/abs/1406.2661; for images: Radford,
 Metz and Chintala (2016), Unsupervised representation learning with deep convolutional generative adversarial networks,
 https://arxiv.org/abs/1511.06434; noise: Sønderby et al. (2017), https://arxiv.org/abs/1610.04490; softer targets:

@@ -4,6 +4,13 @@
 
 A cache keeps the keys and values of what was read, so that a token costs one position instead of all. The network reads
 a window of the text: it begins at the text's start, and when it is full it moves on by half of the context.
+
+A saved run goes on with a text; the classes of its data set are the characters that tokens stand for:
+
+    network = neuralzoo.load_model("runs/.../model.safetensors")
+    text = Characters(datasets.load("three-plays").classes)  # from neuralzoo.experiments
+    tokens = write(network, text.encode("BRUTUS."), 200, np.random.default_rng(0), Drawing(temperature=0.8, top=10))
+    print(text.decode(tokens))
 """
 
 from typing import NamedTuple
