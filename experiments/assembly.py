@@ -84,7 +84,7 @@ def assemble(experiment: Experiment) -> Assembly:
     hooks = tuple(trainer_hook(name) for name in experiment.hooks)
     figures = figures_of(experiment, architecture)
     if not experiment.data.keys() - SIZES and (reason := architecture.refusal(task_of(experiment))):
-        raise SettingError(reason)
+        raise SettingError(f"{reason}{_other_task(experiment, architecture)}")
     data = load(experiment)
     module = build(architecture, experiment.model, data.task, experiment.seed)
     train, validation = split(data, experiment.validation, experiment.seed)
@@ -103,6 +103,18 @@ def assemble(experiment: Experiment) -> Assembly:
         hooks=hooks,
         figures=figures,
     )
+
+
+def _other_task(experiment: Experiment, architecture: Architecture) -> str:
+    """Return how to ask the data set for something that the architecture can do, or nothing."""
+    info = datasets.info(experiment.dataset)
+    for kind in sorted(architecture.tasks):
+        try:
+            if not architecture.refusal(info.asked_for(kind)):
+                return f"; this data set serves that with `--set task={kind}`"
+        except SettingError:
+            continue
+    return ""
 
 
 def figures_of(experiment: Experiment, architecture: Architecture) -> tuple[Figure, ...]:

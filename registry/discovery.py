@@ -141,6 +141,8 @@ def create(
         fitting = [kind for kind in sorted(architecture.inputs) if len(AXES[kind]) == axes]
         if task is None and fitting and chosen.input not in fitting:
             sizes["input"] = fitting[0]  # three axes are an image also where the example is a table
+            sizes["lengths"] &= fitting[0] in ("sequence", "tokens")
+            sizes["vocabulary"] = None
     return build(architecture, settings, parse(Task, sizes, f"the task of {name}"), seed)
 
 

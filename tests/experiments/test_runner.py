@@ -297,3 +297,11 @@ def test_targets_are_data_too_and_whole_numbers_are_always_finite():
     y[7] = np.nan
     with pytest.raises(datasets.DataError, match="1 of 500 examples in its train split"):
         runner.check_finite(replace(data, train=(x, y)))
+
+
+def test_a_data_set_that_serves_another_task_too_says_how_to_ask_for_it():
+    experiment = runner.reference("gan").set(["dataset=fashion-mnist-5k"])
+    with pytest.raises(SettingError, match=r"can do generation; this data set serves that with `--set task=generat"):
+        runner.prepare(experiment)
+    with pytest.raises(SettingError, match=r"can do classification, regression$"):
+        runner.prepare(runner.reference("fnn").set(["dataset=gaussian-ring"]))

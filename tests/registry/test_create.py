@@ -185,6 +185,12 @@ def test_the_number_of_axes_says_what_an_example_is(created):
     assert created("tiny", inputs=(8,)).task.input == "tabular"
 
 
+def test_an_image_has_no_length_and_no_vocabulary_also_where_the_example_has():
+    network = create("transformer", inputs=(28, 28, 1), outputs=10, patch=7)
+    assert network.predict(np.zeros((1, 28, 28, 1), np.float32)).shape == (1, 10)
+    assert create("transformer", inputs=(20, 3)).predict(np.zeros((1, 20, 3), np.float32)).shape[0] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
