@@ -62,6 +62,7 @@ def threads() -> int:
 
 def main() -> None:
     """Call the function that the command line names."""
+    _take_cores(threads())
     *options, module, function, arguments = sys.argv[1:]
     if options:
         from neuralzoo.experiments.benchmark.products import count_products
@@ -72,6 +73,12 @@ def main() -> None:
     except Exception as error:
         answer = {"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"}
     print(f"\n{json.dumps(answer)}")
+
+
+def _take_cores(count: int) -> None:
+    """Leave this process so many cores where the system can: JAX takes all that it sees, whatever variables say."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
 if __name__ == "__main__":

@@ -26,9 +26,9 @@ batch, to a relative error of 1e-4. A ratio is our time by theirs: below 1, ours
 """
 SENTENCES = {
     "machine": "Each measurement ran in a process of its own, all sides with the same number of threads.",
-    "times": "Both took turns in one process, ten blocks of five repetitions each; a ratio is the median of the "
-    "blocks' ratios, in brackets those between which it lies with 98 % confidence; a step is forward, backward and "
-    "optimizer.",
+    "times": "Both took turns in one process, ten blocks of five repetitions each (three of long ones); a ratio is "
+    "the median of the blocks' ratios, in brackets those between which it lies with 98 % confidence; a step is "
+    "forward, backward and optimizer.",
     "memory": f"The most memory that a fresh process had during {memory.STEPS} training steps on one batch, or during "
     "an epoch of training and the test, beyond what it had after imports and with the data loaded, before the network "
     "was built.",

@@ -16,6 +16,9 @@ from neuralzoo.registry import SettingError
 
 CHECKOUT = Path(doctor.__file__).resolve().parent.parent
 
+COMPILERS = ("torch-compile",)
+"""Peers whose memory is that of another one and of a compiler, which is no part of training."""
+
 Row = dict[str, Any]
 Tell = Callable[[str], None]
 
@@ -102,10 +105,11 @@ def beside(name: str, peer: str) -> dict[str, Any]:
 
 def _memory(wanted: Wanted, tell: Tell) -> Iterator[Row]:
     ours = [("neuralzoo", "ours_by_steps"), ("neuralzoo", "ours_by_epoch")]
+    rivals = [name for name in wanted.peers if name not in COMPILERS]
     for name in wanted.names:
         tell(f"memory of {name}")
         runs: list[tuple[str, str, str | None]] = [(*one, form) for form in wanted.kernels for one in ours]
-        runs += [(peer, "theirs_by_steps", None) for peer in wanted.peers]
+        runs += [(peer, "theirs_by_steps", None) for peer in rivals]
         for who, function, form in runs:
             what = "epoch" if function == "ours_by_epoch" else "steps"
             arguments = [name] if who == "neuralzoo" else [name, who]

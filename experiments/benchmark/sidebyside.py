@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WARMUP, BLOCKS, REPETITIONS = 5, 10, 5
+WARM_S = 0.05  # after which no more runs warm up
+LONG_S, FEW = 0.2, 3  # so few repetitions are enough when they take so long together
 PAUSE_S = 0.1  # threads of the one wait for work in busy loops for some time, in which they would hinder the other
 
 
@@ -47,10 +49,14 @@ def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], block
 
 
 def _median_seconds(function: Callable[[], object]) -> float:
+    """Return the median of some runs after others that warm up; what takes long has fewer of both."""
+    since = time.perf_counter()
     for _ in range(WARMUP):
         function()
-    spent = []
-    for _ in range(REPETITIONS):
+        if time.perf_counter() - since > WARM_S:
+            break
+    spent: list[float] = []
+    while len(spent) < (REPETITIONS if sum(spent) < LONG_S else FEW):
         since = time.perf_counter()
         function()
         spent.append(time.perf_counter() - since)
