@@ -26,7 +26,7 @@ class Workload:
     assembly: Assembly
     batch: Batch
     chance: bool = True
-    """Whether each step has random numbers of its own; else all steps have the same ones, ours and theirs."""
+    """Whether steps and predictions have random numbers of their own; else ours and theirs have the same each time."""
 
     def ours(self) -> Callable[[], object]:
         """Return our training step on the batch: forward, backward, optimizer, and the metrics that a run logs."""
@@ -37,7 +37,7 @@ class Workload:
         return lambda: learner.learn(batch, Context(training=True, rng=np.random.default_rng(SEED)))
 
     def draws(self, shapes: Iterable[tuple[int, ...]]) -> list[Array]:
-        """Return the normal numbers that our step draws one after the other when it is not left to chance."""
+        """Return the normal numbers that ours draws one after the other when nothing is left to chance."""
         rng = np.random.default_rng(SEED)
         return [rng.standard_normal(shape, np.float32) for shape in shapes]
 
@@ -46,7 +46,7 @@ class Workload:
         module: Any = self.assembly.module
         if not isinstance(module, Layer):
             rng = np.random.default_rng(SEED)
-            return lambda: module.sample(examples, rng)
+            return lambda: module.sample(examples, rng if self.chance else np.random.default_rng(SEED))
         x: Any = self.inputs(examples)
         return lambda: module.predict(x)
 

@@ -18,7 +18,7 @@ from neuralzoo.experiments.benchmark.workload import Workload
 
 
 def gan(workload: Workload) -> Rival:
-    """Return the game; where steps are left to chance JAX draws its own numbers."""
+    """Return the game; where it is left to chance JAX draws its own numbers."""
     config: Any = workload.assembly.config
     x, shapes = jnp.asarray(workload.batch[0]), game.shapes(workload)
     play, sample = _game(workload)
@@ -29,12 +29,12 @@ def gan(workload: Workload) -> Rival:
         draws = [jax.random.normal(one, shape) for one, shape in zip(each, shapes, strict=True)]
         return *play(state, x, draws), key
 
-    def make_some(state: Any, key: Any, examples: int) -> Any:
+    def make_of_chance(state: Any, key: Any, examples: int) -> Any:
         key, now = jax.random.split(key)
         return sample(state, jax.random.normal(now, (examples, config.latent))), key
 
     compiled_play, compiled_step = jax.jit(play), jax.jit(step_of_chance, donate_argnums=(0, 1))
-    compiled_sample = jax.jit(make_some, static_argnums=2)
+    compiled_sample, compiled_make = jax.jit(sample), jax.jit(make_of_chance, static_argnums=2)
     held = [_start(workload), jax.random.key(0)]
 
     def step() -> float:
@@ -45,11 +45,16 @@ def gan(workload: Workload) -> Rival:
         return float(total)
 
     def prediction(examples: int) -> Callable[[], object]:
-        def predict_some() -> Any:
-            made, held[1] = compiled_sample(*held, examples)
+        z = jnp.asarray(workload.draws([(examples, config.latent)])[0])
+
+        def make_some() -> Any:
+            if workload.chance:
+                made, held[1] = compiled_make(*held, examples)
+            else:
+                made = compiled_sample(held[0], z)
             return made.block_until_ready()
 
-        return predict_some
+        return make_some
 
     return Rival(step, prediction, lambda: float(compiled_play(held[0], x, given)[1]))
 

@@ -1,4 +1,10 @@
-"""PyTorch with `torch.compile`, which makes one program of a whole loss and its gradient."""
+"""PyTorch with `torch.compile`, which makes one program of a whole loss and its gradient.
+
+Each batch size gets a program of its own, which is faster than one for all of them. Recurrences are not compiled: by
+its default `torch.compile` leaves `nn.RNN`, `nn.LSTM` and `nn.GRU`, and the packing before them, to eager PyTorch.
+"""
+
+from functools import partial
 
 from neuralzoo.experiments.benchmark.peers import Rival, torch_eager
 from neuralzoo.experiments.benchmark.workload import Workload
@@ -10,4 +16,4 @@ def rival(workload: Workload) -> Rival | None:
     """Return the workload in PyTorch, compiled, with our weights."""
     import torch
 
-    return torch_eager.rival(workload, compiled=torch.compile)
+    return torch_eager.rival(workload, compiled=partial(torch.compile, dynamic=False))

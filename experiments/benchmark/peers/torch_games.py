@@ -111,7 +111,7 @@ def _stack(ours: Any, activation: nn.Module) -> nn.Sequential:
 
 
 def gan(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> Rival:
-    """Return the game; where steps are left to chance PyTorch draws its own numbers."""
+    """Return the game; where it is left to chance PyTorch draws its own numbers."""
     one = Game(workload, compiled or (lambda loss: loss))
     x = torch.from_numpy(workload.batch[0])
     shapes = game.shapes(workload)
@@ -122,9 +122,11 @@ def gan(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> Riv
         return one.play(x, [torch.randn(shape) for shape in shapes] if workload.chance else given)
 
     def prediction(examples: int) -> Callable[[], object]:
+        z = torch.from_numpy(workload.draws([(examples, one.config.latent)])[0])
+
         def make_some() -> Any:
             with torch.inference_mode():
-                return sample(torch.randn(examples, one.config.latent))
+                return sample(torch.randn(z.shape) if workload.chance else z)
 
         return make_some
 
