@@ -18,11 +18,11 @@ def draw_scaling(rows: Sequence[dict[str, Any]], file: Path) -> None:
     # Text stays text, and nothing in the file changes unless the figures do.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "scaling", "font.size": 8}):
         figure = Figure(figsize=(2.6 * COLUMNS, 2.2 * height + 0.4), layout="constrained")
-        grid = figure.subplots(height, COLUMNS, squeeze=False, sharex=True).flat
+        grid = figure.subplots(height, COLUMNS, squeeze=False, sharex=True).ravel()
         for panel, name in zip(grid, names, strict=False):
             _draw(panel, [row for row in rows if row["architecture"] == name])
             panel.set_title(name)
-        for panel in list(grid)[len(names) :]:
+        for panel in grid[len(names) :]:
             panel.set_axis_off()
         figure.supxlabel("size, as a multiple of the reference configuration's (dashed: as its multiply-adds grow)")
         figure.supylabel("ms per training step")

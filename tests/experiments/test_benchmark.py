@@ -167,7 +167,7 @@ def test_the_picture_of_all_is_small(tmp_path: Path) -> None:
     rows = [scaling.row(name, axis, FACTORS, FACTORS, [1, 2, 4, 8, 16]) for name, axis in axes_of_all]
     draw_scaling(rows, tmp_path / "one.svg")
     assert (tmp_path / "one.svg").stat().st_size < 150_000
-    assert "architecture 10" in (tmp_path / "one.svg").read_text()
+    assert "architecture 10" in (tmp_path / "one.svg").read_text(encoding="utf-8")
 
 
 def test_the_picture_of_the_same_figures_is_the_same(tmp_path: Path) -> None:
@@ -175,3 +175,8 @@ def test_the_picture_of_the_same_figures_is_the_same(tmp_path: Path) -> None:
     draw_scaling(rows, tmp_path / "one.svg")
     draw_scaling(rows, tmp_path / "two.svg")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_panels_of_no_architecture_are_not_drawn(tmp_path: Path) -> None:
+    draw_scaling([scaling.row("fnn", "width", FACTORS, FACTORS, [1, 2, 4, 8, 16])], tmp_path / "one.svg")
+    assert (tmp_path / "one.svg").read_text(encoding="utf-8").count("¼") == 1
