@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +18,10 @@ from neuralzoo.experiments.folder import RunFolder
 from neuralzoo.experiments.matching import Budget
 from neuralzoo.experiments.model import load_model
 from neuralzoo.experiments.runner import prepare, train
-from neuralzoo.registry import Experiment, ZooError, entries, get
+from neuralzoo.registry import Claim, ClaimFigure, Experiment, Published, ZooError, entries, get
 
 Probe = Callable[[Any, Any], float]
+DECLARED = (Experiment, Claim, ClaimFigure, Published)
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ def fingerprint(*parts: Any) -> str:
 def code_of(architecture: str) -> str:
     """Return a hash of what the Python files of an architecture's plugin do.
 
-    Comments, docstrings, captions and the functions that draw its pictures do not count: they decide no outcome.
+    Comments, docstrings, captions and the functions that draw its pictures do not count: they decide no outcome. Nor
+    do declared experiments and claims: what is run counts by its settings, and the others have nothing to do with it.
     """
     from importlib.util import find_spec
 
@@ -160,6 +163,9 @@ def code_of(architecture: str) -> str:
         files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
         for file in files:
             left_out = {name for place, name in drawing if place == os.path.realpath(file)}
+            if file != origin:
+                module = ".".join([entry.point.module, *file.relative_to(origin.parent).with_suffix("").parts])
+                left_out |= _declared(module)
             digest.update(file.name.encode() + _meaning(file.read_text(encoding="utf-8"), left_out).encode())
     return digest.hexdigest()[:16]
 
@@ -176,13 +182,28 @@ def _drawing(architecture: str) -> set[tuple[str, str]]:
     return {(os.path.realpath(f.__code__.co_filename), f.__qualname__) for f in functions}
 
 
+def _declared(module: str) -> set[str]:
+    """Return the names of the experiments, claims and published results that a loaded module declares."""
+    values = vars(sys.modules[module]) if module in sys.modules else {}
+    parts = {name: value if isinstance(value, tuple) else (value,) for name, value in values.items()}
+    return {name for name, each in parts.items() if each and all(isinstance(part, DECLARED) for part in each)}
+
+
 def _meaning(source: str, left_out: Set[str] = frozenset()) -> str:
-    """Return what a file does, without comments, docstrings, captions and the functions of these names."""
+    """Return what a file does, without comments, docstrings, captions and what has these names."""
     tree = ast.parse(source)
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in left_out)]
+    tree.body = [node for node in tree.body if _name(node) not in left_out]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
         if isinstance(node, ast.Call):
             node.keywords = [keyword for keyword in node.keywords if keyword.arg != "caption"]
     return ast.dump(tree)
+
+
+def _name(node: ast.stmt) -> str | None:
+    """Return the name that a statement gives to a function or, without a choice, to a value."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else None

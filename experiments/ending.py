@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from neuralzoo.registry.errors import Terminated
 
@@ -36,7 +37,7 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     asked: list[int] = []
-    before = {}
+    before: dict[int, Any] = {}
 
     def later(number: int, frame: FrameType | None) -> None:
         asked.append(number)
@@ -49,8 +50,8 @@ def uninterrupted() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for each, handler in before.items():
+            signal.signal(each, handler)
         if asked:
             signal.raise_signal(asked[0])
 

@@ -133,7 +133,8 @@ def claims_of(architecture: str, profile: str | None = None, claim: str | None =
 def claim_key(claim: Claim) -> str:
     """Return a hash of all that the verdict of a claim depends on: the declaration and the plugins' code."""
     code = {c.experiment.architecture: code_of(c.experiment.architecture) for c in claim.contestants}
-    return fingerprint(claim.model_dump(mode="json", exclude_defaults=True), code)
+    probes = {name: f"{probe.__module__}.{probe.__qualname__}" for name, probe in claim.probes.items()}
+    return fingerprint(claim.model_dump(mode="json", exclude_defaults=True), probes, code)
 
 
 def check_sizes(claim: Claim) -> None:

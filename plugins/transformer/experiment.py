@@ -45,15 +45,16 @@ ARENA = Experiment(
     model={"layers": 3, "heads": 4, "width": 64, "readout": "mean", "init": 0.1},
 )
 
-# Squares of 7 x 7 are 16 to a picture; the depth, width and rate were looked at on held-out training examples, briefly.
+# Squares of 7 x 7 are 16 to a picture. Of held-out training examples (one seed, none of the claim's) 0.894 were told
+# after 15 epochs with weights that start at 0.05, 0.893 without dropout at twice the rate; 0.902 after 30 with these.
 IMAGES = Experiment(
     architecture="transformer",
     dataset="fashion-mnist",
-    epochs=15,
+    epochs=30,
     batch_size=128,
     validation=0.0,
-    optimizer=AdamW(lr=2e-3, weight_decay=0.05, schedule=Cosine(warmup=200), clip=1.0),
-    model={"layers": 3, "heads": 2, "width": 64, "patch": 7, "readout": "mean", "init": 0.05, "dropout": 0.1},
+    optimizer=AdamW(lr=2e-3, weight_decay=0.1, schedule=Cosine(warmup=200), clip=1.0),
+    model={"layers": 3, "heads": 2, "width": 64, "patch": 7, "readout": "mean", "init": 0.12, "dropout": 0.15},
 )
 
 # The rival has the settings of the claim of `plugins/fnn` about these images.
