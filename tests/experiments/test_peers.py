@@ -40,7 +40,7 @@ def peer(name: str) -> Peer:
 
 
 def without_chance(name: str) -> list[str]:
-    """Return settings under which two steps are equal: the same rate at each, and nothing dropped.
+    """Return settings under which steps are equal: the same rate at each, and nothing dropped.
 
     The first step of Adam has the sign of each gradient, which for the smallest ones is that of a rounding error, and
     is blind to a factor of all gradients; a large epsilon is neither. The penalty of the game makes rounding errors
@@ -49,7 +49,9 @@ def without_chance(name: str) -> list[str]:
     config: Any = get(name).config()
     dropouts = [f"model.{field}=0" for field in ("dropout", "input_dropout") if hasattr(config, field)]
     shorter = ["optimizer.lr=5e-4"] if name == "gan" else []
-    return ["optimizer.schedule.name=constant", "optimizer.epsilon=1e-3", *shorter, *dropouts]
+    # In two steps the usual decay would not be seen.
+    decay = ["optimizer.weight_decay=5"] if name == "transformer" else []
+    return ["optimizer.schedule.name=constant", "optimizer.epsilon=1e-3", *shorter, *decay, *dropouts]
 
 
 def agree_in_predictions(work: Workload, rival: Rival, tolerance: float = 1e-4) -> None:
@@ -65,7 +67,7 @@ def test_every_architecture_of_the_zoo_has_a_counterpart() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("library", ["torch", "jax"])
-def test_a_peer_predicts_as_ours_does_and_has_our_loss_before_and_after_a_step(library: str, name: str) -> None:
+def test_a_peer_predicts_as_ours_does_and_has_our_loss_before_and_after_two_steps(library: str, name: str) -> None:
     library_peer = peer(library)
     work = workload(name, without_chance(name), chance=False)
     rival = library_peer.rival(work)
@@ -73,8 +75,9 @@ def test_a_peer_predicts_as_ours_does_and_has_our_loss_before_and_after_a_step(l
     before = work.our_loss()
     assert rival.loss() == pytest.approx(before, rel=steps.TOLERANCE)
     agree_in_predictions(work, rival)
-    work.ours()()
-    rival.step()
+    for _ in range(2):  # the first does not show what Adam remembers
+        work.ours()()
+        rival.step()
     assert work.our_loss() != pytest.approx(before, rel=5e-3)
     # PyTorch's recurrent layers have two biases where ours have one, which then moves twice as far.
     twice = library == "torch" and name in ("rnn", "lstm", "gru")
