@@ -39,13 +39,18 @@ def log_model(mlflow: Any, module: Module, data: DataSet, file: Path, step: int)
 
 
 def signature(mlflow: Any, task: Task, example: Any, outputs: np.ndarray) -> Any:
-    """Return the shapes and dtypes that a model reads and answers with; with lengths any number of steps will do."""
-    if not task.lengths:
+    """Return the shapes and dtypes that a model reads and answers with.
+
+    With lengths, and of a text, any number of steps will do that the model can read.
+    """
+    if not task.lengths and task.kind != "language-modelling":
         return mlflow.models.infer_signature(example, outputs)
 
     def spec(array: np.ndarray, free: int, name: str | None = None) -> Any:
         return mlflow.types.TensorSpec(array.dtype, (*[-1] * free, *array.shape[free:]), name)
 
-    read = [spec(example["x"], 2, "x"), spec(example["lengths"], 1, "lengths")]
+    read = [spec(example, 2)]
+    if task.lengths:
+        read = [spec(example["x"], 2, "x"), spec(example["lengths"], 1, "lengths")]
     answered = [spec(outputs, 1 if task.kind in ONE_ANSWER else 2)]
     return mlflow.models.ModelSignature(mlflow.types.Schema(read), mlflow.types.Schema(answered))

@@ -263,3 +263,15 @@ def test_a_run_that_is_stopped_while_the_store_opens_is_tracked_when_it_goes_on(
         with pytest.raises(KeyboardInterrupt):
             runner.run(tiny, tracking_uri=uri, root=tmp_path)
     assert runner.resume("last", root=tmp_path).tracked["uri"] == uri
+
+
+def test_a_served_language_model_reads_shorter_texts_too(uri, tmp_path):
+    small = ["model.layers=1", "model.width=8", "model.heads=2", "epochs=1", "batch_size=512"]
+    result = runner.run(runner.reference("transformer").set(small), tracking_uri=uri, root=tmp_path / "runs")
+    where = result.tracked
+    with store.chosen(uri) as tracking:
+        source = f"source_run_id = '{where['run_id']}'"
+        (logged,) = store.client(uri).search_logged_models([where["experiment_id"]], source)
+        served = tracking.pyfunc.load_model(f"models:/{logged.model_id}")
+        tokens = np.array([[5, 6, 7]])
+        assert served.predict(tokens) == pytest.approx(result.module.predict(tokens), abs=1e-6)
