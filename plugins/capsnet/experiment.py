@@ -59,7 +59,8 @@ PUBLISHED = Experiment(
 )
 
 # All are trained on translated digits until they tell as many of those that were held out, so that only what they make
-# of bent ones differs.
+# of bent ones differs. The convolutional network's rate and dropout were chosen on them: at the rate of the capsules and
+# half of the units silenced it told 0.94 after 8 epochs, at half the rate 0.93 after one.
 AFFINE = Experiment(
     architecture="capsnet",
     dataset="affine-mnist",
@@ -70,7 +71,11 @@ AFFINE = Experiment(
     until="val/accuracy >= 0.97",
 )
 POOLING = AFFINE.model_copy(
-    update={"architecture": "cnn", "model": {"channels": [32, 64], "hidden": [238], "dropout": 0.5}}
+    update={
+        "architecture": "cnn",
+        "optimizer": Adam(lr=1e-3, schedule=StepDecay(every=1, factor=0.9)),
+        "model": {"channels": [32, 64], "hidden": [238], "dropout": 0.2},
+    }
 )
 
 # With 60,000 pairs in 8 epochs the network learnt them by heart (0.87 of them, 0.73 of the held-out ones); four times
@@ -116,7 +121,6 @@ CLAIMS = (
             _variant("one-round", AFFINE, "model.rounds=1"),
             _variant("no-rebuilding", AFFINE, "model.reconstruction=0"),
             _variant("shared", AFFINE, "model.shared=true"),
-            _variant("cnn-average", POOLING, "model.channels=[32, 64, 64]", "model.head=average", "model.hidden=[]"),
         ),
         match="parameters",
         conditions=(
@@ -145,7 +149,7 @@ CLAIMS = (
         ),
         counter_evidence="Gu, Tresp and Hu (2021), Capsule network is not more robust than convolutional network, "
         "https://arxiv.org/abs/2103.15459. Variants say which part does what: one round of routing, no rebuilding, one "
-        "transformation for all places, and a convolutional network that averages over all places.",
+        "transformation for all places.",
     ),
     Claim(
         name="pairs",
@@ -161,10 +165,7 @@ CLAIMS = (
         name="mnist",
         sentence="Handwritten digits are read with at most 0.75 % errors after at most five minutes of training",
         profile="full",
-        contestants=(
-            Contestant(label="capsnet", experiment=FULL.set(["validation=0"])),
-            _variant("no-shifts", FULL, "validation=0", "model.shift=0"),
-        ),
+        contestants=(Contestant(label="capsnet", experiment=FULL.set(["validation=0"])),),
         conditions=(
             Condition(of="capsnet", at_least=0.9925),
             Condition(of="capsnet", measure="time/train_s", at_most=300),
