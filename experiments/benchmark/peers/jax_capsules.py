@@ -41,12 +41,12 @@ def capsnet(workload: Workload) -> Built:
         h = relu(convolve(x, kernel, config.strides[0], "VALID") + bias)
         maps = convolve(h, primary, config.primary_stride, "VALID") + primary_bias
         u = squash(maps.reshape(len(x), -1, config.primary_size))
-        votes = jnp.einsum("nid,idjk->njik", u, weights["routing"])
+        votes = jnp.einsum("nid,idjk->nijk", u, weights["routing"])
+        v = squash(votes.sum(1) / votes.shape[2])  # at first each one shares itself evenly
         b = jnp.zeros(votes.shape[:3])
-        for number in range(config.rounds):
-            v = squash(jnp.einsum("nji,njik->njk", jax.nn.softmax(b, axis=1), votes))
-            if number < config.rounds - 1:
-                b = b + jnp.einsum("njik,njk->nji", votes, v)
+        for _ in range(config.rounds - 1):
+            b = b + jnp.einsum("nijk,njk->nij", votes, v)
+            v = squash(jnp.einsum("nij,nijk->njk", jax.nn.softmax(b, axis=2), votes))
         return v
 
     def rebuild(weights: Any, v: Any, chosen: Any) -> Any:
