@@ -1,9 +1,8 @@
 """Normalisation over a batch: features of zero mean and unit variance, rescaled as training likes."""
 
-import math
-
 import numpy as np
 
+from neuralzoo.core import kernels
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
 from neuralzoo.core.module import Array, Parameter
 
@@ -46,73 +45,63 @@ class BatchNorm(Layer):
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the normalised features and their pullback."""
-        gain, bias = self.gain.value, self.bias.value
+        gain = self.gain.value
         features = len(gain)
         if x.ndim < 2 or x.shape[-1] != features:
             raise ValueError(f"BatchNorm got x of shape {x.shape}; it needs (N, ..., {features})")
-        rows = x.reshape(len(x), -1)  # (N, places D): rows that are long are fast, the statistics are tiled
         places = x.size // (len(x) * features)
-
-        def tile(values: Array) -> Array:
-            return np.tile(values, places)
-
-        z = ctx.empty(rows.shape, np.result_type(x, gain))
+        whole = (len(x), places, features)
+        z = ctx.empty(whole, np.result_type(x, gain))
         if ctx.training:
-            deviation = self._standardise(rows, x.shape, z)
+            y = ctx.empty(whole, z.dtype)
+            deviation = self._standardise(x, z, y)
         else:
-            deviation = np.sqrt(self.running_variance.value + self.epsilon)
-            np.subtract(rows, tile(self.running_mean.value), out=z)
-            z /= tile(deviation)
-        y = np.multiply(z, tile(gain), out=ctx.empty(z.shape, z.dtype) if ctx.recording else z)
-        y += tile(bias)
+            y, deviation = self._evaluate(x, z, ctx)
         if not ctx.recording:
             return y.reshape(x.shape), no_pullback
 
         def pull(dy: Array) -> Array:
-            dy = dy.reshape(rows.shape)
-            dbias = _sums(dy, features)
-            dx = np.multiply(dy, z, out=ctx.empty(z.shape, z.dtype))
-            dgain = _sums(dx, features)
+            dy = dy.reshape(whole)
+            scale = gain / deviation
+            dx = ctx.empty(whole, z.dtype)
+            dgain, dbias = kernels.batch_norm_back(dy, z, scale, dx)
             ctx.grads.add(self.gain, dgain)
             ctx.grads.add(self.bias, dbias)
             if ctx.skips(x):
                 return no_gradient(x)
-            if ctx.training:
-                count = len(x) * places
-                np.multiply(z, tile(dgain / -count), out=dx)
-                dx += dy
-                dx -= tile(dbias / count)
-                dx *= tile(gain / deviation)
-            else:
-                np.multiply(dy, tile(gain / deviation), out=dx)
+            if not ctx.training:
+                np.multiply(dy, scale, out=dx)
             return dx.reshape(x.shape)
 
         return y.reshape(x.shape), pull
 
-    def _standardise(self, rows: Array, shape: tuple[int, ...], z: Array) -> Array:
-        """Set z to the standardised rows, move the running statistics, and return the deviations."""
-        features = shape[-1]
-        count = math.prod(shape[:-1])
+    def _standardise(self, x: Array, z: Array, y: Array) -> Array:
+        """Set z to the standardised numbers, y to the rescaled ones, move what runs, and return the deviations."""
+        count = z.shape[0] * z.shape[1]
         if count < 2:
             raise ValueError(
-                f"BatchNorm got a training batch of shape {shape}, a single number for each feature; it needs at "
+                f"BatchNorm got a training batch of shape {x.shape}, a single number for each feature; it needs at "
                 "least two, so a batch size that leaves no single example over"
             )
-        places = rows.shape[1] // features
-        mean = _sums(rows, features) / count
-        np.subtract(rows, np.tile(mean, places), out=z)
-        variance = _sums(np.square(z), features) / count
-        deviation: Array = np.sqrt(variance + self.epsilon)
-        z /= np.tile(deviation, places)
+        arguments = x.reshape(z.shape), self.gain.value, self.bias.value, self.epsilon, z, y
+        mean, variance = kernels.batch_norm(*arguments)
         for running, found in (
             (self.running_mean.value, mean),
             (self.running_variance.value, variance * (count / (count - 1))),
         ):
             running += self.momentum * (found - running)
+        deviation: Array = np.sqrt(variance + self.epsilon)
         return deviation
 
-
-def _sums(rows: Array, features: int) -> Array:
-    """Return the sum of each feature over rows that have it again and again."""
-    sums: Array = (np.ones(len(rows), rows.dtype) @ rows).reshape(-1, features).sum(axis=0)
-    return sums
+    def _evaluate(self, x: Array, z: Array, ctx: Context) -> tuple[Array, Array]:
+        """Set z to what the running statistics make of x, and return the rescaled numbers and the deviations."""
+        deviation = np.sqrt(self.running_variance.value + self.epsilon)
+        rows = z.reshape(len(z), -1)  # rows that are long are fast, the statistics are tiled
+        mean, scale, gain, bias = (
+            np.tile(each, z.shape[1]) for each in (self.running_mean.value, deviation, self.gain.value, self.bias.value)
+        )
+        np.subtract(x.reshape(rows.shape), mean, out=rows)
+        rows /= scale
+        y = np.multiply(rows, gain, out=ctx.empty(rows.shape, z.dtype) if ctx.recording else rows)
+        y += bias
+        return y, deviation

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from neuralzoo.core import kernels
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
 from neuralzoo.core.module import Array
 
@@ -201,28 +202,19 @@ class GlobalMaxPool(Layer):
 
 
 def max_along(x: Array, axis: int, window: int, stride: int, ctx: Context) -> tuple[Array, Pullback]:
-    """Return the maxima of windows along one axis and their pullback, which gives dy to the first maximum.
-
-        m_0 = x_0          p_k = 1 if x_k > m_{k-1} else 0          m_k = max(m_{k-1}, x_k)          y = m_{window-1}
-
-    with x_k the k-th numbers of all windows. Back from the last one: dx_k = p_k dm_k, and dm_{k-1} = dm_k - dx_k.
-    """
-    places = _places(x, axis, window, stride)
-    y = ctx.empty(x[places[0]].shape, x.dtype)
-    y[...] = x[places[0]]
-    picks: list[Array] = []
-    for place in places[1:]:
-        if ctx.recording and not ctx.skips(x):
-            picks.append(np.greater(x[place], y, out=ctx.empty(y.shape, x.dtype), casting="unsafe"))
-        np.maximum(x[place], y, out=y)
+    """Return the maxima of windows along one axis and their pullback, which gives dy to the first maximum."""
+    before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+    places = (length - window) // stride + 1
+    whole, pooled = (math.prod(before), length, math.prod(after)), (math.prod(before), places, math.prod(after))
+    y = ctx.empty((*before, places, *after), x.dtype)
+    wanted = ctx.recording and not ctx.skips(x)
+    picks = ctx.empty((window - 1, *pooled) if wanted else (0, 0, 0, 0), x.dtype)
+    kernels.max_windows(x.reshape(whole), window, stride, y.reshape(pooled), picks)
 
     def pull(dy: Array) -> Array:
         dx = _blank(x, axis, window, stride, dy, ctx)
-        for place, pick in zip(places[:0:-1], reversed(picks), strict=True):
-            taken = np.multiply(dy, pick, out=ctx.empty(dy.shape, dy.dtype))
-            _put(dx, place, taken, overlap=stride < window)
-            dy = np.subtract(dy, taken, out=ctx.empty(dy.shape, dy.dtype))
-        _put(dx, places[0], dy, overlap=stride < window)
+        work = ctx.empty((2, *pooled), dy.dtype)
+        kernels.max_windows_back(dy.reshape(pooled), picks, window, stride, dx.reshape(whole), work)
         return dx
 
     return y, pull

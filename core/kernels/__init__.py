@@ -59,3 +59,7 @@ class Kernel:
 
 
 adam = Kernel("adam")
+max_windows = Kernel("max_windows")
+max_windows_back = Kernel("max_windows_back")
+batch_norm = Kernel("batch_norm")
+batch_norm_back = Kernel("batch_norm_back")

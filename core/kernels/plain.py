@@ -34,3 +34,73 @@ def _adam(
     np.divide(m, g, out=g)
     g *= rate
     w -= g
+
+
+def max_windows(x: Array, window: int, stride: int, y: Array, picks: Array) -> None:
+    """Set y to the maxima of windows along the middle axis, and `picks`, if not empty, to where they come from.
+
+        m_0 = x_0          p_k = 1 if x_k > m_{k-1} else 0          m_k = max(m_{k-1}, x_k)          y = m_{window-1}
+
+    with x_k the k-th numbers of all windows. Shapes: x (A, L, B), y (A, P, B), picks (window - 1, A, P, B), p_1 first.
+    """
+    end = stride * (y.shape[1] - 1) + 1
+    y[...] = x[:, :end:stride]
+    for k in range(1, window):
+        x_k = x[:, k : k + end : stride]
+        if picks.size:
+            np.greater(x_k, y, out=picks[k - 1], casting="unsafe")
+        np.maximum(x_k, y, out=y)
+
+
+def max_windows_back(dy: Array, picks: Array, window: int, stride: int, dx: Array, work: Array) -> None:
+    """Give dy to the first maximum of each window, from the last number on: dx_k = p_k dm_k, dm_{k-1} = dm_k - dx_k.
+
+    Where windows overlap it is added to dx, else their dx is set. Shapes: `work`, which is used up, is (2, A, P, B).
+    """
+    end = stride * (dy.shape[1] - 1) + 1
+    taken, left = work
+    for k in range(window - 1, -1, -1):
+        given = np.multiply(dy, picks[k - 1], out=taken) if k else dy
+        if stride < window:
+            dx[:, k : k + end : stride] += given
+        else:
+            dx[:, k : k + end : stride] = given
+        dy = np.subtract(dy, taken, out=left) if k else dy
+
+
+def batch_norm(x: Array, gain: Array, bias: Array, epsilon: float, z: Array, y: Array) -> tuple[Array, Array]:
+    """Set z to x of zero mean and unit variance, and y to gain z + bias; return the means and the variances.
+
+    Shapes: x, z and y are (N, P, D), the others (D,).
+    """
+    rows, z, y = (each.reshape(len(x), -1) for each in (x, z, y))  # that are long are fast; the statistics are tiled
+    count, places = x.shape[0] * x.shape[1], x.shape[1]
+    mean = _sums(rows, len(gain)) / count
+    np.subtract(rows, np.tile(mean, places), out=z)
+    variance = _sums(np.square(z), len(gain)) / count
+    z /= np.tile(np.sqrt(variance + epsilon), places)
+    np.multiply(z, np.tile(gain, places), out=y)
+    y += np.tile(bias, places)
+    return mean, variance
+
+
+def batch_norm_back(dy: Array, z: Array, scale: Array, dx: Array) -> tuple[Array, Array]:
+    """Set dx = scale (dy - mean of dy - z times the mean of dy z); return the sums of dy z and of dy.
+
+    Shapes: dy, z and dx are (N, P, D), the others (D,).
+    """
+    rows, z, dx = (each.reshape(len(dy), -1) for each in (dy, z, dx))
+    count, places = dy.shape[0] * dy.shape[1], dy.shape[1]
+    dbias = _sums(rows, len(scale))
+    dgain = _sums(np.multiply(rows, z, out=dx), len(scale))
+    np.multiply(z, np.tile(dgain / -count, places), out=dx)
+    dx += rows
+    dx -= np.tile(dbias / count, places)
+    dx *= np.tile(scale, places)
+    return dgain, dbias
+
+
+def _sums(rows: Array, features: int) -> Array:
+    """Return the sum of each feature over rows that have it again and again."""
+    sums: Array = (np.ones(len(rows), rows.dtype) @ rows).reshape(-1, features).sum(axis=0)
+    return sums

@@ -47,6 +47,54 @@ def test_a_gradient_that_is_not_finite_stays_so_in_both_forms() -> None:
         assert np.isfinite(w[2])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("window", "stride", "length"), [(2, 2, 8), (2, 2, 7), (3, 2, 9), (3, 5, 12), (1, 1, 4), (4, 1, 4)]
+)
+def test_both_forms_find_the_same_maxima_and_give_them_the_same(
+    window: int, stride: int, length: int, dtype: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, (5, length, 6)).astype(dtype)  # many are equal
+    x[0, 1] = np.nan
+    x = np.asfortranarray(x)
+    places = (length - window) // stride + 1
+    results = []
+    for forward, back in zip(both("max_windows"), both("max_windows_back"), strict=True):
+        y, picks = np.empty((5, places, 6), dtype), np.empty((window - 1, 5, places, 6), dtype)
+        forward(x, window, stride, y, picks)
+        alone = np.empty_like(y)
+        forward(x, window, stride, alone, np.empty((0, 0, 0, 0), dtype))
+        np.testing.assert_array_equal(alone, y)
+        dx = np.zeros(x.shape, dtype)
+        dy = np.arange(y.size, dtype=dtype).reshape(y.shape)
+        back(dy, picks, window, stride, dx, np.empty((2, *y.shape), dtype))
+        results.append((y, dx))
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(2, 1, 3), (64, 1, 16), (7, 30, 5), (64, 784, 16)])
+def test_both_forms_of_batch_norm_agree_also_far_from_zero(shape: tuple[int, ...], dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    features = shape[-1]
+    x = (rng.standard_normal(shape) * rng.uniform(0.5, 2, features) + 5).astype(dtype)
+    dy = rng.standard_normal(shape).astype(dtype)
+    gain, bias = rng.standard_normal((2, features)).astype(dtype)
+    results = []
+    for forward, back in zip(both("batch_norm"), both("batch_norm_back"), strict=True):
+        z, y, dx = (np.empty(shape, dtype) for _ in range(3))
+        mean, variance = forward(x, gain, bias, 1e-5, z, y)
+        dgain, dbias = back(dy, z, gain / np.sqrt(variance + 1e-5), dx)
+        assert {each.dtype for each in (mean, variance, dgain, dbias)} == {np.dtype(dtype)}
+        results.append((mean, variance, z, y, dx, dgain / shape[0], dbias / shape[0]))
+    near = 20 * TOLERANCE[dtype] * max(1, shape[1] ** 0.5)
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=near, atol=near)
+    np.testing.assert_allclose(results[1][0], x.astype(np.float64).mean(axis=(0, 1)), rtol=10 * TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize("form", list(kernels.FORMS))
 def test_every_kernel_has_both_forms(form: str) -> None:
     if form == "numba":
