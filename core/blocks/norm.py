@@ -97,9 +97,8 @@ class BatchNorm(Layer):
         """Set z to what the running statistics make of x, and return the rescaled numbers and the deviations."""
         deviation = np.sqrt(self.running_variance.value + self.epsilon)
         rows = z.reshape(len(z), -1)  # rows that are long are fast, the statistics are tiled
-        mean, scale, gain, bias = (
-            np.tile(each, z.shape[1]) for each in (self.running_mean.value, deviation, self.gain.value, self.bias.value)
-        )
+        settings = np.stack([self.running_mean.value, deviation, self.gain.value, self.bias.value])
+        mean, scale, gain, bias = np.tile(settings, z.shape[1])
         np.subtract(x.reshape(rows.shape), mean, out=rows)
         rows /= scale
         y = np.multiply(rows, gain, out=ctx.empty(rows.shape, z.dtype) if ctx.recording else rows)
