@@ -1,7 +1,8 @@
 """PyTorch with `torch.compile`, which makes one program of a whole loss and its gradient.
 
-Each batch size gets a program of its own, which is faster than one for all of them. Recurrences are not compiled: by
-its default `torch.compile` leaves `nn.RNN`, `nn.LSTM` and `nn.GRU`, and the packing before them, to eager PyTorch.
+Each batch size gets a program of its own, which is faster than one for all of them. Recurrences stay eager: as it comes,
+`torch.compile` traces neither `pack_padded_sequence` nor `nn.RNN`, `nn.LSTM` and `nn.GRU`, so that of these networks
+only what follows is compiled.
 """
 
 from functools import partial
