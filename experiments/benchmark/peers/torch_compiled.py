@@ -1,6 +1,6 @@
 """PyTorch with `torch.compile`, which makes one program of a whole loss and its gradient.
 
-Each batch size gets a program of its own, which is faster than one for all of them. Recurrences stay eager: as it comes,
+Each batch size gets a program of its own, which is faster than one for all of them. Recurrences stay eager: as it is,
 `torch.compile` traces neither `pack_padded_sequence` nor `nn.RNN`, `nn.LSTM` and `nn.GRU`, so that of these networks
 only what follows is compiled.
 """
