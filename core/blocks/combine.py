@@ -1,5 +1,7 @@
 """Layers made of layers: one after another, around, and side by side."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
@@ -11,7 +13,8 @@ class Sequential(Layer):
 
         y = f_n(... f_2(f_1(x)))          dx = pull_1(pull_2(... pull_n(dy)))
 
-    Shapes: those of the first layer's input and the last layer's output; without layers, y is x.
+    What layers without parameters make of the data, such as dropout at the input, is data, too: nobody asks for its
+    gradient. Shapes: those of the first layer's input and the last layer's output; without layers, y is x.
     """
 
     def __init__(self, *layers: Layer) -> None:
@@ -23,15 +26,20 @@ class Sequential(Layer):
             for layer in self.layers:
                 x = layer(x, ctx)[0]
             return x, no_pullback
-        pulls: list[Pullback] = []
+        first, pulls = x, list[Pullback]()
         for layer in self.layers:
+            from_data = isinstance(x, np.ndarray) and ctx.skips(x) and not layer.named_parameters()
             x, pull = layer(x, ctx)
-            pulls.append(pull)
+            if not from_data:
+                pulls.append(pull)
+            elif not ctx.skips(x):
+                ctx = replace(ctx, data=x)
+        skipped = len(pulls) < len(self.layers)
 
         def pull_all(dy: Array) -> Array:
             for pull in reversed(pulls):
                 dy = pull(dy)
-            return dy
+            return no_gradient(first) if skipped else dy
 
         return x, pull_all
 

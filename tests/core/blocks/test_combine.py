@@ -8,6 +8,8 @@ import pytest
 from neuralzoo.core.blocks.activation import Identity, ReLU, Tanh
 from neuralzoo.core.blocks.combine import Parallel, Residual, Sequential
 from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.blocks.dropout import Dropout
+from neuralzoo.core.blocks.shape import Flatten
 from neuralzoo.core.layer import Context, Gradients, Layer, no_pullback
 
 
@@ -128,6 +130,23 @@ def test_the_data_gets_no_gradient_but_the_weights_inside_do(wrap):
     _, pull = layer(X, Context(training=True, grads=grads, data=X))
     assert not pull(np.ones_like(X)).any()
     np.testing.assert_array_equal(grads[dense.bias], [2, 2])
+
+
+@pytest.mark.parametrize("before", [(Scale(2.0),), (Flatten(), Dropout(0.5)), (Dropout(0.5), Flatten(), Scale(3.0))])
+def test_what_is_made_of_the_data_without_parameters_gets_no_gradient_either(before):
+    rng = np.random.default_rng(0)
+    first, second = Dense(2, 3, rng), Dense(3, 1, rng)
+    layer = Sequential(*before, first, second)
+    found = []
+    for data in (X, None):
+        grads = Gradients(layer)
+        y, pull = layer(X, Context(training=True, rng=np.random.default_rng(1), grads=grads, data=data))
+        dx = pull(np.ones_like(y))
+        assert dx.shape == X.shape
+        found.append((grads[first.weight].copy(), grads[second.weight].copy()))
+        assert (dx.strides == (0, 0)) is (data is not None)  # zeros that nobody computed
+    for skipped, whole in zip(*found, strict=True):
+        np.testing.assert_array_equal(skipped, whole)
 
 
 def test_parts_are_named_by_their_place():
