@@ -121,7 +121,7 @@ def ours(assembly: Assembly) -> Contender:
 
 def theirs(torch: Any, assembly: Assembly, steps: int) -> Contender:
     """Return PyTorch's, with our weights and our rate at each step."""
-    network: Any = _network(torch, assembly.module)
+    network: Any = gpt(torch, assembly.module)
     settings: Any = assembly.experiment.optimizer
     optimizer = torch.optim.AdamW(
         network.parameters(),
@@ -153,7 +153,7 @@ def theirs(torch: Any, assembly: Assembly, steps: int) -> Contender:
     return Contender("PyTorch", step, loss)
 
 
-def _network(torch: Any, ours: Any) -> Any:
+def gpt(torch: Any, ours: Any) -> Any:
     """Return the network as a user of PyTorch would write it, with our weights."""
     from torch import nn
     from torch.nn import functional

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from neuralzoo.experiments.benchmark.peers.torch_parts import Built
-from neuralzoo.experiments.benchmark.transformer import _network as gpt
+from neuralzoo.experiments.benchmark.transformer import gpt
 from neuralzoo.experiments.benchmark.workload import Workload
 
 
