@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from neuralzoo.experiments.assembly import task_of
-from neuralzoo.experiments.benchmark import apart, imports, installed, products, scaling, share
+from neuralzoo.experiments.benchmark import apart, imports, installed, memory, products, scaling, share
 from neuralzoo.experiments.benchmark.picture import draw_scaling
 from neuralzoo.experiments.benchmark.sized import axes, sized, with_random_data
 from neuralzoo.registry import SettingError, build, get
