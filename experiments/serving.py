@@ -49,8 +49,9 @@ def signature(mlflow: Any, task: Task, example: Any, outputs: np.ndarray) -> Any
     def spec(array: np.ndarray, free: int, name: str | None = None) -> Any:
         return mlflow.types.TensorSpec(array.dtype, (*[-1] * free, *array.shape[free:]), name)
 
-    read = [spec(example, 2)]
     if task.lengths:
         read = [spec(example["x"], 2, "x"), spec(example["lengths"], 1, "lengths")]
+    else:
+        read = [spec(example, 2)]
     answered = [spec(outputs, 1 if task.kind in ONE_ANSWER else 2)]
     return mlflow.models.ModelSignature(mlflow.types.Schema(read), mlflow.types.Schema(answered))
