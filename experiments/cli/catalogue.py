@@ -93,8 +93,9 @@ def show(
         say.row(table, f"model.{key}", str(field.get_default()), field.description or "")
     say.show(table)
     for key, experiment in architecture.experiments.items():
+        epochs = "1 epoch" if experiment.epochs == 1 else f"{experiment.epochs} epochs"
         say.line(
-            f"\n{key}: {experiment.dataset}, {experiment.epochs} epochs of batches of {experiment.batch_size}, "
+            f"\n{key}: {experiment.dataset}, {epochs} of batches of {experiment.batch_size}, "
             f"{experiment.optimizer.name} lr {experiment.optimizer.lr}, {_size(architecture, key)}"
         )
         option = "" if key == "quick" else f" --profile {key}"
