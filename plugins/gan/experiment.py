@@ -7,9 +7,9 @@ from neuralzoo.plugins.gan.config import GANConfig
 from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Experiment, Published
 
 # The settings of the points were chosen on held-out training examples of seeds from 10 on, which are none of those of
-# the claims. Waves let the discriminator see small spots early. In one run each,
-# of fewer steps, 4 of the grid's 25 spots were found without pairs and penalty, and 16 with both at equal rates
-# of 2e-3 and 8 random numbers, whether the penalty was 0.05 or 0.005.
+# the claims. Waves let the discriminator see small spots early. In one run each, of fewer steps, 4 of the grid's 25
+# spots were found without pairs and penalty, and 16 with both at equal rates of 2e-3 and 8 random numbers, whether the
+# penalty was 0.05 or 0.005.
 POINTS: dict[str, Any] = {
     "latent": 4,
     "hidden": [128, 128, 128],
