@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from neuralzoo.core import memory
 from neuralzoo.core.module import Array, Module, Parameter, split
 
 Pullback = Callable[[Array], Array]
@@ -101,6 +102,9 @@ class Workspace:
         return array
 
 
+NOBODYS = Gradients()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a pass through a network needs besides its input: the mode, randomness, and where gradients go.
@@ -111,7 +115,7 @@ class Context:
 
     training: bool = False
     rng: np.random.Generator | None = None
-    grads: Gradients = field(default_factory=Gradients)
+    grads: Gradients = NOBODYS
     data: Array | None = None
     workspace: Workspace | None = None
 
@@ -128,8 +132,8 @@ class Context:
         return self.rng
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """Return an array whose values are not set, valid until the next training step."""
-        return np.empty(shape, dtype) if self.workspace is None else self.workspace.empty(shape, dtype)
+        """Return an array whose values are not set, valid until the next training step; in evaluation for good."""
+        return memory.empty(shape, dtype) if self.workspace is None else self.workspace.empty(shape, dtype)
 
     def skips(self, x: Array) -> bool:
         """Whether nobody asks for the gradient of x: it is the data, or a view of it."""
@@ -157,7 +161,7 @@ class Layer(Module, ABC):
 
 def no_gradient(x: Array) -> Array:
     """Return zeros of the shape of x that take no memory: the gradient that nobody asks for."""
-    return np.broadcast_to(x.dtype.type(0), x.shape)
+    return np.ndarray(x.shape, x.dtype, bytes(x.itemsize), strides=(0,) * x.ndim)  # quicker than `broadcast_to`
 
 
 def no_pullback(dy: Array) -> Array:

@@ -53,6 +53,13 @@ class Module:
                     found[name] = parameter
         return found
 
+    @property
+    def has_parameters(self) -> bool:
+        """Whether there is any parameter, trained or not."""
+        return any(
+            next(_members(vars(module), path, Parameter), None) is not None for path, module in self.named_modules()
+        )
+
     def trainable(self) -> dict[str, Parameter]:
         """Return the parameters that training changes, by their dotted names."""
         return {name: p for name, p in self.named_parameters().items() if p.trainable}

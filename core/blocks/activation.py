@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from neuralzoo.core import kernels
 from neuralzoo.core.blocks.rows import row_max, row_sum
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array
@@ -33,8 +34,9 @@ class ReLU(Layer):
         y = np.clip(x, 0.0, math.inf, out=_like(x, ctx))  # three times as fast as maximum(x, 0)
 
         def pull(dy: Array) -> Array:
-            dx = np.greater(y, 0.0, out=_like(dy, ctx), casting="unsafe")
-            return np.multiply(dx, dy, out=dx)
+            dx = _like(dy, ctx)
+            kernels.rectifier_back(dy, y, dx)
+            return dx
 
         return y, pull
 

@@ -1,11 +1,16 @@
 """Layers made of layers: one after another, around, and side by side."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from neuralzoo.core.blocks.activation import ReLU
+from neuralzoo.core.blocks.pool import MaxPool1D, MaxPool2D
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
 from neuralzoo.core.module import Array
+
+MAXIMA = (MaxPool1D, MaxPool2D)
 
 
 class Sequential(Layer):
@@ -22,19 +27,20 @@ class Sequential(Layer):
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the last layer's output and the pullback through all of them."""
+        layers = maxima_first(self.layers)
         if not ctx.recording:
-            for layer in self.layers:
+            for layer in layers:
                 x = layer(x, ctx)[0]
             return x, no_pullback
         first, pulls = x, list[Pullback]()
-        for layer in self.layers:
-            from_data = isinstance(x, np.ndarray) and ctx.skips(x) and not layer.named_parameters()
+        for layer in layers:
+            from_data = isinstance(x, np.ndarray) and ctx.skips(x) and not layer.has_parameters
             x, pull = layer(x, ctx)
             if not from_data:
                 pulls.append(pull)
             elif not ctx.skips(x):
                 ctx = replace(ctx, data=x)
-        skipped = len(pulls) < len(self.layers)
+        skipped = len(pulls) < len(layers)
 
         def pull_all(dy: Array) -> Array:
             for pull in reversed(pulls):
@@ -42,6 +48,15 @@ class Sequential(Layer):
             return no_gradient(first) if skipped else dy
 
         return x, pull_all
+
+
+def maxima_first(layers: Sequence[Layer]) -> list[Layer]:
+    """Return layers in an order that gives the same numbers sooner: max(relu(x)) = relu(max(x)), of fewer numbers."""
+    order = list(layers)
+    for i in range(1, len(order)):
+        if type(order[i]) in MAXIMA and type(order[i - 1]) is ReLU:
+            order[i - 1 : i + 1] = order[i], order[i - 1]
+    return order
 
 
 class Residual(Layer):

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from neuralzoo.core import kernels
 from neuralzoo.core.blocks.windows import Windows, slide
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
@@ -33,45 +34,26 @@ def correlate_pairs(x: Array, kernel: Array, ctx: Context) -> tuple[Array, Calla
     """Return the weighted sums of all windows of padded images, and the pullback to the kernel (3, kw, C, O)."""
     (n, height, width, channels), (_, kw, _, outputs) = x.shape, kernel.shape
     rows, columns = height - 2, width - kw + 1
-    pairs, whole = (rows + 1) // 2, rows // 2  # of an odd number of rows the last pair has one only
+    pairs = (rows + 1) // 2  # of an odd number of rows the last pair has one only
     dtype = np.result_type(x, kernel)
-    u = _planes(x, pairs, whole, ctx).reshape(4, n * pairs, width, channels)
+    u = ctx.empty((4, n, pairs, width * channels), x.dtype)
+    kernels.pair_planes(x.reshape(n, height, -1), u)
+    u = u.reshape(4, n * pairs, width, channels)
     windows = slide(u, kw, 1, columns)  # (4, W', N pairs, kw C)
     m = ctx.empty((4, n * pairs, columns, outputs), dtype)
     np.matmul(windows, _four_kernels(kernel.astype(dtype, copy=False)), out=m.transpose(0, 2, 1, 3))
-    m = m.reshape(4, n, pairs, columns, outputs)
+    m = m.reshape(4, n, pairs, columns * outputs)
     y = ctx.empty((n, rows, columns, outputs), dtype)
-    even, odd = y[:, ::2], y[:, 1::2]
-    np.add(m[0], m[1], out=even)
-    even += m[2]
-    np.subtract(m[1, :, :whole], m[2, :, :whole], out=odd)
-    odd -= m[3, :, :whole]
+    kernels.pair_sums(m, y.reshape(n, rows, -1))
 
     def pull(dy: Array) -> Array:
-        even, odd = dy[:, ::2], dy[:, 1::2]
         dm = m  # nobody reads it any more
-        dm[:3] = even
-        dm[1, :, :whole] += odd
-        dm[2, :, :whole] -= odd
-        np.negative(odd, out=dm[3, :, :whole])
-        dm[3, :, whole:] = 0
+        kernels.pair_sums_back(dy.reshape(n, rows, -1), dm)
         by_column = dm.reshape(4, n * pairs, columns, outputs).transpose(0, 2, 1, 3)
         dv = np.matmul(windows.transpose(0, 1, 3, 2), by_column).sum(axis=1).reshape(4, kw, channels, outputs)
         return np.stack([dv[0] + (dv[1] + dv[2]) / 2, (dv[1] - dv[2]) / 2, (dv[1] + dv[2]) / 2 + dv[3]])
 
     return y, pull
-
-
-def _planes(x: Array, pairs: int, whole: int, ctx: Context) -> Array:
-    """Return u (4, N, pairs, W, C)."""
-    d0, d1, d2 = (x[:, i : i + 2 * pairs - 1 : 2] for i in range(3))
-    u = ctx.empty((4, *d0.shape), x.dtype)
-    np.subtract(d0, d2, out=u[0])
-    np.add(d1, d2, out=u[1])
-    np.subtract(d2, d1, out=u[2])
-    np.subtract(d1[:, :whole], x[:, 3 : 2 + 2 * whole : 2], out=u[3, :, :whole])
-    u[3, :, whole:] = d1[:, whole:]  # of the last row of an odd number, whose result is not used
-    return u
 
 
 def _four_kernels(kernel: Array) -> Array:

@@ -100,6 +100,68 @@ def batch_norm_back(dy: Array, z: Array, scale: Array, dx: Array) -> tuple[Array
     return dgain, dbias
 
 
+def batch_norm_fixed(
+    x: Array, mean: Array, deviation: Array, gain: Array, bias: Array, z: Array, y: Array
+) -> None:
+    """Set z = (x - mean) / deviation and y = gain z + bias, for given statistics; z and y may be one array.
+
+    Shapes: x, z and y are (N, P, D), the others (D,).
+    """
+    rows, z, y = (each.reshape(len(x), -1) for each in (x, z, y))
+    mean, deviation, gain, bias = np.tile(np.stack([mean, deviation, gain, bias]), x.shape[1])
+    np.subtract(rows, mean, out=z)
+    z /= deviation
+    np.multiply(z, gain, out=y)
+    y += bias
+
+
+def rectifier_back(dy: Array, y: Array, dx: Array) -> None:
+    """Set dx to dy where y > 0, else to 0; all are of one shape."""
+    np.greater(y, 0.0, out=dx, casting="unsafe")
+    np.multiply(dx, dy, out=dx)
+
+
+def pair_planes(x: Array, u: Array) -> None:
+    """Set u to the sums and differences of rows that two neighbouring rows of results are made of.
+
+        u_0 = d_0 - d_2          u_1 = d_1 + d_2          u_2 = d_2 - d_1          u_3 = d_1 - d_3
+
+    with d_0 ... d_3 four rows of an image, the next pair's two rows further on; of an odd number of rows of results
+    the last pair has no d_3 and no result that would need it. Shapes: x (N, 2 P + 2 or 2 P + 1, K), u (4, N, P, K).
+    """
+    pairs, whole = u.shape[2], (x.shape[1] - 2) // 2
+    d0, d1, d2 = (x[:, i : i + 2 * pairs - 1 : 2] for i in range(3))
+    np.subtract(d0, d2, out=u[0])
+    np.add(d1, d2, out=u[1])
+    np.subtract(d2, d1, out=u[2])
+    np.subtract(d1[:, :whole], x[:, 3 : 2 + 2 * whole : 2], out=u[3, :, :whole])
+    u[3, :, whole:] = d1[:, whole:]
+
+
+def pair_sums(m: Array, y: Array) -> None:
+    """Set two rows of results at once: y_0 = m_0 + m_1 + m_2, y_1 = m_1 - m_2 - m_3.
+
+    Shapes: m (4, N, P, K), y (N, 2 P or 2 P - 1, K).
+    """
+    even, odd = y[:, ::2], y[:, 1::2]
+    whole = odd.shape[1]
+    np.add(m[0], m[1], out=even)
+    even += m[2]
+    np.subtract(m[1, :, :whole], m[2, :, :whole], out=odd)
+    odd -= m[3, :, :whole]
+
+
+def pair_sums_back(dy: Array, dm: Array) -> None:
+    """Set dm, the gradient of `pair_sums`, from dy; shapes as there."""
+    even, odd = dy[:, ::2], dy[:, 1::2]
+    whole = odd.shape[1]
+    dm[:3] = even
+    dm[1, :, :whole] += odd
+    dm[2, :, :whole] -= odd
+    np.negative(odd, out=dm[3, :, :whole])
+    dm[3, :, whole:] = 0
+
+
 def _sums(rows: Array, features: int) -> Array:
     """Return the sum of each feature over rows that have it again and again."""
     sums: Array = (np.ones(len(rows), rows.dtype) @ rows).reshape(-1, features).sum(axis=0)

@@ -75,7 +75,7 @@ def test_both_forms_find_the_same_maxima_and_give_them_the_same(
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(2, 1, 3), (64, 1, 16), (7, 30, 5), (64, 784, 16)])
+@pytest.mark.parametrize("shape", [(2, 1, 3), (64, 1, 16), (7, 30, 5), (64, 784, 16), (5, 3, 2000)])
 def test_both_forms_of_batch_norm_agree_also_far_from_zero(shape: tuple[int, ...], dtype: Any) -> None:
     rng = np.random.default_rng(0)
     features = shape[-1]
@@ -93,6 +93,54 @@ def test_both_forms_of_batch_norm_agree_also_far_from_zero(shape: tuple[int, ...
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=near, atol=near)
     np.testing.assert_allclose(results[1][0], x.astype(np.float64).mean(axis=(0, 1)), rtol=10 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("apart", [True, False])
+def test_both_forms_of_batch_norm_agree_where_the_statistics_are_given(apart: bool, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((6, 12, 5)) + 3).astype(dtype)
+    mean, gain, bias = rng.standard_normal((3, 5)).astype(dtype)
+    deviation = rng.uniform(0.5, 2, 5).astype(dtype)
+    for form in both("batch_norm_fixed"):
+        z = np.empty_like(x)
+        y = np.empty_like(x) if apart else z
+        form(x, mean, deviation, gain, bias, z, y)
+        needed = (x - mean) / deviation
+        near = 10 * TOLERANCE[dtype]
+        np.testing.assert_allclose(y, gain * needed + bias, rtol=near, atol=near)
+        if apart:
+            np.testing.assert_allclose(z, needed, rtol=near, atol=near)
+
+
+def test_both_forms_of_the_rectifiers_pullback_agree() -> None:
+    y = np.array([[2.0, 0.0, np.nan], [0.5, 0.0, 1.0]], np.float32)
+    dy = np.array([[1.0, 2.0, 3.0], [np.inf, -5.0, -6.0]], np.float32)
+    for form in both("rectifier_back"):
+        dx = np.empty((3, 2), np.float32)
+        with np.errstate(invalid="ignore"):
+            form(dy.T, y.T.copy(), dx)
+        np.testing.assert_array_equal(dx.T, [[1, 0, 0], [np.inf, 0, -6]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [1, 2, 5, 6])
+def test_both_forms_make_and_add_up_the_same_planes_of_pairs(rows: int, dtype: Any) -> None:
+    rng = np.random.default_rng(rows)
+    pairs = (rows + 1) // 2
+    x, dy = rng.standard_normal((3, rows + 2, 4)).astype(dtype), rng.standard_normal((3, rows, 4)).astype(dtype)
+    m = rng.standard_normal((4, 3, pairs, 4)).astype(dtype)
+    results = []
+    for planes, sums, back in zip(both("pair_planes"), both("pair_sums"), both("pair_sums_back"), strict=True):
+        u, y, dm = np.empty((4, 3, pairs, 4), dtype), np.empty((3, rows, 4), dtype), np.empty_like(m)
+        planes(x, u)
+        sums(m, y)
+        back(dy, dm)
+        results.append((u, y, dm))
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    _, y, dm = results[0]
+    np.testing.assert_allclose(np.vdot(dm, m), np.vdot(dy, y), rtol=1e-4 if dtype == np.float32 else 1e-12)
 
 
 @pytest.mark.parametrize("form", list(kernels.FORMS))

@@ -168,8 +168,11 @@ def test_a_context_is_evaluation_unless_it_says_otherwise(pair):
     assert Context(grads=Gradients(pair)).recording
 
 
-def test_two_contexts_do_not_share_their_gradients():
-    assert Context().grads is not Context().grads
+def test_gradients_of_nobody_keep_nothing():
+    parameter = Parameter(np.ones(2, np.float32))
+    Context().grads.add(parameter, np.ones(2, np.float32))
+    assert not Context().grads.wanted
+    assert Context().grads.vector.size == 0
 
 
 def test_a_context_without_a_generator_says_what_it_needs():

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.activation import Identity, ReLU, Tanh
-from neuralzoo.core.blocks.combine import Parallel, Residual, Sequential
+from neuralzoo.core.blocks.combine import Parallel, Residual, Sequential, maxima_first
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
+from neuralzoo.core.blocks.pool import MaxPool2D
 from neuralzoo.core.blocks.shape import Flatten
 from neuralzoo.core.layer import Context, Gradients, Layer, no_pullback
 
@@ -82,6 +83,20 @@ def test_the_pullback_of_an_evaluation_is_refused():
     _, pull = Sequential(Scale(2))(X, Context())
     with pytest.raises(RuntimeError, match="pullback of an evaluation pass"):
         pull(X)
+
+
+def test_a_rectifier_before_maxima_comes_after_them_with_the_same_numbers_and_gradients():
+    x = np.random.default_rng(0).integers(-2, 3, (3, 6, 6, 2)).astype(np.float32)  # many are equal
+    stack = Sequential(ReLU(), MaxPool2D(2))
+    assert [type(layer) for layer in maxima_first(stack.layers)] == [MaxPool2D, ReLU]
+    assert [type(layer) for layer in stack.layers] == [ReLU, MaxPool2D]
+    rectified, pull_rectified = ReLU()(x, Context(training=True))
+    needed, pull_maxima = MaxPool2D(2)(rectified, Context(training=True))
+    y, pull = stack(x, Context(training=True))
+    np.testing.assert_array_equal(y, needed)
+    np.testing.assert_array_equal(stack.predict(x), needed)
+    dy = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
+    np.testing.assert_array_equal(pull(dy), pull_rectified(pull_maxima(dy)))
 
 
 def test_evaluation_with_gradients_records():
