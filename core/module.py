@@ -56,6 +56,8 @@ class Module:
     @property
     def has_parameters(self) -> bool:
         """Whether there is any parameter, trained or not."""
+        if any([isinstance(value, Parameter) for value in vars(self).values()]):  # of most layers the answer
+            return True
         return any(
             next(_members(vars(module), path, Parameter), None) is not None for path, module in self.named_modules()
         )

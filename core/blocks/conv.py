@@ -7,6 +7,7 @@ import numpy as np
 from neuralzoo.core.blocks.banded import FEW
 from neuralzoo.core.blocks.init import Initializer, he_normal
 from neuralzoo.core.blocks.lowering import Lowered
+from neuralzoo.core.blocks.rows import sum_of_rows
 from neuralzoo.core.blocks.windows import Pair, Windows
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
 from neuralzoo.core.module import Array, Parameter
@@ -157,7 +158,7 @@ def convolve(
     def pull(dy: Array) -> Array:
         ctx.grads.add(weight, pull_kernel(dy).reshape(weight.value.shape))
         if bias is not None:
-            ctx.grads.add(bias, sum_of_places(dy))
+            ctx.grads.add(bias, sum_of_rows(dy))
         return no_gradient(x) if skip else lowered.spread(dy, size, ctx)
 
     return y, pull
@@ -212,9 +213,3 @@ def check_groups(name: str, inputs: int, outputs: int, groups: int) -> None:
             f"{name} got {inputs} inputs, {outputs} outputs and {groups} groups; it needs numbers above 0 that the "
             f"groups divide"
         )
-
-
-def sum_of_places(dy: Array) -> Array:
-    """Return the sum over all axes but the last: a product with ones, faster than `sum` where rows are short."""
-    rows = dy.reshape(-1, dy.shape[-1])
-    return np.ones(len(rows), dy.dtype) @ rows

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from neuralzoo.core.blocks.conv import check_groups, make_pair, make_windows, sum_of_places
+from neuralzoo.core.blocks.conv import check_groups, make_pair, make_windows
 from neuralzoo.core.blocks.init import Initializer, he_normal
 from neuralzoo.core.blocks.lowering import Lowered
+from neuralzoo.core.blocks.rows import sum_of_rows
 from neuralzoo.core.blocks.windows import Pair, Windows
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
 from neuralzoo.core.module import Array, Parameter
@@ -139,7 +140,7 @@ def _transposed(
         dx, pull_kernel = lowered.sum(dy, ctx)
         ctx.grads.add(weight, pull_kernel(x).transpose(0, 1, 3, 2).reshape(weight.value.shape))
         if bias is not None:
-            ctx.grads.add(bias, sum_of_places(dy))
+            ctx.grads.add(bias, sum_of_rows(dy))
         return no_gradient(x) if skip else dx
 
     return y, pull

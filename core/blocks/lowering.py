@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from neuralzoo.core.blocks.banded import choose_places, narrow, widen
-from neuralzoo.core.blocks.windows import Pair, Windows, slide
+from neuralzoo.core.blocks.windows import Pair, Windows, slide, view
 from neuralzoo.core.blocks.winograd import correlate_pairs, suits_pairs
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
@@ -85,13 +85,13 @@ def _unfolded(x: Array, windows: Windows, rows: int, columns: int, groups: int, 
     (n, _, _, c), (n_stride, h_stride, w_stride, c_stride) = x.shape, x.strides
     (kh, kw), (sh, sw), (dh, dw) = windows.kernel, windows.stride, windows.dilation
     of_group = c // groups
-    view = as_strided(
+    windowed = view(
         x,
         (groups, n, rows, columns, kh, kw, of_group),
         (of_group * c_stride, n_stride, sh * h_stride, sw * w_stride, dh * h_stride, dw * w_stride, c_stride),
     )
-    copy = ctx.empty(view.shape, x.dtype)
-    copy[...] = view
+    copy = ctx.empty(windowed.shape, x.dtype)
+    copy[...] = windowed
     return copy.reshape(groups, n * rows * columns, kh * kw * of_group)
 
 
@@ -105,7 +105,7 @@ def _sliding(x: Array, windows: Windows, rows: int, columns: int, ctx: Context) 
     (kh, kw), (sh, sw), dh = windows.kernel, windows.stride, windows.dilation[0]
     strides = (n_stride, sh * h_stride, w_stride, dh * h_stride, c_stride)
     unfolded = ctx.empty((n, rows, w, kh, c), x.dtype)
-    unfolded[...] = as_strided(x, unfolded.shape, strides)
+    unfolded[...] = view(x, unfolded.shape, strides)
     places = unfolded.reshape(1, n * rows, w, kh * c)
     return np.squeeze(slide(places, kw, sw, columns), 0)
 

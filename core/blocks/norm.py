@@ -54,29 +54,30 @@ class BatchNorm(Layer):
         z = ctx.empty(whole, np.result_type(x, gain))
         if ctx.training:
             y = ctx.empty(whole, z.dtype)
-            deviation = self._standardise(x, z, y)
+            mean, deviation = self._standardise(x, z, y)
         else:
-            y, deviation = self._evaluate(x, z, ctx)
+            y = ctx.empty(whole, z.dtype) if ctx.recording else z
+            mean, deviation = self.running_mean.value, np.sqrt(self.running_variance.value + self.epsilon)
+            kernels.batch_norm_fixed(x.reshape(whole), mean, deviation, gain, self.bias.value, z, y)
         if not ctx.recording:
             return y.reshape(x.shape), no_pullback
 
         def pull(dy: Array) -> Array:
             dy = dy.reshape(whole)
-            scale = gain / deviation
             dx = ctx.empty(whole, z.dtype)
-            dgain, dbias = kernels.batch_norm_back(dy, z, scale, dx)
+            dgain, dbias = kernels.batch_norm_back(dy, x.reshape(whole), mean, deviation, gain, z, dx)
             ctx.grads.add(self.gain, dgain)
             ctx.grads.add(self.bias, dbias)
             if ctx.skips(x):
                 return no_gradient(x)
             if not ctx.training:
-                np.multiply(dy, scale, out=dx)
+                np.multiply(dy, gain / deviation, out=dx)
             return dx.reshape(x.shape)
 
         return y.reshape(x.shape), pull
 
-    def _standardise(self, x: Array, z: Array, y: Array) -> Array:
-        """Set z to the standardised numbers, y to the rescaled ones, move what runs, and return the deviations."""
+    def _standardise(self, x: Array, z: Array, y: Array) -> tuple[Array, Array]:
+        """Set z to the standardised numbers, y to the rescaled ones, move what runs; return means and deviations."""
         count = z.shape[0] * z.shape[1]
         if count < 2:
             raise ValueError(
@@ -90,13 +91,4 @@ class BatchNorm(Layer):
             (self.running_variance.value, variance * (count / (count - 1))),
         ):
             running += self.momentum * (found - running)
-        deviation: Array = np.sqrt(variance + self.epsilon)
-        return deviation
-
-    def _evaluate(self, x: Array, z: Array, ctx: Context) -> tuple[Array, Array]:
-        """Set z to what the running statistics make of x, and return the rescaled numbers and the deviations."""
-        deviation = np.sqrt(self.running_variance.value + self.epsilon)
-        y = ctx.empty(z.shape, z.dtype) if ctx.recording else z
-        settings = self.running_mean.value, deviation, self.gain.value, self.bias.value
-        kernels.batch_norm_fixed(x.reshape(z.shape), *settings, z, y)
-        return y, deviation
+        return mean, np.sqrt(variance + self.epsilon)

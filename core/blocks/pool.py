@@ -46,6 +46,9 @@ class _Pool2D(Layer, ABC):
         if x.ndim != 4:
             raise ValueError(f"{type(self).__name__} got x of shape {x.shape}; it needs (N, H, W, C)")
         self.output_shape((x.shape[1], x.shape[2]))
+        return self._pool(x, ctx)
+
+    def _pool(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         across, pull_across = self._fold(x, 2, self.window[1], self.stride[1], ctx)
         y, pull_down = self._fold(across, 1, self.window[0], self.stride[0], ctx)
         if not ctx.recording:
@@ -105,6 +108,9 @@ class MaxPool2D(_Pool2D):
     Source: Ranzato, Huang, Boureau and LeCun (2007), Unsupervised Learning of Invariant Feature Hierarchies with
     Applications to Object Recognition, https://doi.org/10.1109/CVPR.2007.383157
     """
+
+    def _pool(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        return max_of_squares(x, ctx) if self.window == self.stride == (2, 2) else super()._pool(x, ctx)
 
     @property
     def _fold(self) -> Fold:
@@ -215,6 +221,28 @@ def max_along(x: Array, axis: int, window: int, stride: int, ctx: Context) -> tu
         dx = _blank(x, axis, window, stride, dy, ctx)
         work = ctx.empty((2, *pooled), dy.dtype)
         kernels.max_windows_back(dy.reshape(pooled), picks, window, stride, dx.reshape(whole), work)
+        return dx
+
+    return y, pull
+
+
+def max_of_squares(x: Array, ctx: Context) -> tuple[Array, Pullback]:
+    """Return the maxima of squares of two by two numbers (N, H, W, C) and their pullback, in one pass."""
+    n, height, width, channels = x.shape
+    y = ctx.empty((n, height // 2, width // 2, channels), x.dtype)
+    wanted = ctx.recording and not ctx.skips(x)
+    picks = ctx.empty((3, *y.shape) if wanted else (0, 0, 0, 0, 0), x.dtype)
+    kernels.max_squares(x, y, picks)
+    if not ctx.recording:
+        return y, no_pullback
+
+    def pull(dy: Array) -> Array:
+        if ctx.skips(x):
+            return no_gradient(x)
+        dx = ctx.empty(x.shape, dy.dtype)
+        if height % 2 or width % 2:
+            dx.fill(0)
+        kernels.max_squares_back(dy, picks, dx)
         return dx
 
     return y, pull

@@ -1,5 +1,8 @@
 """Sums and maxima of rows, several times faster than `sum(axis=-1)` and `max(axis=-1)` where rows are short."""
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from neuralzoo.core.module import Array
@@ -9,8 +12,23 @@ SHORT = 48  # below it going through the columns is faster, measured
 
 def row_sum(x: Array) -> Array:
     """Return the sums along the last axis, which stays with length 1: a matrix product with ones."""
-    sums: Array = x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)
+    sums: Array = x.reshape(-1, x.shape[-1]) @ ones(x.shape[-1], x.dtype)
     return sums.reshape(*x.shape[:-1], 1)
+
+
+def sum_of_rows(x: Array) -> Array:
+    """Return the sum over all axes but the last: a product with ones, up to ten times faster than `sum`."""
+    rows = x.reshape(-1, x.shape[-1])
+    sums: Array = ones(len(rows), x.dtype) @ rows
+    return sums
+
+
+@lru_cache(maxsize=64)
+def ones(count: int, dtype: np.dtype[Any]) -> Array:
+    """Return so many ones, the same that everybody has; they can't be written to."""
+    array = np.ones(count, dtype)
+    array.flags.writeable = False
+    return array
 
 
 def row_max(x: Array) -> Array:

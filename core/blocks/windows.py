@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from neuralzoo.core import kernels
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 
@@ -48,10 +50,15 @@ class Windows:
             return x
         n, h, w, c = x.shape
         padded = ctx.empty((n, top + h + bottom, left + w + right, c), x.dtype)
-        padded[:, :top], padded[:, top + h :] = 0, 0
-        padded[:, :, :left], padded[:, :, left + w :] = 0, 0
-        padded[:, top : top + h, left : left + w] = x
+        kernels.pad(x, top, left, padded)
         return padded
+
+
+def view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """Return a view of an array with these strides: `as_strided`, many times faster for what lies in order."""
+    if x.flags.c_contiguous:
+        return np.ndarray(shape, x.dtype, x, 0, strides)
+    return as_strided(x, shape, strides)
 
 
 def slide(places: Array, width: int, stride: int, columns: int) -> Array:
@@ -59,4 +66,4 @@ def slide(places: Array, width: int, stride: int, columns: int) -> Array:
     p, m, _, d = places.shape
     p_stride, m_stride, w_stride, d_stride = places.strides
     shape, strides = (p, columns, m, width * d), (p_stride, stride * w_stride, m_stride, d_stride)
-    return as_strided(places, shape, strides)
+    return view(places, shape, strides)

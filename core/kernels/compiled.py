@@ -73,12 +73,105 @@ def max_windows_back(dy: Any, picks: Any, window: int, stride: int, dx: Any, wor
 
 
 @compiled
+def max_squares(x: Any, y: Any, picks: Any) -> None:
+    """Set y to the maxima of squares of two by two numbers, and `picks`, if not empty, to where they come from.
+
+    The first of its parts gets the number of the place in reading order, the others are not used.
+    """
+    wanted = picks.size > 0
+    zero, one, two, three = y.dtype.type(0), y.dtype.type(1), y.dtype.type(2), y.dtype.type(3)
+    for n in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                for k in range(y.shape[3]):
+                    most, place = x[n, 2 * i, 2 * j, k], zero
+                    new = x[n, 2 * i, 2 * j + 1, k]
+                    place = one if new > most else place
+                    most = new if new > most or new != new else most  # NaN goes on, as in NumPy
+                    new = x[n, 2 * i + 1, 2 * j, k]
+                    place = two if new > most else place
+                    most = new if new > most or new != new else most
+                    new = x[n, 2 * i + 1, 2 * j + 1, k]
+                    place = three if new > most else place
+                    most = new if new > most or new != new else most
+                    y[n, i, j, k] = most
+                    if wanted:
+                        picks[0, n, i, j, k] = place
+
+
+@compiled
+def max_squares_back(dy: Any, picks: Any, dx: Any) -> None:
+    """Give dy to the first maximum of each square in reading order, and 0 to its other numbers."""
+    zero = dx.dtype.type(0)
+    for n in range(dy.shape[0]):
+        for i in range(dy.shape[1]):
+            for j in range(dy.shape[2]):  # a short loop for each place suits the processor's vectors
+                for k in range(dy.shape[3]):
+                    dx[n, 2 * i, 2 * j, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 0 else zero
+                for k in range(dy.shape[3]):
+                    dx[n, 2 * i, 2 * j + 1, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 1 else zero
+                for k in range(dy.shape[3]):
+                    dx[n, 2 * i + 1, 2 * j, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 2 else zero
+                for k in range(dy.shape[3]):
+                    dx[n, 2 * i + 1, 2 * j + 1, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 3 else zero
+
+
+@compiled
+def pad(x: Any, top: int, left: int, padded: Any) -> None:
+    """Set images with zeros around them: so many above and on the left, the others below and on the right."""
+    bottom, right = top + x.shape[1], left + x.shape[2]
+    for n in range(x.shape[0]):
+        padded[n, :top] = 0
+        padded[n, bottom:] = 0
+        for i in range(top, bottom):
+            padded[n, i, :left] = 0
+            padded[n, i, left:right] = x[n, i - top]
+            padded[n, i, right:] = 0
+
+
+@compiled
+def _tiled(values: Any, times: int) -> Any:
+    """Return the values as often as asked for, one after the other."""
+    whole = np.empty(times * values.size, values.dtype)
+    for i in range(whole.size):
+        whole[i] = values[i % values.size]
+    return whole
+
+
+@compiled
+def _folded(values: Any, features: int) -> Any:
+    """Return the sums of values that belong to the same feature."""
+    sums = np.zeros(features)
+    for i in range(values.size):
+        sums[i % features] += values[i]
+    return sums
+
+
+@compiled
+def _products(x: Any, middle: Any, dy: Any) -> Any:
+    """Return the sums of the columns of dy and of dy (x - middle), in double precision."""
+    rows, columns = x.shape
+    sums, products = np.zeros(columns), np.zeros(columns)
+    part, product = np.zeros(columns, x.dtype), np.zeros(columns, x.dtype)
+    for first in range(0, rows, ROWS):  # few at once: sums of many lose what single precision has no room for
+        part[:] = 0
+        product[:] = 0
+        for m in range(first, min(first + ROWS, rows)):
+            for d in range(columns):
+                part[d] += dy[m, d]
+                product[d] += dy[m, d] * (x[m, d] - middle[d])
+        sums += part
+        products += product
+    return sums, products
+
+
+@compiled
 def _moments(x: Any, middle: Any) -> Any:
-    """Return the sums and sums of squares of the columns of x - middle, in double precision."""
+    """Return the sums and the sums of squares of the columns of x - middle, in double precision."""
     rows, columns = x.shape
     sums, squares = np.zeros(columns), np.zeros(columns)
     part, square = np.zeros(columns, x.dtype), np.zeros(columns, x.dtype)
-    for first in range(0, rows, ROWS):  # few at once: sums of many lose what single precision has no room for
+    for first in range(0, rows, ROWS):
         part[:] = 0
         square[:] = 0
         for m in range(first, min(first + ROWS, rows)):
@@ -92,33 +185,36 @@ def _moments(x: Any, middle: Any) -> Any:
 
 
 @compiled
-def _rescale(x: Any, scale: Any, shift: Any, y: Any) -> None:
+def _rescale(x: Any, middle: Any, scale: Any, shift: Any, times: int, y: Any) -> None:
+    """Set y = (x - middle) scale + shift."""
+    middle, scale, shift = _tiled(middle, times), _tiled(scale, times), _tiled(shift, times)
     for m in range(x.shape[0]):
         for d in range(x.shape[1]):
-            y[m, d] = x[m, d] * scale[d] + shift[d]
+            y[m, d] = (x[m, d] - middle[d]) * scale[d] + shift[d]
 
 
 @compiled
-def _standardise(x: Any, mean: Any, scale: Any, gain: Any, bias: Any, z: Any, y: Any) -> None:
-    for m in range(x.shape[0]):
-        for d in range(x.shape[1]):
-            number = (x[m, d] - mean[d]) * scale[d]
-            z[m, d] = number
-            y[m, d] = number * gain[d] + bias[d]
+def _batch_norm(x: Any, gain: Any, bias: Any, epsilon: Any, times: int, y: Any) -> Any:
+    count, features = x.shape[0] * times, gain.size
+    near = x[0, :features].copy()  # squares of what lies near zero keep their digits
+    sums, squares = _moments(x, _tiled(near, times))
+    mean = _folded(sums, features) / count
+    variance = np.maximum(_folded(squares, features) / count - mean * mean, 0)
+    middle = (near + mean).astype(x.dtype)
+    scale = (gain / np.sqrt(variance + epsilon)).astype(x.dtype)
+    _rescale(x, middle, scale, bias, times, y)
+    return middle, variance.astype(x.dtype)
 
 
 def batch_norm(x: Array, gain: Array, bias: Array, epsilon: float, z: Array, y: Array) -> tuple[Array, Array]:
-    """Set z to x of zero mean and unit variance, and y to gain z + bias; return the means and the variances."""
-    count, times = x.size // len(gain), _times(x.shape[1], len(gain))
-    rows, z, y = (each.reshape(-1, times * len(gain)) for each in (x, z, y))
-    near = rows[0, : len(gain)].copy()  # squares of what lies near zero keep their digits
-    sums, squares = (each.reshape(times, -1).sum(axis=0) for each in _moments(rows, np.tile(near, times)))
-    mean = sums / count
-    middle = (near + mean).astype(x.dtype)
-    variance = np.maximum(squares / count - mean * mean, 0)
-    scale = (1 / np.sqrt(variance + epsilon)).astype(x.dtype)
-    _standardise(rows, *np.tile(np.stack([middle, scale, gain, bias]), times), z, y)
-    return middle, variance.astype(x.dtype)
+    """Set y to gain z + bias, with z = x of zero mean and unit variance; return the means and the variances.
+
+    z is not stored: what goes back computes it again, which is quicker than to read it.
+    """
+    times = _times(x.shape[1], len(gain))
+    x, y = (each.reshape(-1, times * len(gain)) for each in (x, y))
+    mean, variance = _batch_norm(x, gain, bias, epsilon, times, y)
+    return mean, variance
 
 
 @cache
@@ -129,51 +225,41 @@ def _times(places: int, features: int) -> int:
 
 
 @compiled
-def _products(dy: Any, z: Any) -> Any:
-    rows, columns = dy.shape
-    sums, products = np.zeros(columns), np.zeros(columns)
-    part, product = np.zeros(columns, dy.dtype), np.zeros(columns, dy.dtype)
-    for first in range(0, rows, ROWS):
-        part[:] = 0
-        product[:] = 0
-        for m in range(first, min(first + ROWS, rows)):
-            for d in range(columns):
-                part[d] += dy[m, d]
-                product[d] += dy[m, d] * z[m, d]
-        sums += part
-        products += product
-    return sums, products
+def _centre(dy: Any, x: Any, middle: Any, scale: Any, slope: Any, offset: Any, dx: Any) -> None:
+    """Set dx = scale (dy - slope (x - middle) - offset)."""
+    for m in range(x.shape[0]):
+        for d in range(x.shape[1]):
+            dx[m, d] = scale[d] * (dy[m, d] - slope[d] * (x[m, d] - middle[d]) - offset[d])
 
 
 @compiled
-def _centre(dy: Any, z: Any, mean: Any, product: Any, scale: Any, dx: Any) -> None:
-    for m in range(dy.shape[0]):
-        for d in range(dy.shape[1]):
-            dx[m, d] = scale[d] * (dy[m, d] - mean[d] - z[m, d] * product[d])
+def _batch_norm_back(dy: Any, x: Any, mean: Any, deviation: Any, gain: Any, times: int, dx: Any) -> Any:
+    count, features = x.shape[0] * times, gain.size
+    middle = _tiled(mean, times)
+    sums, products = _products(x, middle, dy)
+    dbias, dgain = _folded(sums, features), _folded(products, features) / deviation
+    scale = _tiled(gain / deviation, times)
+    slope = _tiled((dgain / (deviation * count)).astype(x.dtype), times)
+    offset = _tiled((dbias / count).astype(x.dtype), times)
+    _centre(dy, x, middle, scale, slope, offset, dx)
+    return dgain.astype(x.dtype), dbias.astype(x.dtype)
 
 
-def batch_norm_back(dy: Array, z: Array, scale: Array, dx: Array) -> tuple[Array, Array]:
-    """Set dx = scale (dy - mean of dy - z times the mean of dy z); return the sums of dy z and of dy."""
-    count, times = dy.size // len(scale), _times(dy.shape[1], len(scale))
-    dy, z, dx = (each.reshape(-1, times * len(scale)) for each in (dy, z, dx))
-    dbias, dgain = (each.reshape(times, -1).sum(axis=0) for each in _products(dy, z))
-    means = np.stack([dbias / count, dgain / count, scale]).astype(dy.dtype)
-    _centre(dy, z, *np.tile(means, times), dx)
-    return dgain.astype(dy.dtype), dbias.astype(dy.dtype)
-
-
-def batch_norm_fixed(
-    x: Array, mean: Array, deviation: Array, gain: Array, bias: Array, z: Array, y: Array
-) -> None:
-    """Set z = (x - mean) / deviation and y = gain z + bias, for given statistics; z and y may be one array."""
+def batch_norm_back(
+    dy: Array, x: Array, mean: Array, deviation: Array, gain: Array, z: Array, dx: Array
+) -> tuple[Array, Array]:
+    """Set dx = gain / deviation (dy - mean of dy - z times the mean of dy z); return the sums of dy z and of dy."""
     times = _times(x.shape[1], len(gain))
-    rows = x.reshape(-1, times * len(gain))
-    scale = gain / deviation
-    if z is y:
-        _rescale(rows, *np.tile(np.stack([scale, bias - mean * scale]), times), y.reshape(rows.shape))
-    else:
-        settings = np.tile(np.stack([mean, 1 / deviation, gain, bias]), times)
-        _standardise(rows, *settings, z.reshape(rows.shape), y.reshape(rows.shape))
+    dy, x, dx = (each.reshape(-1, times * len(gain)) for each in (dy, x, dx))
+    dgain, dbias = _batch_norm_back(dy, x, mean, deviation, gain, times, dx)
+    return dgain, dbias
+
+
+def batch_norm_fixed(x: Array, mean: Array, deviation: Array, gain: Array, bias: Array, z: Array, y: Array) -> None:
+    """Set y = gain z + bias with z = (x - mean) / deviation, which is not stored, for given statistics."""
+    times = _times(x.shape[1], len(gain))
+    x, y = (each.reshape(-1, times * len(gain)) for each in (x, y))
+    _rescale(x, mean, gain / deviation, bias, times, y)
 
 
 @compiled

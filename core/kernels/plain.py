@@ -68,10 +68,57 @@ def max_windows_back(dy: Array, picks: Array, window: int, stride: int, dx: Arra
         dy = np.subtract(dy, taken, out=left) if k else dy
 
 
+def max_squares(x: Array, y: Array, picks: Array) -> None:
+    """Set y to the maxima of squares of two by two numbers, and `picks`, if not empty, to where they come from.
+
+        a b     p_b = 1 if b > a else 0          p_d = 1 if d > c else 0          p_low = 1 if the second row's maximum
+        c d     is larger than the first row's, else 0
+
+    Shapes: x (N, 2 H or more, 2 W or more, C), y (N, H, W, C), picks (3, N, H, W, C).
+    """
+    a, b, c, d = _quarters(x, y.shape)
+    if picks.size:
+        np.greater(b, a, out=picks[0], casting="unsafe")
+        np.greater(d, c, out=picks[1], casting="unsafe")
+    low = np.maximum(c, d)
+    np.maximum(a, b, out=y)
+    if picks.size:
+        np.greater(low, y, out=picks[2], casting="unsafe")
+    np.maximum(y, low, out=y)
+
+
+def max_squares_back(dy: Array, picks: Array, dx: Array) -> None:
+    """Give dy to the first maximum of each square in reading order, and 0 to its other numbers; shapes as before."""
+    a, b, c, d = _quarters(dx, dy.shape)
+    low = dy * picks[2]
+    high = dy - low
+    np.multiply(high, picks[0], out=b)
+    np.subtract(high, b, out=a)
+    np.multiply(low, picks[1], out=d)
+    np.subtract(low, d, out=c)
+
+
+def _quarters(x: Array, shape: tuple[int, ...]) -> list[Array]:
+    """Return views (N, H, W, C) of the numbers that squares have at the same place, in reading order."""
+    height, width = 2 * shape[1], 2 * shape[2]
+    return [x[:, i:height:2, j:width:2] for i in range(2) for j in range(2)]
+
+
+def pad(x: Array, top: int, left: int, padded: Array) -> None:
+    """Set images with zeros around them: so many above and on the left, the others below and on the right.
+
+    Shapes: x (N, H, W, C), padded (N, H' >= top + H, W' >= left + W, C).
+    """
+    bottom, right = top + x.shape[1], left + x.shape[2]
+    padded[:, :top], padded[:, bottom:] = 0, 0
+    padded[:, :, :left], padded[:, :, right:] = 0, 0
+    padded[:, top:bottom, left:right] = x
+
+
 def batch_norm(x: Array, gain: Array, bias: Array, epsilon: float, z: Array, y: Array) -> tuple[Array, Array]:
     """Set z to x of zero mean and unit variance, and y to gain z + bias; return the means and the variances.
 
-    Shapes: x, z and y are (N, P, D), the others (D,).
+    z is for `batch_norm_back`, which has a form that does without. Shapes: x, z and y are (N, P, D), the others (D,).
     """
     rows, z, y = (each.reshape(len(x), -1) for each in (x, z, y))  # that are long are fast; the statistics are tiled
     count, places = x.shape[0] * x.shape[1], x.shape[1]
@@ -84,11 +131,16 @@ def batch_norm(x: Array, gain: Array, bias: Array, epsilon: float, z: Array, y: 
     return mean, variance
 
 
-def batch_norm_back(dy: Array, z: Array, scale: Array, dx: Array) -> tuple[Array, Array]:
-    """Set dx = scale (dy - mean of dy - z times the mean of dy z); return the sums of dy z and of dy.
+def batch_norm_back(
+    dy: Array, x: Array, mean: Array, deviation: Array, gain: Array, z: Array, dx: Array
+) -> tuple[Array, Array]:
+    """Set dx = gain / deviation (dy - mean of dy - z times the mean of dy z); return the sums of dy z and of dy.
 
-    Shapes: dy, z and dx are (N, P, D), the others (D,).
+    z is as it was set, or not set, before: it is there in this form, and (x - mean) / deviation in the other one.
+
+    Shapes: dy, x, z and dx are (N, P, D), the others (D,).
     """
+    scale = gain / deviation
     rows, z, dx = (each.reshape(len(dy), -1) for each in (dy, z, dx))
     count, places = dy.shape[0] * dy.shape[1], dy.shape[1]
     dbias = _sums(rows, len(scale))
@@ -100,9 +152,7 @@ def batch_norm_back(dy: Array, z: Array, scale: Array, dx: Array) -> tuple[Array
     return dgain, dbias
 
 
-def batch_norm_fixed(
-    x: Array, mean: Array, deviation: Array, gain: Array, bias: Array, z: Array, y: Array
-) -> None:
+def batch_norm_fixed(x: Array, mean: Array, deviation: Array, gain: Array, bias: Array, z: Array, y: Array) -> None:
     """Set z = (x - mean) / deviation and y = gain z + bias, for given statistics; z and y may be one array.
 
     Shapes: x, z and y are (N, P, D), the others (D,).

@@ -19,6 +19,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.blocks.rows import sum_of_rows
 from neuralzoo.core.blocks.shape import Flatten
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
 from neuralzoo.core.module import Array, Parameter
@@ -31,7 +32,8 @@ Kernel = Callable[[Array], tuple[Array, Callable[[], Array]]]
 
 def gaussian(q: Array) -> tuple[Array, Callable[[], Array]]:
     """Fall to nothing within a few widths: f = exp(-q / 2), df/dq = -f / 2."""
-    f = np.exp(q * -0.5)
+    f = q * -0.5
+    np.exp(f, out=f)
     return f, lambda: f * -0.5
 
 
@@ -76,23 +78,21 @@ KERNELS: dict[str, Kernel] = {
 
 
 def squared_distances(x: Array, c: Array) -> Array:
-    """Return the squared distances of all rows of x from all rows of c, nearly all of it one matrix product.
+    """Return the squared distances of all rows of x from all rows of c, in one matrix product.
 
-        d² = |x - m|² - 2 (x - m)·(c - m) + |c - m|²          m is the mean of c
+        d² = |x - m|² - 2 (x - m)·(c - m) + |c - m|²  =  (-2 (x - m), |x - m|², 1)·(c - m, 1, |c - m|²)
 
-    Subtracting m changes no distance and keeps squares small, so that data far from the origin lose no digits; what
-    rounding makes negative is 0.
+    m is the mean of c: subtracting it changes no distance and keeps squares small, so that data far from the origin
+    lose no digits; what rounding makes negative is 0.
 
     Shapes: x is (N, D), c is (H, D), d² is (N, H).
     """
     m = c.mean(axis=0)
     x, c = x - m, c - m
-    squares = x @ c.T
-    squares *= -2
-    squares += squared_norms(x)[:, None]
-    squares += squared_norms(c)
-    np.maximum(squares, 0, out=squares)
-    return squares
+    left = np.concatenate([x * -2, squared_norms(x)[:, None], np.ones((len(x), 1), x.dtype)], axis=1)
+    right = np.concatenate([c, np.ones((len(c), 1), c.dtype), squared_norms(c)[:, None]], axis=1)
+    squares: Array = left @ right.T
+    return np.clip(squares, 0, math.inf, out=squares)  # faster than `maximum`
 
 
 def squared_norms(x: Array) -> Array:
@@ -135,7 +135,7 @@ class RadialUnits(Layer):
             g *= scale  # dL/d d²
             m = c.mean(axis=0)
             near, middle = x - m, c - m
-            ctx.grads.add(self.centres, 2 * (g.sum(axis=0)[:, None] * middle - g.T @ near))
+            ctx.grads.add(self.centres, 2 * (sum_of_rows(g)[:, None] * middle - g.T @ near))
             if ctx.skips(x):
                 return no_gradient(x)
             dx: Array = 2 * (g.sum(axis=1, keepdims=True) * near - g @ middle)
