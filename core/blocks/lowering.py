@@ -56,9 +56,9 @@ class Lowered:
 def correlate(x: Array, kernel: Array, windows: Windows, groups: int, ctx: Context) -> tuple[Array, PullKernel]:
     """Return the weighted sums of all windows of images, and the pullback to the kernel."""
     rows, columns = windows.count((x.shape[1], x.shape[2]))
-    x = windows.pad(x, ctx)
     if suits_pairs(kernel, windows, groups):
-        return correlate_pairs(x, kernel, ctx)
+        return correlate_pairs(x, kernel, windows, ctx)
+    x = windows.pad(x, ctx)
     kh, kw, channels, outputs = kernel.shape
     y = ctx.empty((len(x), rows, columns, outputs), np.result_type(x, kernel))
     if kw > 1 and windows.dilation[1] == 1 and groups == 1 and channels >= MANY:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from neuralzoo.core import kernels
+from neuralzoo.core.kernels.plain import pad
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 
@@ -50,7 +50,7 @@ class Windows:
             return x
         n, h, w, c = x.shape
         padded = ctx.empty((n, top + h + bottom, left + w + right, c), x.dtype)
-        kernels.pad(x, top, left, padded)
+        pad(x, top, left, padded)
         return padded
 
 

@@ -30,18 +30,20 @@ def suits_pairs(kernel: Array, windows: Windows, groups: int) -> bool:
     return plain and min(kernel.shape[2:]) >= ENOUGH
 
 
-def correlate_pairs(x: Array, kernel: Array, ctx: Context) -> tuple[Array, Callable[[Array], Array]]:
-    """Return the weighted sums of all windows of padded images, and the pullback to the kernel (3, kw, C, O)."""
+def correlate_pairs(x: Array, kernel: Array, windows: Windows, ctx: Context) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the weighted sums of all windows of images, and the pullback to the kernel (3, kw, C, O)."""
     (n, height, width, channels), (_, kw, _, outputs) = x.shape, kernel.shape
+    (top, bottom), (left, right) = windows.padding
+    height, width = top + height + bottom, left + width + right
     rows, columns = height - 2, width - kw + 1
     pairs = (rows + 1) // 2  # of an odd number of rows the last pair has one only
     dtype = np.result_type(x, kernel)
-    u = ctx.empty((4, n, pairs, width * channels), x.dtype)
-    kernels.pair_planes(x.reshape(n, height, -1), u)
+    u = ctx.empty((4, n, pairs, width, channels), x.dtype)
+    kernels.pair_planes(x, top, left, ctx.empty((n, height, width, channels), x.dtype), u)
     u = u.reshape(4, n * pairs, width, channels)
-    windows = slide(u, kw, 1, columns)  # (4, W', N pairs, kw C)
+    slid = slide(u, kw, 1, columns)  # (4, W', N pairs, kw C)
     m = ctx.empty((4, n * pairs, columns, outputs), dtype)
-    np.matmul(windows, _four_kernels(kernel.astype(dtype, copy=False)), out=m.transpose(0, 2, 1, 3))
+    np.matmul(slid, _four_kernels(kernel.astype(dtype, copy=False)), out=m.transpose(0, 2, 1, 3))
     m = m.reshape(4, n, pairs, columns * outputs)
     y = ctx.empty((n, rows, columns, outputs), dtype)
     kernels.pair_sums(m, y.reshape(n, rows, -1))
@@ -50,7 +52,7 @@ def correlate_pairs(x: Array, kernel: Array, ctx: Context) -> tuple[Array, Calla
         dm = m  # nobody reads it any more
         kernels.pair_sums_back(dy.reshape(n, rows, -1), dm)
         by_column = dm.reshape(4, n * pairs, columns, outputs).transpose(0, 2, 1, 3)
-        dv = np.matmul(windows.transpose(0, 1, 3, 2), by_column).sum(axis=1).reshape(4, kw, channels, outputs)
+        dv = np.matmul(slid.transpose(0, 1, 3, 2), by_column).sum(axis=1).reshape(4, kw, channels, outputs)
         return np.stack([dv[0] + (dv[1] + dv[2]) / 2, (dv[1] - dv[2]) / 2, (dv[1] + dv[2]) / 2 + dv[3]])
 
     return y, pull

@@ -117,19 +117,6 @@ def max_squares_back(dy: Any, picks: Any, dx: Any) -> None:
 
 
 @compiled
-def pad(x: Any, top: int, left: int, padded: Any) -> None:
-    """Set images with zeros around them: so many above and on the left, the others below and on the right."""
-    bottom, right = top + x.shape[1], left + x.shape[2]
-    for n in range(x.shape[0]):
-        padded[n, :top] = 0
-        padded[n, bottom:] = 0
-        for i in range(top, bottom):
-            padded[n, i, :left] = 0
-            padded[n, i, left:right] = x[n, i - top]
-            padded[n, i, right:] = 0
-
-
-@compiled
 def _tiled(values: Any, times: int) -> Any:
     """Return the values as often as asked for, one after the other."""
     whole = np.empty(times * values.size, values.dtype)
@@ -274,21 +261,34 @@ def rectifier_back(dy: Array, y: Array, dx: Array) -> None:
 
 
 @compiled
-def pair_planes(x: Any, u: Any) -> None:
-    """Set u to the sums and differences of rows that two neighbouring rows of results are made of."""
-    whole = (x.shape[1] - 2) // 2
+def _pair_planes(x: Any, top: int, left: int, u: Any) -> None:
+    (_, height, width), pairs = x.shape, u.shape[2]
+    nothing = np.zeros(width, x.dtype)
     for n in range(x.shape[0]):
-        for p in range(u.shape[2]):
-            r = 2 * p
-            for k in range(x.shape[2]):
-                d1, d2 = x[n, r + 1, k], x[n, r + 2, k]
-                u[0, n, p, k] = x[n, r, k] - d2
-                u[1, n, p, k] = d1 + d2
-                u[2, n, p, k] = d2 - d1
-                u[3, n, p, k] = d1
-            if p < whole:
-                for k in range(x.shape[2]):
-                    u[3, n, p, k] -= x[n, r + 3, k]
+        for p in range(pairs):
+            r = 2 * p - top
+            d0 = x[n, r] if 0 <= r < height else nothing
+            d1 = x[n, r + 1] if 0 <= r + 1 < height else nothing
+            d2 = x[n, r + 2] if 0 <= r + 2 < height else nothing
+            d3 = x[n, r + 3] if 0 <= r + 3 < height else nothing
+            for plane in range(4):
+                u[plane, n, p, :left] = 0
+                u[plane, n, p, left + width :] = 0
+            u0, u1, u2, u3 = u[0, n, p, left:], u[1, n, p, left:], u[2, n, p, left:], u[3, n, p, left:]
+            for k in range(width):
+                u0[k] = d0[k] - d2[k]
+                u1[k] = d1[k] + d2[k]
+                u2[k] = d2[k] - d1[k]
+                u3[k] = d1[k] - d3[k]
+
+
+def pair_planes(x: Array, top: int, left: int, padded: Array, u: Array) -> None:
+    """Set u to the sums and differences of rows that two neighbouring rows of results are made of.
+
+    Nothing is stored in `padded`: rows and columns beyond the image are known to be 0.
+    """
+    n, height, _, channels = x.shape
+    _pair_planes(x.reshape(n, height, -1), top, left * channels, u.reshape(*u.shape[:3], -1))
 
 
 @compiled

@@ -171,20 +171,22 @@ def rectifier_back(dy: Array, y: Array, dx: Array) -> None:
     np.multiply(dx, dy, out=dx)
 
 
-def pair_planes(x: Array, u: Array) -> None:
+def pair_planes(x: Array, top: int, left: int, padded: Array, u: Array) -> None:
     """Set u to the sums and differences of rows that two neighbouring rows of results are made of.
 
         u_0 = d_0 - d_2          u_1 = d_1 + d_2          u_2 = d_2 - d_1          u_3 = d_1 - d_3
 
-    with d_0 ... d_3 four rows of an image, the next pair's two rows further on; of an odd number of rows of results
-    the last pair has no d_3 and no result that would need it. Shapes: x (N, 2 P + 2 or 2 P + 1, K), u (4, N, P, K).
+    with d_0 ... d_3 four rows of `padded`, which is set to the image with zeros around it, so many above and on the
+    left; the next pair's are two rows further on. Of an odd number of rows of results the last pair has no d_3, and
+    no result that would need u_3. Shapes: x (N, H, W, C), padded (N, 2 P + 2 or 2 P + 1, W', C), u (4, N, P, W', C).
     """
-    pairs, whole = u.shape[2], (x.shape[1] - 2) // 2
-    d0, d1, d2 = (x[:, i : i + 2 * pairs - 1 : 2] for i in range(3))
+    pad(x, top, left, padded)
+    pairs, whole = u.shape[2], (padded.shape[1] - 2) // 2
+    d0, d1, d2 = (padded[:, i : i + 2 * pairs - 1 : 2] for i in range(3))
     np.subtract(d0, d2, out=u[0])
     np.add(d1, d2, out=u[1])
     np.subtract(d2, d1, out=u[2])
-    np.subtract(d1[:, :whole], x[:, 3 : 2 + 2 * whole : 2], out=u[3, :, :whole])
+    np.subtract(d1[:, :whole], padded[:, 3 : 2 + 2 * whole : 2], out=u[3, :, :whole])
     u[3, :, whole:] = d1[:, whole:]
 
 
