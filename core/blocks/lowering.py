@@ -8,8 +8,8 @@ Images are (N, H, W, C), kernels (kh, kw, C / groups, O); a sequence is an image
 from collections.abc import Callable
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
+from neuralzoo.core import kernels
 from neuralzoo.core.blocks.banded import choose_places, narrow, widen
 from neuralzoo.core.blocks.windows import Pair, Windows, slide, view
 from neuralzoo.core.blocks.winograd import correlate_pairs, suits_pairs
@@ -144,26 +144,11 @@ def scatter(dy: Array, kernel: Array, windows: Windows, size: Pair, groups: int,
     (sh, sw), (dh, dw) = windows.stride, windows.dilation
     padded = ctx.empty((n, top + size[0] + bottom, left + size[1] + right, groups, channels), dy.dtype)
     padded.fill(0)
-    dx = padded.transpose(3, 0, 1, 2, 4)  # (groups, N, H, W, C / groups)
     product = ctx.empty((groups, n, rows, columns, kw, channels), dy.dtype)
     for a in range(kh):
         row = _by_group(kernel[a], groups).transpose(0, 2, 1)  # (groups, O / groups, kw C / groups)
         np.matmul(_by_group(dy, groups), row, out=product.reshape(groups, n * rows * columns, kw * channels))
-        _add_windows(dx[:, :, a * dh : a * dh + (rows - 1) * sh + 1 : sh], product, sw, dw)
+        for group in range(groups):
+            kernels.add_windows(product[group], a * dh, sh, sw, dw, padded[:, :, :, group])
     whole = padded.reshape(*padded.shape[:3], groups * channels)
     return whole[:, top : top + size[0], left : left + size[1]]
-
-
-def _add_windows(rows: Array, product: Array, stride: int, dilation: int) -> None:
-    """Add windows (..., W', kw, C) to rows (..., W, C) where they lie: in as few parts as do not meet."""
-    columns, kw = product.shape[-3:-1]
-    if dilation == 1 and columns <= -(-kw // stride):
-        for j in range(columns):
-            rows[..., j * stride : j * stride + kw, :] += product[..., j, :, :]
-        return
-    block = stride if dilation == 1 else 1
-    *outer, w_stride, c_stride = rows.strides
-    for b in range(0, kw, block):
-        part = product[..., b : b + block, :]
-        home = as_strided(rows[..., b * dilation :, :], part.shape, (*outer, stride * w_stride, w_stride, c_stride))
-        home += part

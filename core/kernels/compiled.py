@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from neuralzoo.core.kernels import plain
+from neuralzoo.core.kernels.threads import share
 from neuralzoo.core.module import Array
 
 # Sums may be taken in another order and products fused with them: rounding differs, NaN and infinity do not.
@@ -31,7 +33,8 @@ def adam(
 ) -> None:
     """Do a step of Adam on vectors, in place."""
     number = w.dtype.type  # what is computed in double precision would take twice as long
-    _adam(w, g, m, v, tuple(map(number, (beta1, beta2, rate, epsilon, keep))))
+    settings = tuple(map(number, (beta1, beta2, rate, epsilon, keep)))
+    share(lambda part: _adam(w[part], g[part], m[part], v[part], settings), w.size)
 
 
 @compiled
@@ -114,6 +117,25 @@ def max_squares_back(dy: Any, picks: Any, dx: Any) -> None:
                     dx[n, 2 * i + 1, 2 * j, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 2 else zero
                 for k in range(dy.shape[3]):
                     dx[n, 2 * i + 1, 2 * j + 1, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 3 else zero
+
+
+@compiled
+def _add_windows(product: Any, first: int, down: int, across: int, image: Any) -> None:
+    n, rows, columns, width = product.shape
+    for m in range(n):
+        for r in range(rows):
+            for j in range(columns):
+                for k in range(width):
+                    image[m, first + r * down, j * across + k] += product[m, r, j, k]
+
+
+def add_windows(product: Array, first: int, down: int, across: int, dilation: int, image: Array) -> None:
+    """Add windows of a row each to images where they lie: every `down` rows, every `across` columns."""
+    if dilation > 1 or not image.flags.c_contiguous:  # windows that do not lie in one piece
+        return plain.add_windows(product, first, down, across, dilation, image)
+    n, height, _, channels = image.shape
+    whole = product.reshape(*product.shape[:3], -1)
+    return _add_windows(whole, first, down, across * channels, image.reshape(n, height, -1))
 
 
 @compiled

@@ -1,6 +1,7 @@
 """The inner loops in NumPy: few passes over memory that the processor's cache holds, in place."""
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from neuralzoo.core.module import Array
 
@@ -113,6 +114,25 @@ def pad(x: Array, top: int, left: int, padded: Array) -> None:
     padded[:, :top], padded[:, bottom:] = 0, 0
     padded[:, :, :left], padded[:, :, right:] = 0, 0
     padded[:, top:bottom, left:right] = x
+
+
+def add_windows(product: Array, first: int, down: int, across: int, dilation: int, image: Array) -> None:
+    """Add windows of a row each to images where they lie: every `down` rows from the first on, every `across` columns.
+
+    They are added in as few parts as do not meet. Shapes: product (N, H', W', kw, C), image (N, H, W, C).
+    """
+    rows = image[:, first : first + (product.shape[1] - 1) * down + 1 : down]
+    columns, kw = product.shape[2:4]
+    if dilation == 1 and columns <= -(-kw // across):
+        for j in range(columns):
+            rows[:, :, j * across : j * across + kw] += product[:, :, j]
+        return
+    block = across if dilation == 1 else 1
+    n, h, w, c = rows.strides
+    for b in range(0, kw, block):
+        part = product[:, :, :, b : b + block]
+        home = as_strided(rows[:, :, b * dilation :], part.shape, (n, h, across * w, w, c))
+        home += part
 
 
 def batch_norm(x: Array, gain: Array, bias: Array, epsilon: float, z: Array, y: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.experiments.benchmark import imports, installed, memory, scaling
+from neuralzoo.experiments.benchmark import imports, installed, memory, scaling, targets
 from neuralzoo.experiments.benchmark.report import PARTS, Row
 from neuralzoo.registry import SettingError
 
@@ -26,9 +26,9 @@ batch, to a relative error of 1e-4. A ratio is our time by theirs: below 1, ours
 """
 SENTENCES = {
     "machine": "Each measurement ran in a process of its own, all sides with the same number of threads.",
-    "times": "Both took turns in one process, ten blocks of five repetitions each (three of long ones); a ratio is "
-    "the median of the blocks' ratios, in brackets those between which it lies with 98 % confidence; a step is "
-    "forward, backward and optimizer.",
+    "times": "Both took turns in one process, ten blocks of five repetitions or more each (three of long ones) after "
+    "50 ms that warm up; a ratio is the median of the blocks' ratios, in brackets those between which it lies with "
+    "98 % confidence, then our median time and theirs; a step is forward, backward and optimizer.",
     "memory": f"The most memory that a fresh process had during {memory.STEPS} training steps on one batch, or during "
     "an epoch of training and the test, beyond what it had after imports and with the data loaded, before the network "
     "was built.",
@@ -55,10 +55,12 @@ class Section:
     head: tuple[str, ...]
     rows: Sequence[Sequence[str]]
     failed: tuple[str, ...] = ()
+    about: str = ""
+    """Said instead of the sentence of the part."""
 
     def lines(self) -> Iterator[str]:
         """Yield the section in Markdown."""
-        yield from ("", f"## {self.title}", "", SENTENCES[self.part], "")
+        yield from ("", f"## {self.title}", "", self.about or SENTENCES[self.part], "")
         if self.part == "scaling":
             yield from (f"![Time of a training step by size]({PICTURE.name})", "")
         yield f"| {' | '.join(self.head)} |"
@@ -108,6 +110,7 @@ def _machine(rows: list[Row]) -> Iterator[Section]:
 def _times(rows: list[Row]) -> Iterator[Section]:
     forms = [form for form in FORMS if any(row["kernels"] == form for row in rows)]
     head = ("architecture", *(f"{what}, {FORMS[form]}" for form in forms for what in WHATS))
+    yield _fastest(rows, forms, head)
     for peer in dict.fromkeys(row["peer"] for row in rows):
         own = [row for row in rows if row["peer"] == peer]
         cells = {(r["architecture"], r["kernels"], r["what"]): _ratio(r) for r in _good(own)}
@@ -117,6 +120,16 @@ def _times(rows: list[Row]) -> Iterator[Section]:
             for name in dict.fromkeys(row["architecture"] for row in own)
         ]
         yield Section("times", f"Times beside {peer}", head, table)
+
+
+def _fastest(rows: list[Row], forms: list[str], head: tuple[str, ...]) -> Section:
+    """Return the table of what the targets are about."""
+    best = targets.fastest(_good(rows))
+    table = []
+    for name in dict.fromkeys(row["architecture"] for row in rows):
+        found = (best.get((name, form, what)) for form in forms for what in WHATS)
+        table.append((name, *(NONE if row is None else targets.cell(row) for row in found)))
+    return Section("times", "Times beside the fastest peer", head, table, about=targets.SENTENCE)
 
 
 def _memory(rows: list[Row]) -> Iterator[Section]:
@@ -178,7 +191,9 @@ def _share(rows: list[Row]) -> Iterator[Section]:
 
 
 def _ratio(row: Row) -> str:
-    return f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+    before = f"before {row['before']:.2f}, " if "before" in row else ""
+    milliseconds = f"{row['ours_ms']:.3g} / {row['theirs_ms']:.3g} ms"
+    return f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f}), {before}{milliseconds}"
 
 
 def _good(rows: Sequence[Row]) -> list[Row]:

@@ -66,6 +66,19 @@ def keep(rows: Sequence[Row], file: Path) -> None:
     file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
+def remember(rows: Sequence[Row], earlier: Sequence[Row]) -> None:
+    """Set beside each comparison of times what the same one had given in an earlier report."""
+    before = {_comparison(row): row["ratio"] for row in earlier if row["part"] == "times" and "failed" not in row}
+    for row in rows:
+        if row["part"] == "times" and "failed" not in row and _comparison(row) in before:
+            row["before"] = before[_comparison(row)]
+
+
+def _comparison(row: Row) -> tuple[str, ...]:
+    form = "numba" if row["kernels"] == "usual" else row["kernels"]
+    return row["architecture"], row["peer"], form, row["what"]
+
+
 def _machine(wanted: Wanted, tell: Tell) -> Iterator[Row]:
     tell("machine")
     yield _or_failed(apart.measure, "report", "here", list(wanted.peers))

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-WARMUP, BLOCKS, REPETITIONS = 5, 10, 5
-WARM_S = 0.05  # after which no more runs warm up
+BLOCKS, REPETITIONS = 10, 5
+WARM_S = 0.05  # so long runs warm up
+SHORT_S = 0.01  # so long it is repeated at least
 LONG_S, FEW = 0.2, 3  # so few repetitions are enough when they take so long together
 PAUSE_S = 0.1  # threads of the one wait for work in busy loops for some time, in which they would hinder the other
 
@@ -49,14 +50,12 @@ def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], block
 
 
 def _median_seconds(function: Callable[[], object]) -> float:
-    """Return the median of some runs after others that warm up; what takes long has fewer of both."""
-    since = time.perf_counter()
-    for _ in range(WARMUP):
+    """Return the median of some runs after others that warm up; what takes long has fewer, what is short has more."""
+    warm = time.perf_counter() + WARM_S
+    while time.perf_counter() < warm:
         function()
-        if time.perf_counter() - since > WARM_S:
-            break
     spent: list[float] = []
-    while len(spent) < (REPETITIONS if sum(spent) < LONG_S else FEW):
+    while len(spent) < (REPETITIONS if sum(spent) < LONG_S else FEW) or sum(spent) < SHORT_S:
         since = time.perf_counter()
         function()
         spent.append(time.perf_counter() - since)

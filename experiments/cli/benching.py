@@ -51,6 +51,10 @@ def bench(
         Path | None,
         typer.Option("--from", metavar="FILE", help="Figures that were kept; only parts named are measured."),
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option("--before", metavar="FILE", help="Earlier figures, whose ratios are told beside these."),
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Write BENCHMARKS.md and its picture anew.")] = False,
 ) -> None:
     """Time a training step and predictions beside the same network in another library, in turns in one process.
@@ -60,6 +64,7 @@ def bench(
     from neuralzoo.experiments.benchmark import page, report
 
     rows = report.load(kept) if kept is not None else []
+    earlier = report.load(before) if before is not None else []
     parts = [part.value for part in only or ()]
     if not parts and kept is None:
         parts = list(report.PARTS) if write else ["times"]
@@ -69,6 +74,8 @@ def bench(
         rows = [row for row in rows if row["part"] != part] + list(report.measure(part, wanted, say.line))
         if file is not None:
             report.keep(rows, file)  # after each part: what was measured is not lost when another one stops
+    if earlier:
+        report.remember(rows, earlier)
     _show(rows)
     if write:
         for path in page.write(rows):

@@ -23,7 +23,7 @@ def both(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", [1, 7, 1000, 100_003])
+@pytest.mark.parametrize("size", [1, 7, 1000, 100_003, 2**20 + 1])
 def test_both_forms_of_adam_take_the_same_steps(size: int, dtype: Any) -> None:
     rng = np.random.default_rng(size)
     gradients = rng.standard_normal((5, size)).astype(dtype)
@@ -100,6 +100,26 @@ def test_both_forms_find_the_same_maxima_of_squares(size: tuple[int, int], dtype
     found = found.reshape(2, shape[1], 2, shape[2], 2, 5).transpose(0, 1, 3, 5, 2, 4).reshape((*first.shape, 4))
     np.testing.assert_array_equal(found.argmax(axis=-1), first)
     assert np.count_nonzero(found) == first.size
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("columns", "kw", "across", "dilation"), [(4, 3, 1, 1), (4, 3, 2, 1), (2, 5, 3, 1), (1, 4, 2, 1), (3, 2, 3, 2)]
+)
+def test_both_forms_add_windows_where_they_lie(columns: int, kw: int, across: int, dilation: int, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    product = rng.standard_normal((2, 3, columns, kw, 4)).astype(dtype)
+    width = (columns - 1) * across + (kw - 1) * dilation + 1
+    before = rng.standard_normal((2, 8, width, 4)).astype(dtype)
+    needed = before.copy()
+    for r in range(3):
+        for j in range(columns):
+            for b in range(kw):
+                needed[:, 1 + 2 * r, j * across + b * dilation] += product[:, r, j, b]
+    for form in both("add_windows"):
+        image = before.copy()
+        form(product, 1, 2, across, dilation, image)
+        np.testing.assert_allclose(image, needed, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

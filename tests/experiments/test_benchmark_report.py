@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from neuralzoo.experiments.benchmark import page, report, scaling
+from neuralzoo.experiments.benchmark import page, report, scaling, targets
 from neuralzoo.experiments.cli import app
 from neuralzoo.registry import SettingError
 
@@ -41,8 +41,8 @@ ROWS = [
     [
         "| machine | a computer, 2 cores |",
         "| torch | 2 |",
-        "| fnn | 0.50 (0.40 to 0.70) | 0.50 (0.40 to 0.70) | 0.50 (0.40 to 0.70) | 0.40 (0.30 to 0.60) | "
-        "0.40 (0.30 to 0.60) | 0.40 (0.30 to 0.60) |",
+        f"| fnn |{' 0.50 (0.40 to 0.70), 1 / 2 ms |' * 3}{' 0.40 (0.30 to 0.60), 1 / 2 ms |' * 3}",
+        "| fnn | 0.50 torch | **0.50** torch | 0.50 torch | 0.40 torch | **0.40** torch | 0.40 torch |",
         "| gan | the losses differ | - | - | - | - | - |",
         "| architecture | torch, steps |",
         "| fnn | 2.5 |",
@@ -56,6 +56,34 @@ ROWS = [
 )
 def test_the_page_says_what_was_measured(line: str) -> None:
     assert line in page.page(ROWS).splitlines()
+
+
+def test_the_fastest_peer_is_the_one_that_leaves_the_largest_ratio() -> None:
+    rows = [
+        TIME | {"kernels": "numba", "what": "step", "peer": peer, "ratio": ratio, "low": 0.1, "high": 2.0}
+        for peer, ratio in (("torch", 0.4), ("jax", 0.6), ("torch-compile", 0.5))
+    ]
+    earlier = [rows[0] | {"ratio": 0.9, "kernels": "usual"}, rows[1] | {"ratio": 0.8}, rows[2] | {"what": "predict 1"}]
+    report.remember(rows, earlier)
+    text = page.page(rows)
+    assert "| fnn | **0.60** jax, before 0.90 | - | - |" in text
+    assert "| fnn | 0.40 (0.10 to 2.00), before 0.90, 1 / 2 ms |" in text
+    assert "| fnn | 0.50 (0.10 to 2.00), 1 / 2 ms |" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "kernels", "what", "most"),
+    [
+        ("cnn", "numba", "step", 1.0),
+        ("cnn", "numpy", "step", 1.3),
+        ("rbfn", "usual", "step", 0.5),
+        ("rbfn", "numpy", "step", 1.3),
+        ("cnn", "numba", "predict 1", 0.3),
+        ("cnn", "numba", "predict 256", None),
+    ],
+)
+def test_every_ratio_has_its_target(name: str, kernels: str, what: str, most: float | None) -> None:
+    assert targets.target({"architecture": name, "kernels": kernels, "what": what}) == most
 
 
 def test_every_table_says_how_it_was_measured() -> None:
