@@ -1,5 +1,7 @@
 """The inner loops in NumPy: few passes over memory that the processor's cache holds, in place."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
@@ -77,32 +79,43 @@ def max_squares(x: Array, y: Array, picks: Array) -> None:
 
     Shapes: x (N, 2 H or more, 2 W or more, C), y (N, H, W, C), picks (3, N, H, W, C).
     """
-    a, b, c, d = _quarters(x, y.shape)
-    if picks.size:
-        np.greater(b, a, out=picks[0], casting="unsafe")
-        np.greater(d, c, out=picks[1], casting="unsafe")
-    low = np.maximum(c, d)
-    np.maximum(a, b, out=y)
-    if picks.size:
-        np.greater(low, y, out=picks[2], casting="unsafe")
-    np.maximum(y, low, out=y)
+    for block in _blocks(y):
+        # Copies cost less than many operations on rows that are as short as there are channels.
+        a, b, c, d = (np.ascontiguousarray(quarter) for quarter in _quarters(x[block], y.shape))
+        if picks.size:
+            np.greater(b, a, out=picks[0, block], casting="unsafe")
+            np.greater(d, c, out=picks[1, block], casting="unsafe")
+        np.maximum(a, b, out=a)
+        np.maximum(c, d, out=c)
+        if picks.size:
+            np.greater(c, a, out=picks[2, block], casting="unsafe")
+        np.maximum(a, c, out=y[block])
 
 
 def max_squares_back(dy: Array, picks: Array, dx: Array) -> None:
     """Give dy to the first maximum of each square in reading order, and 0 to its other numbers; shapes as before."""
-    a, b, c, d = _quarters(dx, dy.shape)
-    low = dy * picks[2]
-    high = dy - low
-    np.multiply(high, picks[0], out=b)
-    np.subtract(high, b, out=a)
-    np.multiply(low, picks[1], out=d)
-    np.subtract(low, d, out=c)
+    for block in _blocks(dy):
+        a, b, c, d = _quarters(dx[block], dy.shape)
+        low = dy[block] * picks[2, block]
+        high = dy[block] - low
+        right = high * picks[0, block]
+        high -= right
+        a[...], b[...] = high, right
+        np.multiply(low, picks[1, block], out=right)
+        low -= right
+        c[...], d[...] = low, right
 
 
 def _quarters(x: Array, shape: tuple[int, ...]) -> list[Array]:
     """Return views (N, H, W, C) of the numbers that squares have at the same place, in reading order."""
     height, width = 2 * shape[1], 2 * shape[2]
     return [x[:, i:height:2, j:width:2] for i in range(2) for j in range(2)]
+
+
+def _blocks(x: Array) -> Iterator[slice]:
+    """Yield parts of the first axis, so many at once that they fit into the processor's cache."""
+    step = max(1, BLOCK * len(x) // max(1, x.size))
+    return (slice(first, first + step) for first in range(0, len(x), step))
 
 
 def pad(x: Array, top: int, left: int, padded: Array) -> None:
@@ -144,10 +157,12 @@ def batch_norm(x: Array, gain: Array, bias: Array, epsilon: float, z: Array, y: 
     count, places = x.shape[0] * x.shape[1], x.shape[1]
     mean = _sums(rows, len(gain)) / count
     np.subtract(rows, np.tile(mean, places), out=z)
-    variance = _sums(np.square(z), len(gain)) / count
-    z /= np.tile(np.sqrt(variance + epsilon), places)
-    np.multiply(z, np.tile(gain, places), out=y)
-    y += np.tile(bias, places)
+    variance = _sums(np.square(z, out=y), len(gain)) / count
+    deviation, scale, shift = (np.tile(each, places) for each in (np.sqrt(variance + epsilon), gain, bias))
+    for block in _blocks(z):
+        z[block] /= deviation
+        np.multiply(z[block], scale, out=y[block])
+        y[block] += shift
     return mean, variance
 
 
@@ -165,10 +180,12 @@ def batch_norm_back(
     count, places = dy.shape[0] * dy.shape[1], dy.shape[1]
     dbias = _sums(rows, len(scale))
     dgain = _sums(np.multiply(rows, z, out=dx), len(scale))
-    np.multiply(z, np.tile(dgain / -count, places), out=dx)
-    dx += rows
-    dx -= np.tile(dbias / count, places)
-    dx *= np.tile(scale, places)
+    slope, mean_dy, scale = (np.tile(each, places) for each in (dgain / -count, dbias / count, scale))
+    for block in _blocks(dx):
+        part = np.multiply(z[block], slope, out=dx[block])
+        part += rows[block]
+        part -= mean_dy
+        part *= scale
     return dgain, dbias
 
 
@@ -179,10 +196,11 @@ def batch_norm_fixed(x: Array, mean: Array, deviation: Array, gain: Array, bias:
     """
     rows, z, y = (each.reshape(len(x), -1) for each in (x, z, y))
     mean, deviation, gain, bias = np.tile(np.stack([mean, deviation, gain, bias]), x.shape[1])
-    np.subtract(rows, mean, out=z)
-    z /= deviation
-    np.multiply(z, gain, out=y)
-    y += bias
+    for block in _blocks(z):
+        part = np.subtract(rows[block], mean, out=z[block])
+        part /= deviation
+        part = np.multiply(part, gain, out=y[block])
+        part += bias
 
 
 def rectifier_back(dy: Array, y: Array, dx: Array) -> None:
