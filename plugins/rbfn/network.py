@@ -26,45 +26,51 @@ from neuralzoo.core.module import Array, Parameter
 from neuralzoo.plugins.rbfn.config import RBFNConfig
 from neuralzoo.registry import Task
 
-Kernel = Callable[[Array], tuple[Array, Callable[[], Array]]]
-"""From q, the squared distance in widths, to f(q) and a function that gives df/dq."""
+Kernel = Callable[[Array, Array], Callable[[Array], object]]
+"""From q, the squared distance in widths, it sets f(q) in the second array; what it returns sets df/dq in another."""
 
 
-def gaussian(q: Array) -> tuple[Array, Callable[[], Array]]:
+def gaussian(q: Array, f: Array) -> Callable[[Array], object]:
     """Fall to nothing within a few widths: f = exp(-q / 2), df/dq = -f / 2."""
-    f = q * -0.5
+    np.multiply(q, -0.5, out=f)
     np.exp(f, out=f)
-    return f, lambda: f * -0.5
+    return lambda slope: np.multiply(f, -0.5, out=slope)
 
 
-def inverse_quadratic(q: Array) -> tuple[Array, Callable[[], Array]]:
+def inverse_quadratic(q: Array, f: Array) -> Callable[[Array], object]:
     """Fall with the square of the distance: f = 1 / (1 + q), df/dq = -f²."""
-    f = 1 / (1 + q)
-    return f, lambda: -f * f
+    np.add(q, 1, out=f)
+    np.reciprocal(f, out=f)
+    return lambda slope: np.multiply(f, -f, out=slope)
 
 
-def inverse_multiquadric(q: Array) -> tuple[Array, Callable[[], Array]]:
+def inverse_multiquadric(q: Array, f: Array) -> Callable[[Array], object]:
     """Fall with the distance: f = 1 / sqrt(1 + q), df/dq = -f³ / 2."""
-    f = 1 / np.sqrt(1 + q)
-    return f, lambda: f * f * f * -0.5
+    np.add(q, 1, out=f)
+    np.sqrt(f, out=f)
+    np.reciprocal(f, out=f)
+    return lambda slope: np.multiply(f * f, f * -0.5, out=slope)
 
 
-def multiquadric(q: Array) -> tuple[Array, Callable[[], Array]]:
+def multiquadric(q: Array, f: Array) -> Callable[[Array], object]:
     """Grow with the distance: f = sqrt(1 + q), df/dq = 1 / (2 f)."""
-    f = np.sqrt(1 + q)
-    return f, lambda: 0.5 / f
+    np.add(q, 1, out=f)
+    np.sqrt(f, out=f)
+    return lambda slope: np.divide(0.5, f, out=slope)
 
 
-def cubic(q: Array) -> tuple[Array, Callable[[], Array]]:
+def cubic(q: Array, f: Array) -> Callable[[Array], object]:
     """Grow with the cube of the distance: f = q^(3/2), df/dq = 3/2 sqrt(q)."""
     root = np.sqrt(q)
-    return q * root, lambda: root * 1.5
+    np.multiply(q, root, out=f)
+    return lambda slope: np.multiply(root, 1.5, out=slope)
 
 
-def thin_plate(q: Array) -> tuple[Array, Callable[[], Array]]:
+def thin_plate(q: Array, f: Array) -> Callable[[Array], object]:
     """Bend like a thin sheet: f = q log(q) / 2, df/dq = (log(q) + 1) / 2, and both 0 at the centre."""
     log = np.log(q, out=np.zeros_like(q), where=q > 0)
-    return q * log * 0.5, lambda: np.where(q > 0, (log + 1) * 0.5, q)
+    np.multiply(q * log, 0.5, out=f)
+    return lambda slope: np.copyto(slope, np.where(q > 0, (log + 1) * 0.5, q))
 
 
 KERNELS: dict[str, Kernel] = {
@@ -77,13 +83,13 @@ KERNELS: dict[str, Kernel] = {
 }
 
 
-def squared_distances(x: Array, c: Array) -> Array:
+def squared_distances(x: Array, c: Array, out: Array | None = None) -> Array:
     """Return the squared distances of all rows of x from all rows of c, in one matrix product.
 
         d² = |x - m|² - 2 (x - m)·(c - m) + |c - m|²  =  (-2 (x - m), |x - m|², 1)·(c - m, 1, |c - m|²)
 
     m is the mean of c: subtracting it changes no distance and keeps squares small, so that data far from the origin
-    lose no digits; what rounding makes negative is 0.
+    lose no digits; what rounding makes negative is 0. The result is written to `out`, if it is given.
 
     Shapes: x is (N, D), c is (H, D), d² is (N, H).
     """
@@ -91,7 +97,7 @@ def squared_distances(x: Array, c: Array) -> Array:
     x, c = x - m, c - m
     left = np.concatenate([x * -2, squared_norms(x)[:, None], np.ones((len(x), 1), x.dtype)], axis=1)
     right = np.concatenate([c, np.ones((len(c), 1), c.dtype), squared_norms(c)[:, None]], axis=1)
-    squares: Array = left @ right.T
+    squares: Array = np.matmul(left, right.T, out=out)
     return np.clip(squares, 0, math.inf, out=squares)  # faster than `maximum`
 
 
@@ -124,12 +130,16 @@ class RadialUnits(Layer):
         if x.ndim != 2 or x.shape[1] != c.shape[1]:
             raise ValueError(f"RadialUnits got x of shape {x.shape}; it needs (N, {c.shape[1]})")
         scale = np.exp(-2 * log_width)  # 1 / s²
-        q = squared_distances(x, c)
+        shape, dtype = (len(x), len(c)), np.result_type(x, c)
+        q = squared_distances(x, c, out=ctx.empty(shape, dtype))
         q *= scale
-        y, slope = self.kernel(q)
+        y = ctx.empty(shape, dtype)
+        set_slope = self.kernel(q, y)
 
         def pull(dy: Array) -> Array:
-            g = dy * slope()  # dL/dq
+            g = ctx.empty(shape, dtype)
+            set_slope(g)
+            g *= dy  # dL/dq
             by_unit = -2 * np.einsum("nh,nh->h", g, q)
             ctx.grads.add(self.log_width, by_unit if log_width.size > 1 else by_unit.sum(keepdims=True))
             g *= scale  # dL/d d²
