@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from neuralzoo.core import kernels
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array
 
@@ -33,6 +32,7 @@ class Dropout(Layer):
             return x, lambda dy: dy
         words = ctx.random.integers(0, 2**64, size=-(-x.size // 4), dtype=np.uint64)
         draws = words.view(np.uint16)[: x.size].reshape(x.shape)
-        mask, y = ctx.empty(x.shape, x.dtype), ctx.empty(x.shape, x.dtype)
-        kernels.silence(x, draws, silenced, LEVELS / (LEVELS - silenced), mask, y)
+        mask = np.greater_equal(draws, silenced, out=ctx.empty(x.shape, x.dtype), casting="unsafe")
+        mask *= LEVELS / (LEVELS - silenced)
+        y = np.multiply(x, mask, out=ctx.empty(x.shape, x.dtype))
         return y, lambda dy: np.multiply(dy, mask, out=ctx.empty(dy.shape, dy.dtype))

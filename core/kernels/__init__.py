@@ -59,7 +59,6 @@ class Kernel:
 
 
 adam = Kernel("adam")
-silence = Kernel("silence")
 max_windows = Kernel("max_windows")
 max_windows_back = Kernel("max_windows_back")
 max_squares = Kernel("max_squares")

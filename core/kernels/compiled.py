@@ -38,21 +38,6 @@ def adam(
 
 
 @compiled
-def _silence(x: Any, draws: Any, least: Any, scale: Any, mask: Any, y: Any) -> None:
-    zero = mask.dtype.type(0)
-    for i in range(x.size):
-        mask[i] = scale if draws[i] >= least else zero
-    for i in range(x.size):
-        y[i] = x[i] * mask[i]
-
-
-def silence(x: Array, draws: Array, least: int, scale: float, mask: Array, y: Array) -> None:
-    """Set mask to `scale` where the draw is at least `least`, else to 0, and y = mask x."""
-    x, draws, flat_mask, y = (each.reshape(-1) for each in (x, draws, mask, y))
-    _silence(x, draws, draws.dtype.type(least), mask.dtype.type(scale), flat_mask, y)
-
-
-@compiled
 def max_windows(x: Any, window: int, stride: int, y: Any, picks: Any) -> None:
     """Set y to the maxima of windows along the middle axis, and `picks`, if not empty, to where they come from."""
     wanted = picks.size > 0

@@ -39,13 +39,6 @@ def _adam(
     w -= g
 
 
-def silence(x: Array, draws: Array, least: int, scale: float, mask: Array, y: Array) -> None:
-    """Set mask to `scale` where the draw is at least `least`, else to 0, and y = mask x; all are of one shape."""
-    np.greater_equal(draws, least, out=mask, casting="unsafe")
-    mask *= scale
-    np.multiply(x, mask, out=y)
-
-
 def max_windows(x: Array, window: int, stride: int, y: Array, picks: Array) -> None:
     """Set y to the maxima of windows along the middle axis, and `picks`, if not empty, to where they come from.
 

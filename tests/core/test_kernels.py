@@ -159,19 +159,6 @@ def test_both_forms_of_batch_norm_agree_where_the_statistics_are_given(apart: bo
         np.testing.assert_allclose(y, gain * needed + bias, rtol=near, atol=near)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_both_forms_silence_the_same_numbers(dtype: Any) -> None:
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((7, 5, 3)).astype(dtype)
-    draws = rng.integers(0, 2**16, x.shape, np.uint16)
-    draws[0, 0] = 1000, 999, 1001
-    for form in both("silence"):
-        mask, y = np.empty((2, *x.shape), dtype)
-        form(x, draws, 1000, 1.25, mask, y)
-        np.testing.assert_array_equal(mask, np.where(draws >= 1000, dtype(1.25), dtype(0)))
-        np.testing.assert_array_equal(y, x * mask)
-
-
 def test_both_forms_of_the_rectifiers_pullback_agree() -> None:
     y = np.array([[2.0, 0.0, np.nan], [0.5, 0.0, 1.0]], np.float32)
     dy = np.array([[1.0, 2.0, 3.0], [np.inf, -5.0, -6.0]], np.float32)
