@@ -7,7 +7,6 @@ import numpy as np
 from numba import njit
 
 from neuralzoo.core.kernels import plain
-from neuralzoo.core.kernels.threads import share
 from neuralzoo.core.module import Array
 
 # Sums may be taken in another order and products fused with them: rounding differs, NaN and infinity do not.
@@ -33,8 +32,7 @@ def adam(
 ) -> None:
     """Do a step of Adam on vectors, in place."""
     number = w.dtype.type  # what is computed in double precision would take twice as long
-    settings = tuple(map(number, (beta1, beta2, rate, epsilon, keep)))
-    share(lambda part: _adam(w[part], g[part], m[part], v[part], settings), w.size)
+    _adam(w, g, m, v, tuple(map(number, (beta1, beta2, rate, epsilon, keep))))
 
 
 @compiled

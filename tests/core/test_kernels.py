@@ -23,7 +23,7 @@ def both(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", [1, 7, 1000, 100_003, 2**20 + 1])
+@pytest.mark.parametrize("size", [1, 7, 1000, 100_003])
 def test_both_forms_of_adam_take_the_same_steps(size: int, dtype: Any) -> None:
     rng = np.random.default_rng(size)
     gradients = rng.standard_normal((5, size)).astype(dtype)
