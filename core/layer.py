@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neuralzoo.core import memory
+from neuralzoo.core import kernels, memory
 from neuralzoo.core.module import Array, Module, Parameter, split
 
 Pullback = Callable[[Array], Array]
@@ -71,7 +71,7 @@ class Gradients:
     def add_at(self, parameter: Parameter, rows: Array, values: Array) -> None:
         """Add values to the rows of a gradient that are named, to one that is named twice both of them."""
         if self._view(parameter) is not None:
-            np.add.at(self[parameter], rows, values)
+            kernels.add_rows(self[parameter], rows, values)
 
     def _view(self, parameter: Parameter) -> Array | None:
         view = self._views.get(parameter)

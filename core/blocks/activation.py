@@ -132,28 +132,16 @@ class GELU(Layer):
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the weighed numbers and their pullback."""
-        scale, cubic = math.sqrt(2 / math.pi), 0.044715
-        t = np.multiply(x, x, out=_like(x, ctx))
-        t *= scale * cubic
-        t += scale
-        t *= x
+        scale = math.sqrt(2 / math.pi)
+        cubic = 0.044715 * scale
+        t, y = _like(x, ctx), _like(x, ctx)
+        kernels.gelu_inside(x, scale, cubic, t)
         np.tanh(t, out=t)
-        y = np.add(t, 1.0, out=_like(x, ctx))
-        y *= x
-        y *= 0.5
+        kernels.gelu_outside(x, t, y)
 
         def pull(dy: Array) -> Array:
-            dx = np.multiply(x, x, out=_like(dy, ctx))
-            dx *= 3 * scale * cubic
-            dx += scale
-            dx *= x
-            rest = np.multiply(t, t)
-            np.subtract(1.0, rest, out=rest)
-            dx *= rest
-            dx += t
-            dx += 1.0
-            dx *= dy
-            dx *= 0.5
+            dx = _like(dy, ctx)
+            kernels.gelu_back(dy, x, t, scale, cubic, dx)
             return dx
 
         return y, pull

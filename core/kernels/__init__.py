@@ -59,6 +59,11 @@ class Kernel:
 
 
 adam = Kernel("adam")
+add_rows = Kernel("add_rows")
+gelu_inside = Kernel("gelu_inside")
+gelu_outside = Kernel("gelu_outside")
+gelu_back = Kernel("gelu_back")
+row_max = Kernel("row_max")
 max_windows = Kernel("max_windows")
 max_windows_back = Kernel("max_windows_back")
 max_squares = Kernel("max_squares")

@@ -12,7 +12,7 @@ from neuralzoo.core.module import Array
 # Sums may be taken in another order and products fused with them: rounding differs, NaN and infinity do not.
 compiled: Any = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
 
-ROWS = 64
+ROWS, LANES = 64, 16
 WIDE = 1024  # numbers of a row, at most: two of them and their sums fit into the fastest cache
 
 
@@ -36,6 +36,47 @@ def adam(
 
 
 @compiled
+def _add_rows(table: Any, rows: Any, values: Any) -> None:
+    for i in range(rows.size):
+        for d in range(table.shape[1]):
+            table[rows[i], d] += values[i, d]
+
+
+def add_rows(table: Array, rows: Array, values: Array) -> None:
+    """Add values (..., D) to the rows of a table (V, D) that are named, to one that is named twice both of them."""
+    if table.ndim != 2 or rows.min(initial=0) < 0 or rows.max(initial=0) >= len(table):
+        return plain.add_rows(table, rows, values)  # which tells what does not fit
+    whole = np.broadcast_to(values, (*rows.shape, table.shape[1]))
+    return _add_rows(table, rows.reshape(-1), whole.reshape(rows.size, table.shape[1]))
+
+
+@compiled
+def _larger(new: Any, old: Any) -> Any:
+    return new if (new > old) | (new != new) else old  # NaN goes on, as in NumPy; "or" would be a jump
+
+
+@compiled
+def row_max(x: Any, largest: Any) -> None:
+    """Set the largest number of each row."""
+    count, width = x.shape
+    whole = width - width % LANES
+    lanes = np.empty(LANES, x.dtype)
+    for m in range(count):
+        most = x[m, 0]
+        if whole:
+            for k in range(LANES):  # side by side, which the processor's vectors are made for
+                lanes[k] = x[m, k]
+            for first in range(LANES, whole, LANES):
+                for k in range(LANES):
+                    lanes[k] = _larger(x[m, first + k], lanes[k])
+            for k in range(LANES):
+                most = _larger(lanes[k], most)
+        for k in range(whole, width):
+            most = _larger(x[m, k], most)
+        largest[m] = most
+
+
+@compiled
 def max_windows(x: Any, window: int, stride: int, y: Any, picks: Any) -> None:
     """Set y to the maxima of windows along the middle axis, and `picks`, if not empty, to where they come from."""
     wanted = picks.size > 0
@@ -48,7 +89,7 @@ def max_windows(x: Any, window: int, stride: int, y: Any, picks: Any) -> None:
                     new, old = x[a, p * stride + k, b], y[a, p, b]
                     if wanted:
                         picks[k - 1, a, p, b] = new > old
-                    y[a, p, b] = new if new > old or new != new else old  # NaN goes on, as in NumPy
+                    y[a, p, b] = _larger(new, old)
 
 
 @compiled
@@ -88,13 +129,13 @@ def max_squares(x: Any, y: Any, picks: Any) -> None:
                     most, place = x[n, 2 * i, 2 * j, k], zero
                     new = x[n, 2 * i, 2 * j + 1, k]
                     place = one if new > most else place
-                    most = new if new > most or new != new else most  # NaN goes on, as in NumPy
+                    most = _larger(new, most)
                     new = x[n, 2 * i + 1, 2 * j, k]
                     place = two if new > most else place
-                    most = new if new > most or new != new else most
+                    most = _larger(new, most)
                     new = x[n, 2 * i + 1, 2 * j + 1, k]
                     place = three if new > most else place
-                    most = new if new > most or new != new else most
+                    most = _larger(new, most)
                     y[n, i, j, k] = most
                     if wanted:
                         picks[0, n, i, j, k] = place
@@ -278,6 +319,44 @@ def _rectifier_back(dy: Any, y: Any, dx: Any) -> None:
 def rectifier_back(dy: Array, y: Array, dx: Array) -> None:
     """Set dx to dy where y > 0, else to 0; all are of one shape."""
     _rectifier_back(dy.reshape(-1), y.reshape(-1), dx.reshape(-1))
+
+
+@compiled
+def _gelu_inside(x: Any, scale: Any, cubic: Any, t: Any) -> None:
+    for i in range(x.size):
+        t[i] = (scale + cubic * x[i] * x[i]) * x[i]
+
+
+def gelu_inside(x: Array, scale: float, cubic: float, t: Array) -> None:
+    """Set t = (scale + cubic x²) x."""
+    number = t.dtype.type
+    _gelu_inside(x.reshape(-1), number(scale), number(cubic), t.reshape(-1))
+
+
+@compiled
+def _gelu_outside(x: Any, t: Any, half: Any, y: Any) -> None:
+    for i in range(x.size):
+        y[i] = half * x[i] + half * x[i] * t[i]
+
+
+def gelu_outside(x: Array, t: Array, y: Array) -> None:
+    """Set y = x (1 + t) / 2."""
+    _gelu_outside(x.reshape(-1), t.reshape(-1), y.dtype.type(0.5), y.reshape(-1))
+
+
+@compiled
+def _gelu_back(dy: Any, x: Any, t: Any, one: Any, scale: Any, cubic: Any, dx: Any) -> None:
+    half = one / (one + one)
+    for i in range(x.size):
+        slope = x[i] * (one - t[i] * t[i]) * (scale + cubic * x[i] * x[i])
+        dx[i] = half * dy[i] * (one + t[i] + slope)
+
+
+def gelu_back(dy: Array, x: Array, t: Array, scale: float, cubic: float, dx: Array) -> None:
+    """Set dx = dy ((1 + t) + x (1 - t²) (scale + 3 cubic x²)) / 2."""
+    number = dx.dtype.type
+    dy, x, t, flat = (each.reshape(-1) for each in (dy, x, t, dx))
+    _gelu_back(dy, x, t, number(1), number(scale), number(3 * cubic), flat)
 
 
 @compiled

@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from neuralzoo.core.module import Array
 
+SHORT = 48  # numbers of a row below which going through the columns is faster, measured
 BLOCK = 32768  # numbers; four arrays of it are 512 kB in float32
 
 
@@ -37,6 +38,19 @@ def _adam(
     np.divide(m, g, out=g)
     g *= rate
     w -= g
+
+
+def add_rows(table: Array, rows: Array, values: Array) -> None:
+    """Add values (..., D) to the rows of a table (V, D) that are named, to one that is named twice both of them."""
+    np.add.at(table, rows, values)
+
+
+def row_max(x: Array, largest: Array) -> None:
+    """Set the largest number of each row, NaN of a row that has one. Shapes: x (M, D), largest (M,)."""
+    if x.shape[1] < SHORT:
+        np.max(np.ascontiguousarray(x.T), axis=0, out=largest)
+    else:
+        largest[...] = x[np.arange(len(x)), x.argmax(axis=1)]  # `argmax` is quicker than `max` here
 
 
 def max_windows(x: Array, window: int, stride: int, y: Array, picks: Array) -> None:
@@ -207,6 +221,36 @@ def rectifier_back(dy: Array, y: Array, dx: Array) -> None:
     """Set dx to dy where y > 0, else to 0; all are of one shape."""
     np.greater(y, 0.0, out=dx, casting="unsafe")
     np.multiply(dx, dy, out=dx)
+
+
+def gelu_inside(x: Array, scale: float, cubic: float, t: Array) -> None:
+    """Set t = (scale + cubic x²) x; both are of one shape."""
+    np.multiply(x, x, out=t)
+    t *= cubic
+    t += scale
+    t *= x
+
+
+def gelu_outside(x: Array, t: Array, y: Array) -> None:
+    """Set y = x (1 + t) / 2; all are of one shape."""
+    np.add(t, 1.0, out=y)
+    y *= x
+    y *= 0.5
+
+
+def gelu_back(dy: Array, x: Array, t: Array, scale: float, cubic: float, dx: Array) -> None:
+    """Set dx = dy ((1 + t) + x (1 - t²) (scale + 3 cubic x²)) / 2; all are of one shape."""
+    np.multiply(x, x, out=dx)
+    dx *= 3 * cubic
+    dx += scale
+    dx *= x
+    rest = np.multiply(t, t)
+    np.subtract(1.0, rest, out=rest)
+    dx *= rest
+    dx += t
+    dx += 1.0
+    dx *= dy
+    dx *= 0.5
 
 
 def pair_planes(x: Array, top: int, left: int, padded: Array, u: Array) -> None:

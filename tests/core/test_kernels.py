@@ -159,6 +159,56 @@ def test_both_forms_of_batch_norm_agree_where_the_statistics_are_given(apart: bo
         np.testing.assert_allclose(y, gain * needed + bias, rtol=near, atol=near)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_both_forms_of_the_parts_of_gelu_agree(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal((2, 7, 5)) * 3).astype(dtype)
+    results = []
+    for inside, outside, back in zip(*(both(f"gelu_{part}") for part in ("inside", "outside", "back")), strict=True):
+        t, y, dx = np.empty((3, *x.shape), dtype)
+        inside(x, 0.8, 0.04, t)
+        np.tanh(t, out=t)
+        outside(x, t, y)
+        back(dy, x, t, 0.8, 0.04, dx)
+        results.append((t, y, dx))
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=10 * TOLERANCE[dtype], atol=10 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("shape", [(0,), (50,), (5, 7)])
+def test_both_forms_add_to_the_same_rows_the_same(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    rows, values = rng.integers(0, 6, shape), rng.standard_normal((*shape, 3)).astype(np.float32)
+    before = rng.standard_normal((6, 3)).astype(np.float32)
+    results = []
+    for form in both("add_rows"):
+        table = before.copy()
+        form(table, rows, values)
+        results.append(table)
+    np.testing.assert_array_equal(*results)
+    needed = before.copy()
+    for row, value in zip(rows.ravel(), values.reshape(-1, 3), strict=True):
+        needed[row] += value
+    np.testing.assert_allclose(results[0], needed, rtol=1e-5)
+
+
+def test_a_row_that_is_not_there_is_refused_by_both_forms() -> None:
+    for form in both("add_rows"):
+        with pytest.raises(IndexError, match="out of bounds"):
+            form(np.zeros((2, 3), np.float32), np.array([0, 2]), np.ones((2, 3), np.float32))
+
+
+@pytest.mark.parametrize("width", [1, 3, 15, 16, 17, 47, 48, 100])
+def test_both_forms_find_the_largest_of_each_row(width: int) -> None:
+    x = np.random.default_rng(0).standard_normal((9, width)).astype(np.float32) - 5
+    x[0], x[1, 0], x[2, -1] = -np.inf, np.inf, 7
+    x[3, 0] = x[4, width // 2] = x[5, -1] = np.nan
+    for form in both("row_max"):
+        largest = np.empty(9, np.float32)
+        form(x, largest)
+        np.testing.assert_array_equal(largest, x.max(axis=1))
+
+
 def test_both_forms_of_the_rectifiers_pullback_agree() -> None:
     y = np.array([[2.0, 0.0, np.nan], [0.5, 0.0, 1.0]], np.float32)
     dy = np.array([[1.0, 2.0, 3.0], [np.inf, -5.0, -6.0]], np.float32)
