@@ -57,7 +57,7 @@ class BatchNorm(Layer):
             mean, deviation = self._standardise(x, z, y)
         else:
             y = ctx.empty(whole, z.dtype) if ctx.recording else z
-            mean, deviation = self.running_mean.value, np.sqrt(self.running_variance.value + self.epsilon)
+            mean, deviation = self.running_mean.value.copy(), np.sqrt(self.running_variance.value + self.epsilon)
             kernels.batch_norm_fixed(x.reshape(whole), mean, deviation, gain, self.bias.value, z, y)
         if not ctx.recording:
             return y.reshape(x.shape), no_pullback

@@ -8,6 +8,8 @@ import numpy as np
 from neuralzoo.core import kernels
 from neuralzoo.core.module import Array
 
+FEW = 1024
+
 
 def row_sum(x: Array) -> Array:
     """Return the sums along the last axis, which stays with length 1: a matrix product with ones."""
@@ -22,9 +24,13 @@ def sum_of_rows(x: Array) -> Array:
     return sums
 
 
-@lru_cache(maxsize=64)
 def ones(count: int, dtype: np.dtype[Any]) -> Array:
-    """Return so many ones, the same that everybody has; they can't be written to."""
+    """Return so many ones to multiply with; if they are few, the same that everybody has."""
+    return _few(count, dtype) if count <= FEW else np.ones(count, dtype)
+
+
+@lru_cache(maxsize=64)
+def _few(count: int, dtype: np.dtype[Any]) -> Array:
     array = np.ones(count, dtype)
     array.flags.writeable = False
     return array

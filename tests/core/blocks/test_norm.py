@@ -90,6 +90,20 @@ def test_nothing_but_a_training_pass_changes_the_running_statistics(grads):
     assert all(np.array_equal(before[name], array) for name, array in layer.state().items())
 
 
+def test_the_pullback_of_an_evaluation_keeps_the_statistics_that_it_had():
+    layer = BatchNorm(3).astype(np.float64)
+    found = []
+    for trains in (False, True):
+        layer.running_mean.value[...] = 0
+        grads = Gradients(layer)
+        _, pull = layer(ROWS, Context(grads=grads))
+        if trains:
+            train(layer, ROWS + 5)
+        pull(np.ones_like(ROWS))
+        found.append(grads.vector.copy())
+    np.testing.assert_array_equal(*found)
+
+
 def test_running_statistics_are_saved_but_not_trained():
     layer = BatchNorm(3)
     assert set(layer.trainable()) == {"gain", "bias"}
