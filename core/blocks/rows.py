@@ -37,7 +37,12 @@ def _few(count: int, dtype: np.dtype[Any]) -> Array:
 
 
 def row_max(x: Array) -> Array:
-    """Return the maxima along the last axis, which stays with length 1."""
+    """Return the maxima along the last axis, which stays with length 1.
+
+    Raises: ValueError when there is nothing along it.
+    """
+    if x.shape[-1] == 0:
+        raise ValueError(f"row_max got x of shape {x.shape}; it needs a last axis of at least 1")
     largest = np.empty((*x.shape[:-1], 1), x.dtype)
     kernels.row_max(x.reshape(-1, x.shape[-1]), largest.reshape(-1))
     return largest

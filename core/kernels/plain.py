@@ -95,7 +95,7 @@ def max_squares(x: Array, y: Array, picks: Array) -> None:
     """
     for block in _blocks(y):
         # Copies cost less than many operations on rows that are as short as there are channels.
-        a, b, c, d = (np.ascontiguousarray(quarter) for quarter in _quarters(x[block], y.shape))
+        a, b, c, d = (quarter.copy() for quarter in _quarters(x[block], y.shape))
         if picks.size:
             np.greater(b, a, out=picks[0, block], casting="unsafe")
             np.greater(d, c, out=picks[1, block], casting="unsafe")

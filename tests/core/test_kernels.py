@@ -82,8 +82,9 @@ def test_both_forms_find_the_same_maxima_of_squares(size: tuple[int, int], dtype
     shape = (3, size[0] // 2, size[1] // 2, 5)
     results = []
     for forward, back in zip(both("max_squares"), both("max_squares_back"), strict=True):
-        y, picks = np.empty(shape, dtype), np.empty((3, *shape), dtype)
+        y, picks, before = np.empty(shape, dtype), np.empty((3, *shape), dtype), x.copy()
         forward(x, y, picks)
+        np.testing.assert_array_equal(x, before)
         alone = np.empty_like(y)
         forward(x, alone, np.empty((0, 0, 0, 0, 0), dtype))
         np.testing.assert_array_equal(alone, y)

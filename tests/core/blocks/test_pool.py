@@ -190,3 +190,12 @@ def test_pooling_of_sequences_agrees_with_pytorch(window, stride):
         needed.backward(torch.tensor(dy.transpose(0, 2, 1)))
         np.testing.assert_allclose(y.transpose(0, 2, 1), needed.detach().numpy(), atol=1e-12)
         np.testing.assert_allclose(pull(dy).transpose(0, 2, 1), inputs.grad.numpy(), atol=1e-12)
+
+
+def test_maxima_of_the_smallest_image_leave_it_as_it_is():
+    x = np.array([[[[1.0], [4.0]], [[2.0], [3.0]]]])
+    before = x.copy()
+    y, pull = MaxPool2D(2)(x, Context(training=True))
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(y, [[[[4.0]]]])
+    np.testing.assert_array_equal(pull(np.ones_like(y)), [[[[0.0], [1.0]], [[0.0], [0.0]]]])

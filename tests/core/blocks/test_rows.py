@@ -20,3 +20,8 @@ def test_a_row_with_a_nan_has_a_nan_as_its_maximum(columns):
     x = np.zeros((2, columns))
     x[1, 2] = np.nan
     assert np.isnan(row_max(x)).ravel().tolist() == [False, True]
+
+
+def test_rows_of_nothing_have_no_maximum():
+    with pytest.raises(ValueError, match=r"row_max got x of shape \(2, 0\); it needs a last axis of at least 1"):
+        row_max(np.empty((2, 0)))
