@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neuralzoo.core import kernels, memory
+from neuralzoo.core import memory
+from neuralzoo.core.memory import Workspace
 from neuralzoo.core.module import Array, Module, Parameter, split
 
+__all__ = ["AddRows", "Context", "Gradients", "Layer", "Pullback", "Workspace", "no_gradient", "no_pullback"]
+
 Pullback = Callable[[Array], Array]
+AddRows = Callable[[Array, Array, Array], object]
 
 
 class Gradients:
@@ -68,38 +72,16 @@ class Gradients:
             np.matmul(a, b, out=view)
             self._written.add(parameter)
 
-    def add_at(self, parameter: Parameter, rows: Array, values: Array) -> None:
+    def add_at(self, parameter: Parameter, rows: Array, values: Array, add: AddRows = np.add.at) -> None:
         """Add values to the rows of a gradient that are named, to one that is named twice both of them."""
         if self._view(parameter) is not None:
-            kernels.add_rows(self[parameter], rows, values)
+            add(self[parameter], rows, values)
 
     def _view(self, parameter: Parameter) -> Array | None:
         view = self._views.get(parameter)
         if view is None and self.wanted and parameter.trainable:
             raise KeyError(f"Gradients got {parameter} of another module; they need one of their {len(self._views)}")
         return view
-
-
-class Workspace:
-    """Lends arrays until the next `reset` takes all of them back: every training step works in the same memory."""
-
-    def __init__(self) -> None:
-        self._arrays: list[Array] = []
-        self._lent = 0
-
-    def reset(self) -> None:
-        """Take back every array."""
-        self._lent = 0
-
-    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """Lend an array whose values are not set."""
-        if self._lent == len(self._arrays):
-            self._arrays.append(np.empty(shape, dtype))
-        array = self._arrays[self._lent]
-        if array.shape != shape or array.dtype != dtype:
-            array = self._arrays[self._lent] = np.empty(shape, dtype)
-        self._lent += 1
-        return array
 
 
 NOBODYS = Gradients()

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from neuralzoo.core import kernels
 from neuralzoo.core.blocks.init import Initializer, normal
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
 from neuralzoo.core.module import Array, Parameter
@@ -35,7 +36,7 @@ class Embedding(Layer):
         y = np.take(weight, x, axis=0, out=ctx.empty((*x.shape, features), weight.dtype), mode="clip")
 
         def pull(dy: Array) -> Array:
-            ctx.grads.add_at(self.weight, x.reshape(-1), dy.reshape(-1, features))
+            ctx.grads.add_at(self.weight, x.reshape(-1), dy.reshape(-1, features), kernels.add_rows)
             return no_gradient(x)
 
         return y, pull

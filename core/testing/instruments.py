@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuralzoo.core.layer import Context, Gradients, Layer, Pullback, Workspace
+from neuralzoo.core.layer import AddRows, Context, Gradients, Layer, Pullback, Workspace
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.core.testing.check import NotApplicable, require
 from neuralzoo.core.testing.inputs import each, first_of, with_first
@@ -126,10 +126,10 @@ class DtypeGradients(Gradients):
         self._check(parameter, a, b)
         super().add_product(parameter, a, b)
 
-    def add_at(self, parameter: Parameter, rows: Array, values: Array) -> None:
+    def add_at(self, parameter: Parameter, rows: Array, values: Array, add: AddRows = np.add.at) -> None:
         """Add to rows, if the dtype is right."""
         self._check(parameter, values)
-        super().add_at(parameter, rows, values)
+        super().add_at(parameter, rows, values, add)
 
     def _check(self, parameter: Parameter, *values: Array) -> None:
         for value in values:

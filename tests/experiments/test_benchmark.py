@@ -31,7 +31,9 @@ def test_products_of_a_feed_forward_step_are_those_counted_by_hand() -> None:
 def test_products_written_with_the_operator_are_counted() -> None:
     experiment = get("rbfn").experiments["quick"]
     examples, inputs, units, outputs = experiment.batch_size, 4, experiment.model["units"], 1
-    needed = examples * units * (2 * inputs + 3 * outputs)  # no gradient is asked of the inputs
+    # Distances are a product of inputs + 2 columns, the gradient of centres one of the inputs; that of the units is no
+    # product for a single output, and none is asked of the inputs.
+    needed = examples * units * ((inputs + 2) + inputs + 2 * outputs)
     assert apart.measure("share", "counts", "rbfn", "quick", counted=True) == needed
 
 
@@ -75,7 +77,7 @@ print(memory.peak() - before)
 def test_memory_of_a_run_holds_weights_gradients_and_moments() -> None:
     experiment = get("autoencoder").experiments["quick"]
     module = build(get("autoencoder"), experiment.model, task_of(experiment), 0)
-    found = apart.measure("memory", "ours_by_steps", "autoencoder")["bytes"]
+    found = apart.measure("memory", "ours_by_steps", "autoencoder", kernels="numpy")["bytes"]  # a compiler takes more
     assert 4 * module.pack().nbytes < found < 20 * module.pack().nbytes
 
 

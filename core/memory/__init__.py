@@ -1,21 +1,45 @@
-"""Memory for passing results: large arrays that nobody holds any more are handed out again.
+"""Memory for passing results. The system gives it page by page as it is first written to, which for an array of some
+megabytes takes longer than what is computed there.
 
-The system gives memory page by page as it is first written to, which for an array of some megabytes takes longer than
-what is computed there. Here no array is handed out while anything refers to it or to a view of it: what came from
-here is a new array to everybody, and lasts as long as it is held.
+In training a `Workspace` lends the same arrays at each step. In evaluation `empty` hands large arrays out again that
+nobody holds any more: none while anything refers to it or to a view of it, so that what came from here is a new array
+to everybody, and lasts as long as it is held.
 """
 
 import math
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neuralzoo.core.module import Array
+Array = npt.NDArray[Any]
 
 MANY = 32 * 1024  # numbers; the C library keeps smaller arrays that are given back
 MOST = 256 * 1024 * 1024  # bytes that a thread keeps at most
+
+
+class Workspace:
+    """Lends arrays until the next `reset` takes all of them back: every training step works in the same memory."""
+
+    def __init__(self) -> None:
+        self._arrays: list[Array] = []
+        self._lent = 0
+
+    def reset(self) -> None:
+        """Take back every array."""
+        self._lent = 0
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        """Lend an array whose values are not set."""
+        if self._lent == len(self._arrays):
+            self._arrays.append(np.empty(shape, dtype))
+        array = self._arrays[self._lent]
+        if array.shape != shape or array.dtype != dtype:
+            array = self._arrays[self._lent] = np.empty(shape, dtype)
+        self._lent += 1
+        return array
 
 
 class Kept(threading.local):
