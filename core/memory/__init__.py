@@ -1,5 +1,7 @@
-"""Memory for passing results. The system gives it page by page as it is first written to, which for an array of some
-megabytes takes longer than what is computed there.
+"""Memory for passing results.
+
+The system gives it page by page as it is first written to, which for an array of some megabytes takes longer than what
+is computed there.
 
 In training a `Workspace` lends the same arrays at each step. In evaluation `empty` hands large arrays out again that
 nobody holds any more: none while anything refers to it or to a view of it, so that what came from here is a new array

@@ -103,11 +103,15 @@ def _show(rows: "list[Row]") -> None:
 
     times = [row for row in rows if row["part"] == "times" and "failed" not in row]
     if times:
-        table = say.table("architecture", "peer", "what", "ours ms", "theirs ms", "ratio", "interval")
+        compared = any("before" in row for row in times)
+        table = say.table(
+            "architecture", "peer", "what", "ours ms", "theirs ms", "ratio", "interval", *["before"] * compared
+        )
         for row in times:
             figures = f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", f"{row['ratio']:.2f}"
             interval = f"{row['low']:.2f} to {row['high']:.2f}"
-            say.row(table, row["architecture"], row["peer"], row["what"], *figures, interval)
+            before = [f"{row['before']:.2f}" if "before" in row else "-"] * compared
+            say.row(table, row["architecture"], row["peer"], row["what"], *figures, interval, *before)
         say.show(table)
     for section in page.sections([row for row in rows if row["part"] != "times"]):
         say.line(section.title, style="bold")

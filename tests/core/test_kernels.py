@@ -144,6 +144,16 @@ def test_both_forms_of_batch_norm_agree_also_far_from_zero(shape: tuple[int, ...
     np.testing.assert_allclose(results[1][0], x.astype(np.float64).mean(axis=(0, 1)), rtol=10 * TOLERANCE[dtype])
 
 
+def test_both_forms_of_batch_norm_find_the_variance_where_the_first_number_is_far_from_all_others() -> None:
+    x = (1000 + np.random.default_rng(0).standard_normal((64, 784, 3))).astype(np.float32)
+    x[0, 0] = 0
+    needed = x.astype(np.float64).var(axis=(0, 1))
+    for form in both("batch_norm"):
+        z, y = np.empty_like(x), np.empty_like(x)
+        _, variance = form(x, np.ones(3, np.float32), np.zeros(3, np.float32), 1e-5, z, y)
+        np.testing.assert_allclose(variance, needed, rtol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("apart", [True, False])
 def test_both_forms_of_batch_norm_agree_where_the_statistics_are_given(apart: bool, dtype: Any) -> None:

@@ -71,6 +71,20 @@ def test_the_fastest_peer_is_the_one_that_leaves_the_largest_ratio() -> None:
     assert "| fnn | 0.50 (0.10 to 2.00), 1 / 2 ms |" in text
 
 
+def test_what_an_earlier_report_had_found_is_shown_beside(tmp_path: Path) -> None:
+    row = TIME | {"kernels": "usual", "what": "step", "ratio": 0.61, "low": 0.5, "high": 0.7}
+    now, earlier = tmp_path / "now.json", tmp_path / "earlier.json"
+    report.keep([row], now)
+    report.keep([row | {"ratio": 0.93}], earlier)
+    shown = CliRunner().invoke(app, ["bench", "--from", str(now), "--before", str(earlier)])
+    assert shown.exit_code == 0
+    assert "before" in shown.output
+    assert "0.93" in shown.output
+    alone = CliRunner().invoke(app, ["bench", "--from", str(now)])
+    assert "0.61" in alone.output
+    assert "before" not in alone.output
+
+
 @pytest.mark.parametrize(
     ("name", "kernels", "what", "most"),
     [
