@@ -1,27 +1,21 @@
 """Campaigns: many runs under one parent, each found again by its key, so that none is trained twice."""
 
-import ast
-import hashlib
-import json
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 from neuralzoo.core.learner import Metrics
 from neuralzoo.experiments import folder as folders
 from neuralzoo.experiments.assembly import load
+from neuralzoo.experiments.code_hash import experiment_hash
 from neuralzoo.experiments.folder import RunFolder
 from neuralzoo.experiments.matching import Budget
 from neuralzoo.experiments.model import load_model
 from neuralzoo.experiments.runner import prepare, train
-from neuralzoo.registry import Claim, ClaimFigure, Experiment, Published, ZooError, entries, get
+from neuralzoo.registry import Experiment
 
 Probe = Callable[[Any, Any], float]
-DECLARED = (Experiment, Claim, ClaimFigure, Published)
 
 
 @dataclass(frozen=True)
@@ -42,9 +36,8 @@ class Member:
 
     @property
     def key(self) -> str:
-        """What the outcome depends on: the settings that are not the defaults, and the plugin's code."""
-        settings = self.experiment.model_dump(mode="json", exclude_defaults=True)
-        return fingerprint(settings, code_of(self.experiment.architecture))
+        """What the outcome depends on."""
+        return experiment_hash(self.experiment)
 
 
 @dataclass(frozen=True)
@@ -138,72 +131,3 @@ def _budget(member: Member, earlier: Sequence[Record]) -> list[Budget]:
     """Return the hook that ends a member's training when it has had as long as its model."""
     same = [r for r in earlier if r.label == member.as_long_as and r.seed == member.experiment.seed]
     return [Budget(same[0].metrics["time/train_s"])] if same else []
-
-
-def fingerprint(*parts: Any) -> str:
-    """Return a short hash of values that JSON can hold."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def code_of(architecture: str) -> str:
-    """Return a hash of what the Python files of an architecture's plugin do.
-
-    Comments, docstrings, captions and the functions that draw its pictures do not count: they decide no outcome. Nor
-    do declared experiments and claims: what is run counts by its settings, and the others have nothing to do with it.
-    """
-    from importlib.util import find_spec
-
-    digest = hashlib.sha256()
-    drawing = _drawing(architecture)
-    for entry in entries().get(architecture.rpartition(":")[2], []):
-        spec = find_spec(entry.point.module)
-        origin = Path(spec.origin) if spec is not None and spec.origin else None
-        if origin is None:
-            continue
-        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-        for file in files:
-            left_out = {name for place, name in drawing if place == os.path.realpath(file)}
-            if file != origin:
-                module = ".".join([entry.point.module, *file.relative_to(origin.parent).with_suffix("").parts])
-                left_out |= _declared(module)
-            digest.update(file.name.encode() + _meaning(file.read_text(encoding="utf-8"), left_out).encode())
-    return digest.hexdigest()[:16]
-
-
-def _drawing(architecture: str) -> set[tuple[str, str]]:
-    """Return the file and the name of each function that draws a picture of an architecture or of its claims."""
-    try:
-        found = get(architecture)
-    except ZooError:  # who wants to train it is told
-        return set()
-    drawing: list[Any] = [figure.draw for figure in found.figures]
-    drawing += [figure.draw for claim in found.claims for figure in claim.figures]
-    functions = [draw for draw in drawing if isinstance(draw, FunctionType)]
-    return {(os.path.realpath(f.__code__.co_filename), f.__qualname__) for f in functions}
-
-
-def _declared(module: str) -> set[str]:
-    """Return the names of the experiments, claims and published results that a loaded module declares."""
-    values = vars(sys.modules[module]) if module in sys.modules else {}
-    parts = {name: value if isinstance(value, tuple) else (value,) for name, value in values.items()}
-    return {name for name, each in parts.items() if each and all(isinstance(part, DECLARED) for part in each)}
-
-
-def _meaning(source: str, left_out: Set[str] = frozenset()) -> str:
-    """Return what a file does, without comments, docstrings, captions and what has these names."""
-    tree = ast.parse(source)
-    tree.body = [node for node in tree.body if _name(node) not in left_out]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-        if isinstance(node, ast.Call):
-            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "caption"]
-    return ast.dump(tree)
-
-
-def _name(node: ast.stmt) -> str | None:
-    """Return the name that a statement gives to a function or, without a choice, to a value."""
-    if isinstance(node, ast.FunctionDef):
-        return node.name
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else None

@@ -8,7 +8,8 @@ from typing import Any
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments import folder as folders
 from neuralzoo.experiments.assembly import task_of
-from neuralzoo.experiments.campaign import Campaign, Member, Record, code_of, fingerprint
+from neuralzoo.experiments.campaign import Campaign, Member, Record
+from neuralzoo.experiments.code_hash import experiment_hash, fingerprint
 from neuralzoo.experiments.contestants import check
 from neuralzoo.experiments.datasets import Info
 from neuralzoo.experiments.folder import RUNS
@@ -74,7 +75,7 @@ class Contest:
         """
         info = datasets.info(check(self.contestants))
         request = fingerprint(
-            [(c.label, c.experiment.settings(), code_of(c.experiment.architecture)) for c in self.contestants],
+            [(c.label, c.experiment.settings(), experiment_hash(c.experiment)) for c in self.contestants],
             self.match,
         )
         folder = self.folder or self.root / f"compare-{info.name}-{request[:8]}"

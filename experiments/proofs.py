@@ -12,7 +12,8 @@ from typing import Any
 from neuralzoo import __version__
 from neuralzoo.experiments import folder as folders
 from neuralzoo.experiments.assembly import task_of
-from neuralzoo.experiments.campaign import Campaign, Member, Record, code_of, fingerprint
+from neuralzoo.experiments.campaign import Campaign, Member, Record
+from neuralzoo.experiments.code_hash import code_hash, experiment_hash, fingerprint
 from neuralzoo.experiments.doctor import machine
 from neuralzoo.experiments.folder import RUNS
 from neuralzoo.experiments.model import load_model
@@ -131,10 +132,22 @@ def claims_of(architecture: str, profile: str | None = None, claim: str | None =
 
 
 def claim_key(claim: Claim) -> str:
-    """Return a hash of all that the verdict of a claim depends on: the declaration and the plugins' code."""
-    code = {c.experiment.architecture: code_of(c.experiment.architecture) for c in claim.contestants}
-    probes = {name: f"{probe.__module__}.{probe.__qualname__}" for name, probe in claim.probes.items()}
-    return fingerprint(claim.model_dump(mode="json", exclude_defaults=True), probes, code)
+    """Return a hash of all that the verdict of a claim depends on, and of nothing else.
+
+    That is each contestant's settings, data files and code, how they are matched, the seeds, the conditions, and the
+    code of the probes. Words decide nothing: sentence, published numbers and labels are left out.
+    """
+    places = {c.label: place for place, c in enumerate(claim.contestants)}
+    conditions = [
+        condition.model_dump(mode="json", exclude={"of", "over"})
+        | {"of": places[condition.of], "over": None if condition.over is None else places[condition.over]}
+        for condition in claim.conditions
+    ]
+    return fingerprint(
+        [(experiment_hash(c.experiment), c.control) for c in claim.contestants],
+        (claim.match, claim.seeds, conditions, claim.measures),
+        {name: code_hash(probe) for name, probe in claim.probes.items()},
+    )
 
 
 def check_sizes(claim: Claim) -> None:

@@ -61,10 +61,19 @@ def prove(
 def results(
     write: Annotated[bool, typer.Option("--write", help="Write RESULTS.md and the README's table anew.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    rekey: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMIT", help="Carry stale verdicts over that were fresh at COMMIT, where the bits are the same."
+        ),
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
 ) -> None:
     """Show the saved verdicts, and which of them are stale."""
     from neuralzoo.experiments import results as saved
 
+    if rekey is not None:
+        _rekey(rekey, runs / "rekey")
     verdicts = saved.load()
     if as_json:
         say.json([v.model_dump(mode="json") | {"stale": saved.stale(v)} for v in verdicts])
@@ -74,6 +83,17 @@ def results(
     if write:
         for path in saved.write(verdicts):
             say.line(f"written   {path}")
+
+
+def _rekey(commit: str, folder: Path) -> None:
+    from neuralzoo.experiments import results as saved
+    from neuralzoo.experiments.claims.rekey import rekey
+
+    for one in rekey(commit, folder, tell=lambda text: say.line(f"  {text}", style="dim")):
+        if one.new is not None:
+            saved.save(one.new, one.new.seeds)
+        word, style = ("carried", "green") if one.new is not None else ("stale  ", "red")
+        say.line(f"{word}   {one.old.architecture} {one.old.claim}: {one.how}", style=style)
 
 
 def _tell(proof: "Proof") -> None:

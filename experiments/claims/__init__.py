@@ -1,0 +1,1 @@
+"""Claims: running them, deciding them, and keeping the verdicts."""

@@ -1,0 +1,150 @@
+"""Carrying verdicts over to changed code that computes the same bits.
+
+A verdict stands on the code that it was reached with, named by its key. Where the code has changed since, the key is
+carried over only if the claim's fingerprint (see `fingerprint`) is the same at the commit where the verdict was fresh
+and here, for the quickest claim of each architecture that of a whole run. The others stay stale.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuralzoo.experiments import results
+from neuralzoo.experiments.proofs import claims_of
+from neuralzoo.experiments.verdict import Verdict, judge
+from neuralzoo.registry import SettingError
+
+ROOT = results.HOME.parent
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What became of one stale verdict: the new one, or why there is none."""
+
+    old: Verdict
+    new: Verdict | None
+    how: str
+
+
+def rekey(commit: str, folder: Path, tell: Callable[[str], None] = lambda text: None) -> list[Carried]:
+    """Compare every stale verdict's claim at a commit and here, and return what can be carried over.
+
+    Fingerprints are kept in `folder` by commit, so that this goes on where it was cut off.
+
+    Raises: SettingError when there is no such commit, or this is no checkout.
+    """
+    stale = [verdict for verdict in results.load() if results.stale(verdict)]
+    if not stale:
+        return []
+    before = _git("rev-parse", f"{commit}^{{commit}}")
+    whole = {(v.architecture, v.claim) for v in quickest(results.load())}
+    found = []
+    with _checked_out(before) as old_source:
+        for verdict in stale:
+            tell(f"{verdict.architecture} {verdict.claim}")
+            found.append(_carry(verdict, old_source, folder / before[:12], whole, tell))
+    return found
+
+
+def quickest(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return for each architecture the verdict that took the shortest, of those not matched by the clock."""
+    timed = sorted((v for v in verdicts if v.match != "time"), key=lambda v: -v.minutes / len(v.seeds))
+    return list({v.architecture: v for v in timed}.values())
+
+
+def _carry(
+    verdict: Verdict, old_source: Path, folder: Path, whole: set[tuple[str, str]], tell: Callable[[str], None]
+) -> Carried:
+    name = (verdict.architecture, verdict.claim)
+    is_whole = name in whole
+    old = _kept(folder / f"{'-'.join(name)}{'-whole' if is_whole else ''}.json", old_source, name, is_whole)
+    if "error" in old:
+        return Carried(verdict, None, f"there its first steps failed: {old['error']}")
+    if old["key"] != verdict.key:
+        return Carried(verdict, None, "it was stale there, too")
+    new = _fingerprint(ROOT / ".src", name, is_whole)
+    if "error" in new:
+        return Carried(verdict, None, f"here its first steps failed: {new['error']}")
+    if old["decision"] != new["decision"]:
+        return Carried(verdict, None, "it is decided in another way")
+    if [each["weights"] for each in old["contestants"]] != [each["weights"] for each in new["contestants"]]:
+        return Carried(verdict, None, "its weights differ")
+    if old["contestants"] != new["contestants"]:
+        return Carried(verdict, None, "what is measured differs")
+    steps = ", ".join(str(each["steps"]) for each in new["contestants"])
+    return Carried(verdict, renamed(verdict, old, new), f"the same bits after {steps} steps{' (whole)' * is_whole}")
+
+
+def renamed(verdict: Verdict, old: dict[str, Any], new: dict[str, Any]) -> Verdict:
+    """Return a verdict in today's words: the numbers are the old ones, labels, measures and sentences the new ones.
+
+    Raises: ValueError when the numbers do not lead to the same answer.
+    """
+    (claim,) = claims_of(verdict.architecture, claim=verdict.claim)
+    labels = dict(zip(old["labels"], new["labels"], strict=True))
+    measures = dict(zip(old["measures"], new["measures"], strict=True))
+    values = {labels[label]: {measures[m]: v for m, v in by.items()} for label, by in verdict.values.items()}
+    answer, findings = judge(claim, {(label, m): v for label, by in values.items() for m, v in by.items()})
+    if answer != verdict.answer:
+        raise ValueError(f"{verdict.claim} was decided {verdict.answer}, and {answer} from the same numbers")
+    return verdict.model_copy(
+        update={
+            "sentence": claim.sentence,
+            "findings": findings,
+            "values": values,
+            "sizes": {labels[label]: size for label, size in verdict.sizes.items()},
+            "published": claim.published,
+            "counter_evidence": claim.counter_evidence,
+            "key": new["key"],
+        }
+    )
+
+
+def _kept(file: Path, source: Path, name: tuple[str, str], whole: bool) -> dict[str, Any]:
+    """Return a fingerprint from a file, after writing it if it is not there."""
+    if file.is_file():
+        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return kept
+    found = _fingerprint(source, name, whole)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def _fingerprint(source: Path, name: tuple[str, str], whole: bool) -> dict[str, Any]:
+    """Return the fingerprint of a claim by the code in `source`, from a process of its own; its error if it fails."""
+    command = [sys.executable, "-P", "-m", "neuralzoo.experiments.claims.fingerprint", *name]
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    done = subprocess.run(
+        command + ["--whole"] * whole, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    if done.returncode:
+        return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@contextmanager
+def _checked_out(commit: str) -> Iterator[Path]:
+    """Check a commit out beside this checkout, and return where its package is."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        _git("worktree", "add", "--detach", str(tree), commit)
+        try:
+            yield tree / ".src"
+        finally:
+            _git("worktree", "remove", "--force", str(tree))
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SettingError(f"git {arguments[0]} failed: {done.stderr.strip()}; rekeying needs a checkout with a commit")
+    return done.stdout.strip()

@@ -1,0 +1,184 @@
+"""The hash of code: what decides an outcome changes it, and nothing else does."""
+
+import importlib
+import sys
+
+import pytest
+
+from neuralzoo.core.blocks import optimizers
+from neuralzoo.experiments import code_hash as hashing
+from neuralzoo.experiments.code_hash import code_hash, experiment_hash
+from neuralzoo.registry import SGD, get
+
+PARTS = '''
+"""Parts."""
+import math
+
+FACTOR = 2.0
+UNUSED = 1
+
+
+def scale(x, *, by=FACTOR):
+    """Multiply."""
+    if by < 0:
+        raise ValueError("it needs to be positive")
+    return math.sqrt(x) * by
+
+
+def other(x):
+    return x
+'''
+USER = '''
+from strangers.parts import other, scale
+from strangers import parts
+
+
+class Net:
+    """A net."""
+
+    width: int = Field(default=3, description="how wide it is")
+
+    def forward(self, x: float) -> float:
+        total = scale(x)
+        return total + parts.FACTOR
+
+
+def build(config):
+    return Net()
+'''
+
+
+@pytest.fixture
+def hash_of(tmp_path, monkeypatch):
+    """Return a function that hashes `build` of a package whose two files have been edited."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def hashed(*edits, also=None):
+        sources = {"parts": PARTS, "user": "from pydantic import Field\n" + USER}
+        for before, after in edits:
+            assert any(before in source for source in sources.values()), before
+            sources = {name: source.replace(before, after) for name, source in sources.items()}
+        sources |= also or {}
+        package = tmp_path / "strangers"
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").write_text("")
+        for name, source in sources.items():
+            (package / f"{name}.py").write_text(source)
+        for module in [name for name in sys.modules if name.partition(".")[0] == "strangers"]:
+            del sys.modules[module]
+        importlib.invalidate_caches()
+        for cached in (hashing._source, hashing._module, hashing._parts):
+            cached.cache_clear()
+        return code_hash(importlib.import_module("strangers.user").build)
+
+    yield hashed
+    for module in [name for name in sys.modules if name.partition(".")[0] == "strangers"]:
+        del sys.modules[module]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("Multiply.", "Scale a number."),
+        ("    return math", "    # the root first\n    return math"),
+        ("it needs to be positive", "by has to be positive"),
+        ("how wide it is", "units"),
+        ("UNUSED = 1", "UNUSED = 2"),
+        ("def other(x):\n    return x", "def other(x):\n    return -x"),
+        ("x: float) -> float", "x: int) -> int"),
+        ("total", "result"),
+        ("scale", "multiply"),
+        ("FACTOR", "SCALE"),
+        ("Net", "Network"),
+    ],
+    ids=lambda edit: edit[0].strip(),
+)
+def test_words_names_and_what_nothing_reaches_do_not_count(hash_of, edit):
+    assert hash_of(edit) == hash_of()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("FACTOR = 2.0", "FACTOR = 3.0"),
+        ("math.sqrt", "math.exp"),
+        ("* by", "/ by"),
+        ("by < 0", "by < 1"),
+        ("default=3", "default=4"),
+        ("total = scale(x)", "total = other(x)"),
+        ("total + parts.FACTOR", "total"),
+        ("total + parts.FACTOR", "total + parts.UNUSED"),
+        ("forward", "infer"),
+    ],
+    ids=lambda edit: " -> ".join(edit),
+)
+def test_what_is_reached_counts_in_every_file(hash_of, edit):
+    assert hash_of(edit) != hash_of()
+
+
+def test_a_definition_may_move_to_another_file(hash_of):
+    before = hash_of()
+    constant = PARTS[PARTS.index("FACTOR = ") : PARTS.index("UNUSED")]
+    edits = [
+        (constant, ""),
+        ("import math\n", "import math\nfrom strangers.constants import FACTOR\n"),
+        ("from strangers import parts\n", "from strangers import constants\n"),
+        ("parts.FACTOR", "constants.FACTOR"),
+    ]
+    assert hash_of(*edits, also={"constants": constant}) == before
+
+
+def test_the_code_of_the_optimizer_counts_for_those_who_use_it(monkeypatch):
+    adam = get("fnn").experiments["quick"]
+    sgd = adam.model_copy(update={"optimizer": SGD()})
+    before = experiment_hash(adam), experiment_hash(sgd)
+    module = hashing._module(optimizers.__name__)
+    changed = {**module.definitions, "Adam": module.definitions["RMSprop"]}
+    monkeypatch.setattr(module, "definitions", changed)
+    hashing._parts.cache_clear()
+    after = experiment_hash(adam), experiment_hash(sgd)
+    hashing._parts.cache_clear()
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
+@pytest.mark.parametrize("changed", ["core.kernels.plain.vectors", "core.module", "core.trainer", "core.blocks.dense"])
+def test_the_core_that_a_network_reaches_counts(monkeypatch, changed):
+    quick = get("fnn").experiments["quick"]
+    before = experiment_hash(quick)
+    module = hashing._module(f"neuralzoo.{changed}")
+    one = next(iter(hashing._module("neuralzoo.core.testing.check").definitions.values()))
+    monkeypatch.setattr(module, "definitions", {name: [*each, *one] for name, each in module.definitions.items()})
+    hashing._parts.cache_clear()
+    after = experiment_hash(quick)
+    hashing._parts.cache_clear()
+    assert after != before
+
+
+def test_an_architecture_that_a_setting_names_counts(monkeypatch):
+    mixture = get("modular").experiments["quick"].set(["model.expert=fnn"])
+    before = experiment_hash(mixture)
+    module = hashing._module("neuralzoo.plugins.fnn.network")
+    one = next(iter(hashing._module("neuralzoo.core.testing.check").definitions.values()))
+    monkeypatch.setattr(module, "definitions", {name: [*each, *one] for name, each in module.definitions.items()})
+    hashing._parts.cache_clear()
+    after = experiment_hash(mixture)
+    hashing._parts.cache_clear()
+    assert after != before
+
+
+def test_what_a_function_encloses_counts():
+    def make(shift):
+        def probe(module, data):
+            return shift
+
+        return probe
+
+    assert code_hash(make(1)) == code_hash(make(1))
+    assert code_hash(make(1)) != code_hash(make(2))
+
+
+def test_the_headline_and_the_figures_of_an_experiment_decide_no_outcome():
+    quick = get("fnn").experiments["quick"]
+    assert experiment_hash(quick.model_copy(update={"headline": "test/loss"})) == experiment_hash(quick)
+    assert experiment_hash(quick.model_copy(update={"batch_size": 7})) != experiment_hash(quick)
