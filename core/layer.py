@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neuralzoo.core import memory
-from neuralzoo.core.memory import Workspace
+from neuralzoo.core import buffers as memory
+from neuralzoo.core.buffers import Workspace
 from neuralzoo.core.module import Array, Module, Parameter, split
 
 __all__ = ["AddRows", "Context", "Gradients", "Layer", "Pullback", "Workspace", "no_gradient", "no_pullback"]

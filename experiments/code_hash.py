@@ -20,7 +20,7 @@ from typing import Any
 from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.assembly import OPTIMIZERS, schedule, split
+from neuralzoo.experiments.running.assembly import OPTIMIZERS, schedule, split
 from neuralzoo.registry import Experiment, get, names
 
 OURS = "neuralzoo"

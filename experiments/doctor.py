@@ -15,8 +15,8 @@ from neuralzoo import __version__
 from neuralzoo.core import kernels
 from neuralzoo.experiments import datasets
 from neuralzoo.registry import Entry, Kind, Status, statuses
-from neuralzoo.registry.glance import source_of
 from neuralzoo.registry.loading import import_seconds
+from neuralzoo.registry.static_metadata import source_of
 
 NEEDED = ("numpy", "pluggy", "pydantic", "safetensors", "tomli-w", "typer", "rich", "filelock")
 EXTRA = ("mlflow", "matplotlib", "scikit-learn", "scipy", "pooch", "psutil", "pillow", "jinja2")
@@ -130,13 +130,13 @@ def threads() -> str:
 
 
 def _store_address() -> str:
-    from neuralzoo.experiments.store import default_uri
+    from neuralzoo.experiments.tracking.store import default_uri
 
     return default_uri()
 
 
 def _store_state() -> str:
-    from neuralzoo.experiments.store import TrackingError, client, default_uri, explained, sqlite_file
+    from neuralzoo.experiments.tracking.store import TrackingError, client, default_uri, explained, sqlite_file
 
     if find_spec("mlflow") is None:
         return "MLflow is not installed; pip install 'neuralzoo[experiments]'"

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neuralzoo.core.hooks import hookimpl as hookimpl
+    from neuralzoo.core.kinds import Answer as Answer
+    from neuralzoo.core.kinds import InputKind as InputKind
+    from neuralzoo.core.kinds import TaskKind as TaskKind
+    from neuralzoo.core.task import Task as Task
     from neuralzoo.registry.architecture import CONTRACT as CONTRACT
     from neuralzoo.registry.architecture import Architecture as Architecture
     from neuralzoo.registry.architecture import Figure as Figure
@@ -42,8 +46,6 @@ if TYPE_CHECKING:
     from neuralzoo.registry.experiment import Experiment as Experiment
     from neuralzoo.registry.experiment import RMSprop as RMSprop
     from neuralzoo.registry.experiment import StepDecay as StepDecay
-    from neuralzoo.registry.glance import Glance as Glance
-    from neuralzoo.registry.glance import glances as glances
     from neuralzoo.registry.hookspecs import MakeHook as MakeHook
     from neuralzoo.registry.installed import GROUP as GROUP
     from neuralzoo.registry.installed import Entry as Entry
@@ -51,10 +53,8 @@ if TYPE_CHECKING:
     from neuralzoo.registry.installed import entries as entries
     from neuralzoo.registry.installed import find as find
     from neuralzoo.registry.installed import names as names
-    from neuralzoo.registry.task import Task as Task
-    from neuralzoo.registry.vocabulary import Answer as Answer
-    from neuralzoo.registry.vocabulary import InputKind as InputKind
-    from neuralzoo.registry.vocabulary import TaskKind as TaskKind
+    from neuralzoo.registry.static_metadata import Glance as Glance
+    from neuralzoo.registry.static_metadata import glances as glances
 
 _PUBLIC = {
     "hookimpl": "neuralzoo.core.hooks",
@@ -92,8 +92,8 @@ _PUBLIC = {
     "RMSprop": "neuralzoo.registry.experiment",
     "SGD": "neuralzoo.registry.experiment",
     "StepDecay": "neuralzoo.registry.experiment",
-    "Glance": "neuralzoo.registry.glance",
-    "glances": "neuralzoo.registry.glance",
+    "Glance": "neuralzoo.registry.static_metadata",
+    "glances": "neuralzoo.registry.static_metadata",
     "MakeHook": "neuralzoo.registry.hookspecs",
     "Entry": "neuralzoo.registry.installed",
     "GROUP": "neuralzoo.registry.installed",
@@ -101,10 +101,10 @@ _PUBLIC = {
     "entries": "neuralzoo.registry.installed",
     "find": "neuralzoo.registry.installed",
     "names": "neuralzoo.registry.installed",
-    "Task": "neuralzoo.registry.task",
-    "Answer": "neuralzoo.registry.vocabulary",
-    "InputKind": "neuralzoo.registry.vocabulary",
-    "TaskKind": "neuralzoo.registry.vocabulary",
+    "Task": "neuralzoo.core.task",
+    "Answer": "neuralzoo.core.kinds",
+    "InputKind": "neuralzoo.core.kinds",
+    "TaskKind": "neuralzoo.core.kinds",
 }
 __all__ = list(_PUBLIC)
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
+from neuralzoo.core.task import Answer, InputKind, Task, TaskKind
 from neuralzoo.registry.claim import Claim
 from neuralzoo.registry.config import Config, parse
 from neuralzoo.registry.experiment import Experiment
-from neuralzoo.registry.task import Answer, InputKind, Task, TaskKind
 
 CONTRACT = 1
 EVERY_RUN = ("learning_curve", "confusion_matrix")

@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import create_model
 
 from neuralzoo.core.module import Array
+from neuralzoo.core.task import Task, TaskKind
 from neuralzoo.registry.config import Settings, parse, spelled
 from neuralzoo.registry.errors import SettingError, nearest
-from neuralzoo.registry.task import Task, TaskKind
 
 Arrays = tuple[Array, ...]
 

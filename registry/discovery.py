@@ -12,13 +12,13 @@ import numpy as np
 
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
+from neuralzoo.core.task import AXES, InputKind, Task, TaskKind
 from neuralzoo.registry.architecture import Architecture, Figure, MakeOptimizer
 from neuralzoo.registry.config import Config, parse
 from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, ZooError, nearest
 from neuralzoo.registry.hookspecs import MakeHook
 from neuralzoo.registry.installed import Entry, Kind, entries, find, offered, together
 from neuralzoo.registry.loading import load, reason
-from neuralzoo.registry.task import AXES, InputKind, Task, TaskKind
 
 
 @dataclass(frozen=True)

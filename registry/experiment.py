@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator
 
+from neuralzoo.core.task import TaskKind
 from neuralzoo.registry.config import Settings, override, parse, spelled
 from neuralzoo.registry.errors import SettingError
-from neuralzoo.registry.task import TaskKind
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]

@@ -37,8 +37,8 @@ _PUBLIC = {
     "hookimpl": "neuralzoo.core.hooks",
     "matching": "neuralzoo.registry",
     "names": "neuralzoo.registry",
-    "load_model": "neuralzoo.experiments.model",
-    "run": "neuralzoo.experiments.runner",
+    "load_model": "neuralzoo.experiments.running.model_file",
+    "run": "neuralzoo.experiments.run",
 }
 __all__ = ["__version__", *_PUBLIC]
 
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from neuralzoo.core.module import Module as Module
     from neuralzoo.core.module import Parameter as Parameter
     from neuralzoo.core.trainer import Trainer as Trainer
-    from neuralzoo.experiments.model import load_model as load_model
-    from neuralzoo.experiments.runner import run as run
+    from neuralzoo.experiments.run import run as run
+    from neuralzoo.experiments.running.model_file import load_model as load_model
     from neuralzoo.registry import Architecture as Architecture
     from neuralzoo.registry import Config as Config
     from neuralzoo.registry import Experiment as Experiment

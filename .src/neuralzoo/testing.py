@@ -42,7 +42,7 @@ def checks_for(name: str) -> list[Check]:
 
     Raises: UnknownName, Clash or BrokenPlugin for the name.
     """
-    from neuralzoo.experiments import checking
+    from neuralzoo.experiments.scaffold import conformance as checking
     from neuralzoo.registry import get
 
     return checking.checks_for(get(name))

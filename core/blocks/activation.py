@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from neuralzoo.core import kernels
-from neuralzoo.core.blocks.rows import row_max, row_sum
+from neuralzoo.core.blocks.reductions import row_max, row_sum
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from neuralzoo.core.blocks.activation import ReLU
-from neuralzoo.core.blocks.pool import MaxPool1D, MaxPool2D
+from neuralzoo.core.blocks.pooling import MaxPool1D, MaxPool2D
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
 from neuralzoo.core.module import Array
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from neuralzoo.core.blocks.init import Initializer, glorot_uniform
-from neuralzoo.core.blocks.rows import sum_of_rows
+from neuralzoo.core.blocks.reductions import sum_of_rows
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
 from neuralzoo.core.module import Array, Parameter
 

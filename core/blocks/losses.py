@@ -6,7 +6,7 @@ loss, d loss / d prediction = CrossEntropy()(prediction, target)
 import numpy as np
 
 from neuralzoo.core.blocks.activation import sigmoid, softplus
-from neuralzoo.core.blocks.rows import row_max, row_sum
+from neuralzoo.core.blocks.reductions import row_max, row_sum
 from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array
 

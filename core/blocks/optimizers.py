@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neuralzoo.core import kernels
-from neuralzoo.core.kernels.plain.blocks import BLOCK
+from neuralzoo.core.kernels.numpy_backend.chunks import BLOCK
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.core.optimizer import Optimizer, Schedule
 

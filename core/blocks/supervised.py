@@ -7,8 +7,8 @@ import numpy as np
 
 from neuralzoo.core.batches import Batch
 from neuralzoo.core.blocks.losses import PADDING, BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-from neuralzoo.core.blocks.measures import accuracy, mark_accuracy, mean_absolute_error, nats_per_step
-from neuralzoo.core.blocks.packing import check_lengths
+from neuralzoo.core.blocks.metrics import accuracy, mark_accuracy, mean_absolute_error, nats_per_step
+from neuralzoo.core.blocks.recurrent.packing import check_lengths
 from neuralzoo.core.layer import Context, Layer
 from neuralzoo.core.learner import Metrics, Supervised
 from neuralzoo.core.module import Module

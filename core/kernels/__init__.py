@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 VARIABLE = "NEURALZOO_KERNELS"
-FORMS = {"numpy": "neuralzoo.core.kernels.plain", "numba": "neuralzoo.core.kernels.compiled"}
+FORMS = {"numpy": "neuralzoo.core.kernels.numpy_backend", "numba": "neuralzoo.core.kernels.numba_backend"}
 
 
 class UnknownForm(ValueError):

@@ -9,10 +9,10 @@ def test_dense_conforms(check):
 A program calls `check.run()` instead and gets an `Outcome`: pass, fail with a message, or not applicable with a reason.
 """
 
-from neuralzoo.core.testing.architectures import checks_for_architecture
-from neuralzoo.core.testing.check import Check, CheckFailed, NotApplicable, Outcome, Status
+from neuralzoo.core.testing.architecture_checks import checks_for_architecture
+from neuralzoo.core.testing.checks import Check, CheckFailed, NotApplicable, Outcome, Status
 from neuralzoo.core.testing.examples import tiny_data
-from neuralzoo.core.testing.layers import checks_for_layer
+from neuralzoo.core.testing.layer_checks import checks_for_layer
 
 __all__ = [
     "Check",

@@ -3,7 +3,7 @@
 import json
 import re
 
-from neuralzoo.core.testing.check import CheckFailed, require
+from neuralzoo.core.testing.checks import CheckFailed, require
 from neuralzoo.core.testing.training import ArchitectureCase
 
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Array
-from neuralzoo.core.testing.check import CheckFailed, require
+from neuralzoo.core.testing._probes import MOST_ENTRIES, SEED, context, direction, mode
+from neuralzoo.core.testing.checks import CheckFailed, require
 from neuralzoo.core.testing.inputs import each, first_of
-from neuralzoo.core.testing.instruments import MOST_ENTRIES, SEED, context, direction, mode
 
 STEP = 1e-6
 TOLERANCE = 1e-5

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from neuralzoo.core.testing.check import require
-from neuralzoo.core.testing.inputs import first_of
-from neuralzoo.core.testing.instruments import (
+from neuralzoo.core.testing._probes import (
     DtypeGradients,
     LayerCase,
     context,
@@ -16,6 +14,8 @@ from neuralzoo.core.testing.instruments import (
     need_parameters,
     require_dtype,
 )
+from neuralzoo.core.testing.checks import require
+from neuralzoo.core.testing.inputs import first_of
 
 BOTH_MODES = (True, False)
 LARGE = 1e4

@@ -8,10 +8,10 @@ from neuralzoo.core.batches import Batch, inputs_of
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Array
-from neuralzoo.core.testing.check import NotApplicable, require
+from neuralzoo.core.testing._probes import LayerCase, context, direction, expect_equal, mode
+from neuralzoo.core.testing.checks import NotApplicable, require
 from neuralzoo.core.testing.examples import by_step
 from neuralzoo.core.testing.inputs import arrays_of, first_of, with_first
-from neuralzoo.core.testing.instruments import LayerCase, context, direction, expect_equal, mode
 from neuralzoo.core.testing.training import ArchitectureCase, learn, predict, predicts
 
 ADVICE = "do not let steps at or after an example's length take part"

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from neuralzoo.core.testing.check import require
-from neuralzoo.core.testing.instruments import (
+from neuralzoo.core.testing._probes import (
     LayerCase,
     attributes,
     context,
@@ -12,6 +11,7 @@ from neuralzoo.core.testing.instruments import (
     mode,
     require_same_state,
 )
+from neuralzoo.core.testing.checks import require
 
 BOTH_MODES = (True, False)
 

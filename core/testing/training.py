@@ -16,10 +16,10 @@ from neuralzoo.core.layer import Context, Gradients, Layer, Pullback
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer
-from neuralzoo.core.testing.check import CheckFailed, NotApplicable, require
+from neuralzoo.core.testing._probes import DtypeGradients
+from neuralzoo.core.testing.checks import CheckFailed, NotApplicable, require
 from neuralzoo.core.testing.examples import tiny_data
 from neuralzoo.core.testing.inputs import first_of, with_first
-from neuralzoo.core.testing.instruments import DtypeGradients
 from neuralzoo.core.trainer import Trainer
 
 EPOCHS = 2

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.experiments.benchmark import imports, installed, memory, scaling, targets
+from neuralzoo.experiments.benchmark import targets
+from neuralzoo.experiments.benchmark.parts import import_time as imports
+from neuralzoo.experiments.benchmark.parts import install_size as installed
+from neuralzoo.experiments.benchmark.parts import memory, scaling
 from neuralzoo.experiments.benchmark.report import PARTS, Row
 from neuralzoo.registry import SettingError
 
-HOME = Path(os.path.realpath(__file__)).parent.parent
+HOME = Path(os.path.realpath(__file__)).parents[1] / "reports"
 PAGE, PICTURE = HOME / "BENCHMARKS.md", HOME / "scaling.svg"
 WHATS = ("step", "predict 1", "predict 256")
 FORMS = {"numpy": "plain NumPy", "numba": "compiled kernels", "usual": "as installed"}
@@ -88,7 +91,7 @@ def write(rows: Sequence[Row]) -> list[Path]:
     grown = _good([row for row in rows if row["part"] == "scaling"])
     if not grown:
         return [PAGE]
-    from neuralzoo.experiments.benchmark.picture import draw_scaling
+    from neuralzoo.experiments.benchmark.plot import draw_scaling
 
     draw_scaling(grown, PICTURE)
     return [PAGE, PICTURE]

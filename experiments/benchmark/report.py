@@ -10,8 +10,13 @@ from typing import Any
 
 from neuralzoo.core.kernels import FORMS
 from neuralzoo.experiments import doctor
-from neuralzoo.experiments.benchmark import apart, imports, installed, peers, scaling, share, steps
-from neuralzoo.experiments.benchmark.apart import Failed
+from neuralzoo.experiments.benchmark import isolated as apart
+from neuralzoo.experiments.benchmark import peers
+from neuralzoo.experiments.benchmark.isolated import Failed
+from neuralzoo.experiments.benchmark.parts import flop_utilization as share
+from neuralzoo.experiments.benchmark.parts import import_time as imports
+from neuralzoo.experiments.benchmark.parts import install_size as installed
+from neuralzoo.experiments.benchmark.parts import scaling, steps
 from neuralzoo.registry import SettingError
 
 CHECKOUT = Path(doctor.__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ import numpy as np
 from neuralzoo.core.batches import Batch, inputs_of
 from neuralzoo.core.layer import Context, Layer
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.assembly import Assembly, assemble
+from neuralzoo.experiments.running.assembly import Assembly, assemble
 from neuralzoo.registry import get
 
 PROFILE = "quick"

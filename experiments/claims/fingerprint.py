@@ -18,9 +18,9 @@ import numpy as np
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.experiments.assembly import Assembly
-from neuralzoo.experiments.proofs import claim_key, claims_of
-from neuralzoo.experiments.runner import prepare
+from neuralzoo.experiments.claims.runner import claim_key, claims_of
+from neuralzoo.experiments.run import prepare
+from neuralzoo.experiments.running.assembly import Assembly
 from neuralzoo.registry import Claim
 
 STEPS = 2

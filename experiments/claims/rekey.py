@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.experiments import results
-from neuralzoo.experiments.proofs import claims_of
-from neuralzoo.experiments.verdict import Verdict, judge
+from neuralzoo.experiments.claims import results
+from neuralzoo.experiments.claims.runner import claims_of
+from neuralzoo.experiments.claims.verdict import Verdict, judge
 from neuralzoo.registry import SettingError
 
-ROOT = results.HOME.parent
+ROOT = results.ROOT
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,15 @@ import typer
 from typer.core import TyperGroup
 
 from neuralzoo import __version__
-from neuralzoo.experiments.cli import benching, catalogue, comparing, making, proving, running, tracking
-from neuralzoo.experiments.cli.shared import mistakes, say, sentence, show_warning
-from neuralzoo.experiments.connection import show_waiting
+from neuralzoo.experiments.cli import bench as benching
+from neuralzoo.experiments.cli import claims as proving
+from neuralzoo.experiments.cli import compare as comparing
+from neuralzoo.experiments.cli import inspect as catalogue
+from neuralzoo.experiments.cli import mlflow as tracking
+from neuralzoo.experiments.cli import run as running
+from neuralzoo.experiments.cli import scaffold as making
+from neuralzoo.experiments.cli.output import mistakes, say, sentence, show_warning
+from neuralzoo.experiments.tracking.client import show_waiting
 
 
 class Stopped(Exception):

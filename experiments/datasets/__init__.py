@@ -9,20 +9,13 @@ from itertools import chain
 from typing import Any
 
 from neuralzoo import __version__, registry
-from neuralzoo.experiments.datasets import (
-    images,
-    memory,
-    music,
-    points,
-    reber,
-    recall,
-    sequences,
-    series,
-    subtasks,
-    text,
-    vowels,
-    warped,
-)
+from neuralzoo.experiments.datasets import conflicting_subtasks as subtasks
+from neuralzoo.experiments.datasets import images, music, reber, recall, text, vowels
+from neuralzoo.experiments.datasets import mnist1d as sequences
+from neuralzoo.experiments.datasets import mnist_variants as warped
+from neuralzoo.experiments.datasets import synthetic_memory as memory
+from neuralzoo.experiments.datasets import time_series as series
+from neuralzoo.experiments.datasets import toy_2d as points
 from neuralzoo.registry import DataError
 from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes
 from neuralzoo.registry.loading import load as load_plugin

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.datasets import sources
+from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import DataError, Task
 from neuralzoo.registry.dataset import DataSet, Entry, File, Info, Sizes
 

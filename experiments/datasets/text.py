@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.datasets import sources
+from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import DataError, Task
 from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes, at_least
 

@@ -1,10 +1,10 @@
 """The autoencoder: tells an example through few numbers and rebuilds it from them."""
 
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
-from neuralzoo.plugins.autoencoder.experiment import CLAIMS, CONVOLUTIONAL, FULL, QUICK, resize
+from neuralzoo.plugins.autoencoder.experiments import CLAIMS, CONVOLUTIONAL, FULL, QUICK, resize
+from neuralzoo.plugins.autoencoder.figures import FIGURES
 from neuralzoo.plugins.autoencoder.learner import learner
 from neuralzoo.plugins.autoencoder.network import build
-from neuralzoo.plugins.autoencoder.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

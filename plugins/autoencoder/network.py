@@ -36,7 +36,7 @@ from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.layer import Context, Layer, Pullback, no_pullback
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
-from neuralzoo.plugins.autoencoder.parts import NOISES, conv_halves
+from neuralzoo.plugins.autoencoder.layers import NOISES, conv_halves
 from neuralzoo.registry import Task
 
 PullRun = Callable[[Array, Array | None, Array | None], Array]

@@ -1,10 +1,10 @@
 """The capsule network: vectors for things and their poses, routed by agreement."""
 
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
-from neuralzoo.plugins.capsnet.experiment import ARENA, CLAIMS, FULL, PUBLISHED, QUICK, resize
+from neuralzoo.plugins.capsnet.experiments import ARENA, CLAIMS, FULL, PUBLISHED, QUICK, resize
+from neuralzoo.plugins.capsnet.figures import FIGURES
 from neuralzoo.plugins.capsnet.learner import learner
 from neuralzoo.plugins.capsnet.network import build
-from neuralzoo.plugins.capsnet.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

@@ -22,14 +22,14 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import Identity, ReLU, Sigmoid
 from neuralzoo.core.blocks.combine import Sequential
-from neuralzoo.core.blocks.conv import Conv2D
+from neuralzoo.core.blocks.conv.layers import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.init import glorot_uniform, he_normal
-from neuralzoo.core.blocks.rows import row_sum
+from neuralzoo.core.blocks.reductions import row_sum
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
-from neuralzoo.plugins.capsnet.routing import Routing, Squash
+from neuralzoo.plugins.capsnet.layers import Routing, Squash
 from neuralzoo.registry import Task
 
 

@@ -2,9 +2,9 @@
 
 from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.plugins.cnn.config import CNNConfig
-from neuralzoo.plugins.cnn.experiment import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.cnn.experiments import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.cnn.figures import FIGURES
 from neuralzoo.plugins.cnn.network import build
-from neuralzoo.plugins.cnn.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

@@ -2,7 +2,7 @@
 
 from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.plugins.fnn.config import FNNConfig
-from neuralzoo.plugins.fnn.experiment import ARENA, CLAIMS, FULL, QUICK, draw_first_layer_weights, resize
+from neuralzoo.plugins.fnn.experiments import ARENA, CLAIMS, FULL, QUICK, draw_first_layer_weights, resize
 from neuralzoo.plugins.fnn.network import build
 from neuralzoo.registry import Architecture, Figure, Task, hookimpl
 

@@ -1,10 +1,10 @@
 """The generative adversarial network: one network makes examples, another learns to tell them from real ones."""
 
 from neuralzoo.plugins.gan.config import GANConfig
-from neuralzoo.plugins.gan.experiment import CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.gan.experiments import CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.gan.figures import FIGURES
 from neuralzoo.plugins.gan.learner import learner
 from neuralzoo.plugins.gan.network import build
-from neuralzoo.plugins.gan.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

@@ -40,10 +40,10 @@ from neuralzoo.core.layer import Context, Gradients, Workspace
 from neuralzoo.core.learner import SILENTLY, Learner, Metrics
 from neuralzoo.core.module import Array
 from neuralzoo.core.optimizer import Diverged, Optimizer
-from neuralzoo.plugins.gan import measures
 from neuralzoo.plugins.gan.config import GANConfig
+from neuralzoo.plugins.gan.layers import Spectral
+from neuralzoo.plugins.gan.metrics import modes as measures
 from neuralzoo.plugins.gan.network import GAN
-from neuralzoo.plugins.gan.parts import Spectral
 from neuralzoo.registry import MakeOptimizer, Task
 
 LOG = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import ACTIVATIONS, LeakyReLU, Tanh
 from neuralzoo.core.blocks.combine import Sequential
-from neuralzoo.core.blocks.conv import Conv2D
-from neuralzoo.core.blocks.conv_transposed import ConvTranspose2D
+from neuralzoo.core.blocks.conv.layers import Conv2D
+from neuralzoo.core.blocks.conv.transposed import ConvTranspose2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.init import glorot_uniform, he_normal, normal
 from neuralzoo.core.blocks.norm import BatchNorm
@@ -44,7 +44,7 @@ from neuralzoo.core.blocks.shape import Flatten, Reshape
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.plugins.gan.config import GANConfig
-from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral, Waves
+from neuralzoo.plugins.gan.layers import MinibatchDeviation, Pack, Spectral, Waves
 from neuralzoo.registry import Task
 
 SLOPE = 0.2

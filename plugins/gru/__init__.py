@@ -1,10 +1,10 @@
 """The gated recurrent unit: one state that two gates keep or replace."""
 
-from neuralzoo.core.blocks.truncated import sequence_learner
+from neuralzoo.core.blocks.recurrent.truncated import sequence_learner
 from neuralzoo.plugins.gru.config import GRUConfig
-from neuralzoo.plugins.gru.experiment import ARENA, CLAIMS, FULL, QUICK, TEXT, resize
+from neuralzoo.plugins.gru.experiments import ARENA, CLAIMS, FULL, QUICK, TEXT, resize
+from neuralzoo.plugins.gru.figures import FIGURES
 from neuralzoo.plugins.gru.network import build
-from neuralzoo.plugins.gru.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

@@ -1,10 +1,10 @@
 """The long short-term memory: a memory cell behind gates."""
 
-from neuralzoo.core.blocks.truncated import sequence_learner
+from neuralzoo.core.blocks.recurrent.truncated import sequence_learner
 from neuralzoo.plugins.lstm.config import LSTMConfig
-from neuralzoo.plugins.lstm.experiment import ARENA, CLAIMS, FULL, QUICK, TEXT, resize
+from neuralzoo.plugins.lstm.experiments import ARENA, CLAIMS, FULL, QUICK, TEXT, resize
+from neuralzoo.plugins.lstm.figures import FIGURES
 from neuralzoo.plugins.lstm.network import build
-from neuralzoo.plugins.lstm.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

@@ -24,9 +24,9 @@ https://proceedings.mlr.press/v37/jozefowicz15.html
 import numpy as np
 
 from neuralzoo.core.blocks.init import Initializer, glorot_uniform, orthogonal
-from neuralzoo.core.blocks.packing import Packing
-from neuralzoo.core.blocks.scan import Cell, PullStates, States, flush
-from neuralzoo.core.blocks.sequence import SequenceNetwork, sequence_network
+from neuralzoo.core.blocks.recurrent.layer import Cell, PullStates, States, flush
+from neuralzoo.core.blocks.recurrent.network import SequenceNetwork, sequence_network
+from neuralzoo.core.blocks.recurrent.packing import Packing
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.lstm.config import LSTMConfig

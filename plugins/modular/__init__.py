@@ -1,10 +1,10 @@
 """The modular network: several networks for different sub-tasks, and a gate that says whom to ask."""
 
 from neuralzoo.plugins.modular.config import ModularConfig
-from neuralzoo.plugins.modular.experiment import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.modular.experiments import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.modular.figures import FIGURES
 from neuralzoo.plugins.modular.learner import learner
 from neuralzoo.plugins.modular.network import build
-from neuralzoo.plugins.modular.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from neuralzoo.core.batches import Batch
 from neuralzoo.core.blocks.losses import CrossEntropy, MeanSquaredError
-from neuralzoo.core.blocks.measures import accuracy, mean_absolute_error
+from neuralzoo.core.blocks.metrics import accuracy, mean_absolute_error
 from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.core.layer import Context, Gradients, Workspace
 from neuralzoo.core.learner import SILENTLY, Learner, Mean, Measure, Metrics
@@ -37,8 +37,8 @@ from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array
 from neuralzoo.core.optimizer import Diverged, Optimizer
 from neuralzoo.plugins.modular.config import ModularConfig
+from neuralzoo.plugins.modular.layers import Assignment
 from neuralzoo.plugins.modular.network import Blend, Mixture, Opinions, log_softmax
-from neuralzoo.plugins.modular.parts import Assignment
 from neuralzoo.registry import MakeOptimizer, Task
 
 LOG = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ import numpy as np
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.modular.config import Expert, ModularConfig
-from neuralzoo.plugins.modular.parts import Assignment, Blind, part, without_field
+from neuralzoo.plugins.modular.layers import Assignment, Blind, part, without_field
 from neuralzoo.registry import Task
 
 

@@ -1,10 +1,10 @@
 """The radial basis function network: units that answer around their centre, fitted in closed form."""
 
 from neuralzoo.plugins.rbfn.config import RBFNConfig
-from neuralzoo.plugins.rbfn.experiment import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.rbfn.experiments import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.rbfn.figures import FIGURES
 from neuralzoo.plugins.rbfn.learner import learner
 from neuralzoo.plugins.rbfn.network import build
-from neuralzoo.plugins.rbfn.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

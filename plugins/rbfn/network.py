@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neuralzoo.core.blocks.dense import Dense
-from neuralzoo.core.blocks.rows import sum_of_rows
+from neuralzoo.core.blocks.reductions import sum_of_rows
 from neuralzoo.core.blocks.shape import Flatten
 from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
 from neuralzoo.core.module import Array, Parameter

@@ -1,10 +1,10 @@
 """The simple recurrent network: units that read their own last outputs."""
 
-from neuralzoo.core.blocks.truncated import sequence_learner
+from neuralzoo.core.blocks.recurrent.truncated import sequence_learner
 from neuralzoo.plugins.rnn.config import RNNConfig
-from neuralzoo.plugins.rnn.experiment import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.rnn.experiments import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.rnn.figures import FIGURES
 from neuralzoo.plugins.rnn.network import build
-from neuralzoo.plugins.rnn.pictures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

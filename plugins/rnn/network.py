@@ -19,9 +19,9 @@ import math
 import numpy as np
 
 from neuralzoo.core.blocks.init import Initializer, glorot_uniform, orthogonal
-from neuralzoo.core.blocks.packing import Packing
-from neuralzoo.core.blocks.scan import Cell, PullStates, States, flush
-from neuralzoo.core.blocks.sequence import SequenceNetwork, sequence_network
+from neuralzoo.core.blocks.recurrent.layer import Cell, PullStates, States, flush
+from neuralzoo.core.blocks.recurrent.network import SequenceNetwork, sequence_network
+from neuralzoo.core.blocks.recurrent.packing import Packing
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.rnn.config import RNNConfig

@@ -2,8 +2,8 @@
 
 from neuralzoo.plugins.transformer.assembly import build, learner
 from neuralzoo.plugins.transformer.config import TransformerConfig
-from neuralzoo.plugins.transformer.experiment import ARENA, CLAIMS, FULL, IMAGES, QUICK, RECALL, RECIPE, resize
-from neuralzoo.plugins.transformer.pictures import FIGURES
+from neuralzoo.plugins.transformer.experiments import ARENA, CLAIMS, FULL, IMAGES, QUICK, RECALL, RECIPE, resize
+from neuralzoo.plugins.transformer.figures import FIGURES
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 

@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neuralzoo.core.blocks.writing import chances
+from neuralzoo.core.blocks.recurrent.generation import chances
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
-from neuralzoo.plugins.transformer.attention import Cache
+from neuralzoo.plugins.transformer.layers.attention import Cache
+from neuralzoo.plugins.transformer.layers.embedding import Tokens
 from neuralzoo.plugins.transformer.network import Transformer
-from neuralzoo.plugins.transformer.reading import Tokens
 
 
 class Drawing(NamedTuple):

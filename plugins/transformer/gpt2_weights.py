@@ -23,8 +23,8 @@ from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.module import Array, Parameter, State, load_arrays
 from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.layer_norm import LayerNorm
+from neuralzoo.plugins.transformer.layers.embedding import Tokens
 from neuralzoo.plugins.transformer.network import Transformer
-from neuralzoo.plugins.transformer.reading import Tokens
 from neuralzoo.registry import Task
 
 PREFIX = "transformer."

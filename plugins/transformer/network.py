@@ -23,14 +23,14 @@ import numpy as np
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
 from neuralzoo.core.blocks.init import normal
-from neuralzoo.core.blocks.packing import check_lengths
+from neuralzoo.core.blocks.recurrent.packing import check_lengths
 from neuralzoo.core.layer import Context, Layer, Pullback, no_pullback
 from neuralzoo.core.module import Array
-from neuralzoo.plugins.transformer.attention import Cache, Heads
-from neuralzoo.plugins.transformer.block import Block, Shape
 from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.layer_norm import LayerNorm
-from neuralzoo.plugins.transformer.reading import ClassToken, Numbers, Patches, Positions, Tokens, waves
+from neuralzoo.plugins.transformer.layers.attention import Cache, Heads
+from neuralzoo.plugins.transformer.layers.block import Block, Shape
+from neuralzoo.plugins.transformer.layers.embedding import ClassToken, Numbers, Patches, Positions, Tokens, waves
 from neuralzoo.registry import Task
 
 EACH_STEP = ("sequence-labelling", "language-modelling")

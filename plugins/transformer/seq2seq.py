@@ -17,19 +17,19 @@ from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
 from neuralzoo.core.blocks.init import normal
 from neuralzoo.core.blocks.losses import PADDING, CrossEntropy
-from neuralzoo.core.blocks.measures import accuracy
-from neuralzoo.core.blocks.packing import check_lengths
+from neuralzoo.core.blocks.metrics import accuracy
+from neuralzoo.core.blocks.recurrent.packing import check_lengths
 from neuralzoo.core.blocks.supervised import without_padding
 from neuralzoo.core.layer import Context, Gradients, Layer, Pullback, no_gradient
 from neuralzoo.core.learner import Metrics, Supervised
 from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer
-from neuralzoo.plugins.transformer.attention import Cache
-from neuralzoo.plugins.transformer.block import Block, DecoderBlock
 from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.layer_norm import LayerNorm
+from neuralzoo.plugins.transformer.layers.attention import Cache
+from neuralzoo.plugins.transformer.layers.block import Block, DecoderBlock
+from neuralzoo.plugins.transformer.layers.embedding import Positions, Tokens, waves
 from neuralzoo.plugins.transformer.network import chain, shape_of
-from neuralzoo.plugins.transformer.reading import Positions, Tokens, waves
 
 
 class Vocabularies(NamedTuple):

@@ -6,8 +6,8 @@ import numpy as np
 
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
+from neuralzoo.plugins.transformer.layers.dot_product import Cut
 from neuralzoo.plugins.transformer.network import Transformer
-from neuralzoo.plugins.transformer.scores import Cut
 
 
 def looks(network: Transformer, x: Array, lengths: Array | None = None) -> Array:

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from neuralzoo.core import memory
-from neuralzoo.core.memory import MANY, Kept
+from neuralzoo.core import buffers as memory
+from neuralzoo.core.buffers import MANY, Kept
 
 
 def address(array: np.ndarray) -> int:

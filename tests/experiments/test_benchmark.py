@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.assembly import task_of
-from neuralzoo.experiments.benchmark import apart, imports, installed, memory, products, scaling, share
-from neuralzoo.experiments.benchmark.picture import draw_scaling
-from neuralzoo.experiments.benchmark.sized import axes, sized, with_random_data
+from neuralzoo.experiments.benchmark import flop_counter as products
+from neuralzoo.experiments.benchmark import isolated as apart
+from neuralzoo.experiments.benchmark.parts import flop_utilization as share
+from neuralzoo.experiments.benchmark.parts import import_time as imports
+from neuralzoo.experiments.benchmark.parts import install_size as installed
+from neuralzoo.experiments.benchmark.parts import memory, scaling
+from neuralzoo.experiments.benchmark.plot import draw_scaling
+from neuralzoo.experiments.benchmark.scaled_workload import axes, sized, with_random_data
+from neuralzoo.experiments.running.assembly import task_of
 from neuralzoo.registry import SettingError, build, get
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from neuralzoo.experiments.benchmark import page, report, scaling, targets
+from neuralzoo.experiments.benchmark import page, report, targets
+from neuralzoo.experiments.benchmark.parts import scaling
 from neuralzoo.experiments.cli import app
 from neuralzoo.registry import SettingError
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from neuralzoo.experiments.folder import read_json
+from neuralzoo.experiments.running.run_folder import read_json
 
 pytest.importorskip("mlflow", reason="the pages need the extra 'experiments'")
 playwright = pytest.importorskip("playwright.sync_api", reason="looking at pages needs the extra 'browser'")

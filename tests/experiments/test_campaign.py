@@ -1,8 +1,8 @@
 """Campaigns: what their runs are known by, and what is measured on them afterwards."""
 
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.campaign import Campaign, Member
-from neuralzoo.experiments.proofs import claim_key
+from neuralzoo.experiments.claims.runner import claim_key
+from neuralzoo.experiments.run_group import Campaign, Member
 from neuralzoo.registry import get
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.figures import answers, confusion_matrix, has_one_class_each, learning_curve, page
+from neuralzoo.experiments.running.figures import answers, confusion_matrix, has_one_class_each, learning_curve, page
 from neuralzoo.registry import Task
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")

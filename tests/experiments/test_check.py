@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from neuralzoo.experiments.new_package import write_package
+from neuralzoo.experiments.scaffold.new_package import write_package
 
 
 @pytest.fixture

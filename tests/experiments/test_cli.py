@@ -292,8 +292,8 @@ def test_the_progress_bar_leaves_loss_accuracy_and_time_readable(tiny, tmp_path,
 
     from rich.console import Console
 
-    from neuralzoo.experiments import runner
-    from neuralzoo.experiments.progress import ProgressBar
+    from neuralzoo.experiments import run as runner
+    from neuralzoo.experiments.running.progress import ProgressBar
 
     screen = StringIO()
     console = Console(file=screen, force_terminal=True, width=width, color_system=None)
@@ -308,15 +308,15 @@ def test_the_progress_bar_leaves_loss_accuracy_and_time_readable(tiny, tmp_path,
 
 
 def test_a_warning_of_ours_is_one_line(capsys):
-    from neuralzoo.experiments.cli.shared import show_warning
-    from neuralzoo.experiments.figures import PictureWarning
+    from neuralzoo.experiments.cli.output import show_warning
+    from neuralzoo.experiments.running.figures import PictureWarning
 
     show_warning(PictureWarning("the picture broken is missing"), PictureWarning, "file.py", 3)
     assert capsys.readouterr().err == "neuralzoo: the picture broken is missing\n"
 
 
 def test_memory_that_is_too_small_is_one_line():
-    from neuralzoo.experiments.cli.shared import sentence
+    from neuralzoo.experiments.cli.output import sentence
 
     with pytest.raises(MemoryError) as caught:
         np.empty(2**60, np.uint8)
@@ -328,7 +328,7 @@ def test_memory_that_is_too_small_is_one_line():
 def test_opening_a_store_is_shown_while_it_lasts(tmp_path, monkeypatch):
     from contextlib import contextmanager
 
-    from neuralzoo.experiments import connection
+    from neuralzoo.experiments.tracking import client as connection
 
     shown = []
 

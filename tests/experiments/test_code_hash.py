@@ -147,7 +147,7 @@ def test_the_core_that_a_network_reaches_counts(monkeypatch, changed):
     quick = get("fnn").experiments["quick"]
     before = experiment_hash(quick)
     module = hashing._module(f"neuralzoo.{changed}")
-    one = next(iter(hashing._module("neuralzoo.core.testing.check").definitions.values()))
+    one = next(iter(hashing._module("neuralzoo.core.testing.checks").definitions.values()))
     monkeypatch.setattr(module, "definitions", {name: [*each, *one] for name, each in module.definitions.items()})
     hashing._parts.cache_clear()
     after = experiment_hash(quick)
@@ -159,7 +159,7 @@ def test_an_architecture_that_a_setting_names_counts(monkeypatch):
     mixture = get("modular").experiments["quick"].set(["model.expert=fnn"])
     before = experiment_hash(mixture)
     module = hashing._module("neuralzoo.plugins.fnn.network")
-    one = next(iter(hashing._module("neuralzoo.core.testing.check").definitions.values()))
+    one = next(iter(hashing._module("neuralzoo.core.testing.checks").definitions.values()))
     monkeypatch.setattr(module, "definitions", {name: [*each, *one] for name, each in module.definitions.items()})
     hashing._parts.cache_clear()
     after = experiment_hash(mixture)

@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from neuralzoo.experiments import arena, datasets, folder, page
-from neuralzoo.experiments.assembly import assemble
-from neuralzoo.experiments.comparison import Contest
-from neuralzoo.experiments.contestants import check, contestants_of
-from neuralzoo.experiments.matching import equal_parameters, lasting, size
+from neuralzoo.experiments import datasets
+from neuralzoo.experiments.comparing import arena, page
+from neuralzoo.experiments.comparing.candidates import check, contestants_of
+from neuralzoo.experiments.comparing.comparison import Contest
+from neuralzoo.experiments.comparing.matching import equal_parameters, lasting, size
+from neuralzoo.experiments.running import run_folder as folder
+from neuralzoo.experiments.running.assembly import assemble
 from neuralzoo.registry import SettingError, UnknownName, get
 
 pytest.importorskip("scipy", reason="intervals need the extra 'experiments'")
@@ -211,7 +213,7 @@ def test_the_page_says_what_was_compared_and_how_it_was_made(held):
 
 
 def test_charts_show_their_words_unrounded():
-    from neuralzoo.experiments.page.charts import svg
+    from neuralzoo.experiments.comparing.charts import svg
 
     with svg("probe", (3, 2)) as (figure, made):
         figure.text(0.5, 0.5, "lr 0.005")
@@ -270,7 +272,7 @@ def test_a_mistake_is_one_line(neuralzoo, words, expected):
 @pytest.mark.filterwarnings("ignore")  # MLflow's own
 def test_the_parent_run_has_the_summary_the_page_and_the_children(tmp_path):
     pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
-    from neuralzoo.experiments import store
+    from neuralzoo.experiments.tracking import store
 
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     one = contest(tmp_path, seeds=1, uri=uri)
@@ -292,7 +294,7 @@ def test_the_parent_run_has_the_summary_the_page_and_the_children(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_a_contest_whose_page_fails_leaves_no_open_parent(tmp_path, monkeypatch):
     pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
-    from neuralzoo.experiments import store
+    from neuralzoo.experiments.tracking import store
 
     def fail(*arguments):
         raise OSError("no space left")

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.hooks import hookimpl
-from neuralzoo.experiments import datasets, folder, runner
-from neuralzoo.experiments.figures import Pictures, PictureWarning, attempted, learning_curve
-from neuralzoo.experiments.folder import RunFolder
+from neuralzoo.experiments import datasets
+from neuralzoo.experiments import run as runner
+from neuralzoo.experiments.running import run_folder as folder
+from neuralzoo.experiments.running.figures import Pictures, PictureWarning, attempted, learning_curve
+from neuralzoo.experiments.running.run_folder import RunFolder
 from neuralzoo.registry import Architecture, Figure, get
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")

@@ -9,8 +9,8 @@ import pytest
 from neuralzoo.core.hooks import TrainerHooks, hookimpl
 from neuralzoo.core.optimizer import Diverged
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.experiments.assembly import assemble
-from neuralzoo.experiments.guests import HOOKS, Guest, GuestWarning, guests
+from neuralzoo.experiments.running.assembly import assemble
+from neuralzoo.experiments.running.plugin_hooks import HOOKS, Guest, GuestWarning, guests
 from neuralzoo.registry import BrokenPlugin, Entry, SettingError
 from neuralzoo.registry.errors import Terminated
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.assembly import assemble
-from neuralzoo.experiments.benchmark import transformer
+from neuralzoo.experiments.benchmark.against_torch import transformer
+from neuralzoo.experiments.running.assembly import assemble
 from neuralzoo.registry import get
 
 torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")

@@ -61,10 +61,11 @@ TASK = """
 import json, sys, warnings
 import numpy as np
 
-import neuralzoo.experiments.runner as runner
+import neuralzoo.experiments.run as runner
 from neuralzoo.core.batches import inputs_of
-from neuralzoo.experiments import datasets, store
-from neuralzoo.experiments.model import load_model, predict
+from neuralzoo.experiments import datasets
+from neuralzoo.experiments.tracking import store
+from neuralzoo.experiments.running.model_file import load_model, predict
 
 warnings.simplefilter("ignore")  # MLflow's own
 result = runner.run("average", tracking_uri=sys.argv[1])

@@ -10,7 +10,7 @@ from stat import S_IRUSR, S_IXUSR
 
 import pytest
 
-from neuralzoo.experiments.new_package import KINDS, class_name, package_texts, write_package
+from neuralzoo.experiments.scaffold.new_package import KINDS, class_name, package_texts, write_package
 from neuralzoo.registry import SettingError
 
 

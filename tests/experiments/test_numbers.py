@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from neuralzoo.experiments.numbers import rounded
+from neuralzoo.experiments.running.metrics import rounded
 
 
 @pytest.mark.parametrize(

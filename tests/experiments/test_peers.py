@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from neuralzoo.experiments.benchmark import peers, sidebyside, steps
+from neuralzoo.experiments.benchmark import peers
+from neuralzoo.experiments.benchmark import timing as sidebyside
+from neuralzoo.experiments.benchmark.parts import steps
 from neuralzoo.experiments.benchmark.peers import Peer, Rival
 from neuralzoo.experiments.benchmark.workload import Workload, workload
 from neuralzoo.experiments.cli import app

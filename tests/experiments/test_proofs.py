@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.hooks import hookimpl
-from neuralzoo.experiments import results
-from neuralzoo.experiments.figures import PictureWarning
-from neuralzoo.experiments.model import load_model
-from neuralzoo.experiments.proofs import Prover, check_sizes, claim_key, claims_of
-from neuralzoo.experiments.verdict import judge
+from neuralzoo.experiments.claims import results
+from neuralzoo.experiments.claims.runner import Prover, check_sizes, claim_key, claims_of
+from neuralzoo.experiments.claims.verdict import judge
+from neuralzoo.experiments.running.figures import PictureWarning
+from neuralzoo.experiments.running.model_file import load_model
 from neuralzoo.registry import Claim, ClaimFigure, Condition, Contestant, SettingError, get, matching
 
 pytest.importorskip("scipy", reason="proofs need the extra 'experiments'")
@@ -197,7 +197,7 @@ def test_figures_of_a_claim_have_names_of_their_own(small):
 @pytest.mark.filterwarnings("ignore")  # MLflow's own
 def test_a_proof_is_a_parent_run_with_a_child_for_each_contestant_and_seed(small, tmp_path):
     pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
-    from neuralzoo.experiments import store
+    from neuralzoo.experiments.tracking import store
 
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     curve = ClaimFigure(name="curve", caption="The sizes by seed.", draw=lambda figure, *rest: figure.subplots())

@@ -9,10 +9,12 @@ import pytest
 from neuralzoo.core.checkpoint import CheckpointError
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.optimizer import Diverged
-from neuralzoo.experiments import datasets, folder, runner
-from neuralzoo.experiments.assembly import assemble
-from neuralzoo.experiments.figures import PictureWarning, attempted
-from neuralzoo.experiments.model import load_model, predict
+from neuralzoo.experiments import datasets
+from neuralzoo.experiments import run as runner
+from neuralzoo.experiments.running import run_folder as folder
+from neuralzoo.experiments.running.assembly import assemble
+from neuralzoo.experiments.running.figures import PictureWarning, attempted
+from neuralzoo.experiments.running.model_file import load_model, predict
 from neuralzoo.registry import Figure, SettingError, UnknownName
 
 
@@ -139,7 +141,7 @@ def test_a_run_that_another_process_trains_is_refused_and_a_killed_process_leave
     place = folder.find("last", tmp_path)
     code = f"""if True:
         from pathlib import Path
-        from neuralzoo.experiments.folder import RunFolder
+        from neuralzoo.experiments.running.run_folder import RunFolder
         with RunFolder(Path({str(place.path)!r})).locked():
             print("locked", flush=True)
             input()
@@ -283,7 +285,7 @@ def test_data_that_are_not_finite_are_refused_before_training(split, number):
 def test_a_run_on_data_that_are_not_finite_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
     data = datasets.load("two-spirals")
     data.test[0][0, 0] = np.nan
-    monkeypatch.setattr("neuralzoo.experiments.assembly.load", lambda experiment: data)
+    monkeypatch.setattr("neuralzoo.experiments.running.assembly.load", lambda experiment: data)
     with pytest.raises(datasets.DataError, match="1 of 576 examples in its test split"):
         run(tiny, tmp_path)
     assert list(tmp_path.iterdir()) == []

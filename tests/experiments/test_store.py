@@ -16,8 +16,11 @@ import pytest
 
 from neuralzoo.core.checkpoint import read
 from neuralzoo.core.hooks import hookimpl
-from neuralzoo.experiments import folder, runner, server, store
-from neuralzoo.experiments.campaign import Campaign, Member
+from neuralzoo.experiments import run as runner
+from neuralzoo.experiments.run_group import Campaign, Member
+from neuralzoo.experiments.running import run_folder as folder
+from neuralzoo.experiments.tracking import store
+from neuralzoo.experiments.tracking import ui as server
 
 mlflow = pytest.importorskip("mlflow", reason="the store needs the extra 'experiments'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
@@ -127,7 +130,7 @@ def test_four_processes_that_share_a_store_from_its_first_moment_lose_nothing(tm
 def test_a_process_that_dies_while_it_makes_the_store_leaves_none_and_holds_nobody_up(tmp_path, new_uri):
     code = f"""if True:
         import os
-        from neuralzoo.experiments import store
+        from neuralzoo.experiments.tracking import store
         os.replace = lambda *names: os._exit(9)
         store.client({new_uri!r})
     """
@@ -361,7 +364,7 @@ def test_clean_closes_a_killed_campaign_parent_and_child(tmp_path, shared, tiny)
         import os, sys
         from pathlib import Path
         from neuralzoo.core.hooks import hookimpl
-        from neuralzoo.experiments.campaign import Campaign, Member
+        from neuralzoo.experiments.run_group import Campaign, Member
         from neuralzoo.registry import Experiment
         class Die:
             @hookimpl

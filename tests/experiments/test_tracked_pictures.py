@@ -5,7 +5,9 @@ import re
 import pytest
 
 from neuralzoo.core.hooks import hookimpl
-from neuralzoo.experiments import folder, runner, store
+from neuralzoo.experiments import run as runner
+from neuralzoo.experiments.running import run_folder as folder
+from neuralzoo.experiments.tracking import store
 from neuralzoo.registry import Figure
 
 pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")

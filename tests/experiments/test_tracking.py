@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.hooks import hookimpl
-from neuralzoo.experiments import datasets, runner, store
-from neuralzoo.experiments.ending import uninterrupted
-from neuralzoo.experiments.model import load_model, predict
+from neuralzoo.experiments import datasets
+from neuralzoo.experiments import run as runner
+from neuralzoo.experiments.running.model_file import load_model, predict
+from neuralzoo.experiments.running.signals import uninterrupted
+from neuralzoo.experiments.tracking import store
 from neuralzoo.registry.errors import Terminated
 
 mlflow = pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
@@ -141,7 +143,7 @@ class Raise:
 def test_a_run_that_ends_early_has_the_right_status(uri, tiny, tmp_path, error, status):
     with pytest.raises(type(error)):
         runner.run(tiny, tracking_uri=uri, root=tmp_path, hooks=[Raise(error)])
-    from neuralzoo.experiments.folder import find, tracked_id
+    from neuralzoo.experiments.running.run_folder import find, tracked_id
 
     assert store.client(uri).get_run(tracked_id(find("last", tmp_path))).info.status == status
 
@@ -171,7 +173,7 @@ def start(tmp_path, uri):
 
 
 def only_run(uri, tmp_path):
-    from neuralzoo.experiments.folder import find, tracked_id
+    from neuralzoo.experiments.running.run_folder import find, tracked_id
 
     return store.client(uri).get_run(tracked_id(find("last", tmp_path / "runs"))).info
 

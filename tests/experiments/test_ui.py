@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from neuralzoo.experiments import runner
+from neuralzoo.experiments import run as runner
 
 pytest.importorskip("mlflow", reason="the page needs the extra 'experiments'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own

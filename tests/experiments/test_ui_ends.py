@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from neuralzoo.experiments import store
+from neuralzoo.experiments.tracking import store
 
 pytest.importorskip("mlflow", reason="the page needs the extra 'experiments'")
 psutil = pytest.importorskip("psutil", reason="the page needs the extra 'experiments'")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from neuralzoo.experiments.verdict import interval, judge
+from neuralzoo.experiments.claims.verdict import interval, judge
 from neuralzoo.registry import Adam, Claim, Condition, Contestant, Experiment
 
 EXPERIMENT = Experiment(architecture="fnn", dataset="two-spirals", epochs=1, batch_size=8, optimizer=Adam())

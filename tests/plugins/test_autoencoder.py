@@ -6,7 +6,7 @@ from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.plugins.autoencoder.parts import GaussianNoise, MaskingNoise, Transposed
+from neuralzoo.plugins.autoencoder.layers import GaussianNoise, MaskingNoise, Transposed
 from neuralzoo.registry import SettingError, Task, create, get
 
 RNG = np.random.default_rng(0)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.conv import Conv2D
-from neuralzoo.core.blocks.conv_transposed import ConvTranspose2D
+from neuralzoo.core.blocks.conv.layers import Conv2D
+from neuralzoo.core.blocks.conv.transposed import ConvTranspose2D
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture

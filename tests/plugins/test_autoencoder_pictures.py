@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.figures import page
-from neuralzoo.plugins.autoencoder import rivals
+from neuralzoo.experiments.running.figures import page
+from neuralzoo.plugins.autoencoder import baselines as rivals
 from neuralzoo.registry import Task, create, get
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")

@@ -11,7 +11,7 @@ from neuralzoo.core.testing import checks_for_architecture
 from neuralzoo.core.testing.differences import compare_with_differences
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.matching import equal_parameters, size
+from neuralzoo.experiments.comparing.matching import equal_parameters, size
 from neuralzoo.plugins.capsnet.learner import MarginLoss, longest, shifted
 from neuralzoo.plugins.capsnet.network import lengths, mask, together
 from neuralzoo.registry import Contestant, Experiment, SettingError, Task, create, get

@@ -7,7 +7,7 @@ import pytest
 
 from neuralzoo.core.layer import Context
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.figures import page
+from neuralzoo.experiments.running.figures import page
 from neuralzoo.registry import Task, build, create, get
 
 RNG = np.random.default_rng(0)

@@ -5,8 +5,8 @@ import pytest
 
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_layer
-from neuralzoo.plugins.capsnet import routing
-from neuralzoo.plugins.capsnet.routing import Routing, Squash, squash, squash_back
+from neuralzoo.plugins.capsnet import layers as routing
+from neuralzoo.plugins.capsnet.layers import Routing, Squash, squash, squash_back
 
 RNG = np.random.default_rng(0)
 

@@ -4,8 +4,8 @@ import pytest
 from neuralzoo.core.blocks.combine import Sequential
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture
-from neuralzoo.experiments.matching import equal_parameters, size
-from neuralzoo.plugins.cnn.receptive import receptive_fields
+from neuralzoo.experiments.comparing.matching import equal_parameters, size
+from neuralzoo.plugins.cnn.receptive_field import receptive_fields
 from neuralzoo.registry import Contestant, SettingError, Task, create, get
 
 SEQUENCE = Task(kind="classification", input="sequence", shape=(12, 2), outputs=3)

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.figures import page
+from neuralzoo.experiments.running.figures import page
 from neuralzoo.plugins.cnn.shifts import SHIFTS, accuracy_lost, accuracy_moved, draw_accuracy_by_shift, moved
 from neuralzoo.registry import get
 

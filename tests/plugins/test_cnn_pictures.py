@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.figures import page
-from neuralzoo.plugins.cnn.pictures import draw_exciting_patches, draw_feature_maps, draw_filters, exciting_patches
-from neuralzoo.plugins.cnn.receptive import Field, receptive_fields
+from neuralzoo.experiments.running.figures import page
+from neuralzoo.plugins.cnn.figures import draw_exciting_patches, draw_feature_maps, draw_filters, exciting_patches
+from neuralzoo.plugins.cnn.receptive_field import Field, receptive_fields
 from neuralzoo.registry import create, get
 
 SETTINGS = {

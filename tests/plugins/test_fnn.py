@@ -122,7 +122,7 @@ def test_dense_layers_are_found_in_order():
 
 
 def test_the_picture_shows_the_first_layer_in_the_shape_of_an_example(tmp_path):
-    from neuralzoo.experiments.figures import page
+    from neuralzoo.experiments.running.figures import page
 
     data = datasets.load("fashion-mnist-5k")
     network = create("fnn", inputs=(28, 28, 1), outputs=10, hidden=(5,))

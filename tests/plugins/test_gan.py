@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.conv import Conv2D
+from neuralzoo.core.blocks.conv.layers import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.plugins.gan import architecture
-from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral, Waves
+from neuralzoo.plugins.gan.layers import MinibatchDeviation, Pack, Spectral, Waves
 from neuralzoo.registry import Task
 
 GAN = architecture()

@@ -3,8 +3,8 @@ import pytest
 
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.experiments import datasets
-from neuralzoo.plugins.gan import judge
-from neuralzoo.plugins.gan.experiment import FULL, VARIATIONAL
+from neuralzoo.plugins.gan.experiments import FULL, VARIATIONAL
+from neuralzoo.plugins.gan.metrics import frechet as judge
 from neuralzoo.registry import Task, build, create, get
 
 RNG = np.random.default_rng(0)

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.conv import Conv2D
+from neuralzoo.core.blocks.conv.layers import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.layer import Context
-from neuralzoo.plugins.gan import measures
-from neuralzoo.plugins.gan.parts import MinibatchDeviation, Pack, Spectral, Waves
+from neuralzoo.plugins.gan.layers import MinibatchDeviation, Pack, Spectral, Waves
+from neuralzoo.plugins.gan.metrics import modes as measures
 
 RNG = np.random.default_rng(0)
 

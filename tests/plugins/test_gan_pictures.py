@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neuralzoo.plugins.gan import architecture
-from neuralzoo.plugins.gan.pictures import COLUMNS, FIGURES, ROWS
+from neuralzoo.plugins.gan.figures import COLUMNS, FIGURES, ROWS
 from neuralzoo.registry import Task
 
 Canvas = pytest.importorskip("matplotlib.figure", reason="pictures need the extra 'experiments'").Figure

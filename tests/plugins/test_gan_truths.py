@@ -12,8 +12,8 @@ from neuralzoo.core.optimizer import Diverged
 from neuralzoo.core.testing.differences import compare_with_differences
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.plugins.gan import architecture
+from neuralzoo.plugins.gan.layers import Spectral
 from neuralzoo.plugins.gan.learner import COLLAPSED, WATCHED, discriminator_loss, generator_loss
-from neuralzoo.plugins.gan.parts import Spectral
 from neuralzoo.registry import Task
 
 GAN = architecture()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.scan import Recurrent
+from neuralzoo.core.blocks.recurrent.layer import Recurrent
 from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture
 from neuralzoo.plugins.lstm.network import LSTMCell

@@ -11,7 +11,7 @@ from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.testing.differences import compare_parameter_gradients
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.plugins.modular.parts import Assignment
+from neuralzoo.plugins.modular.layers import Assignment
 from neuralzoo.registry import SettingError, Task, create, get
 
 CLASSES = Task(kind="classification", input="tabular", shape=(4,), outputs=3)
@@ -246,7 +246,7 @@ def test_resizing_changes_the_experts_and_not_the_gate():
 def test_pictures_show_the_gate_by_sub_task(name, panels, tmp_path):
     pytest.importorskip("matplotlib")
     from neuralzoo.experiments import datasets
-    from neuralzoo.experiments.figures import page
+    from neuralzoo.experiments.running.figures import page
 
     data = datasets.load(name)
     network = create("modular", task=data.task)
@@ -260,7 +260,7 @@ def test_pictures_show_the_gate_by_sub_task(name, panels, tmp_path):
 
 def test_the_gate_of_examples_of_one_number_is_drawn_on_a_line(tmp_path):
     pytest.importorskip("matplotlib")
-    from neuralzoo.experiments.figures import page
+    from neuralzoo.experiments.running.figures import page
 
     task = CLASSES.model_copy(update={"shape": (1,)})
     data = SimpleNamespace(test=examples(task), classes=(), task=task)

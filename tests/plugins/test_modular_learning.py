@@ -18,7 +18,7 @@ from neuralzoo.plugins.modular.learner import (
     normal_density,
     usage,
 )
-from neuralzoo.plugins.modular.measures import agreement, harm_to_its_own, harms, mutual_information
+from neuralzoo.plugins.modular.metrics import agreement, harm_to_its_own, harms, mutual_information
 from neuralzoo.plugins.modular.network import Opinions, blend_classes, blend_numbers, choose
 from neuralzoo.registry import Task, create, get
 
@@ -196,7 +196,7 @@ def test_experts_that_compete_find_the_four_sub_tasks_where_cooperation_does_not
 
 def test_no_expert_has_a_sub_task_of_its_own_if_two_share_one():
     from neuralzoo.experiments import datasets
-    from neuralzoo.experiments.datasets.subtasks import WEIGHTS
+    from neuralzoo.experiments.datasets.conflicting_subtasks import WEIGHTS
 
     data = datasets.load("four-subtasks", train=10, test=200)
     network = create("modular", task=data.task, expert_settings=LINEAR, field=[6, 7, 8, 9])
@@ -272,14 +272,14 @@ def test_balance_draws_a_collapsed_gate_back():
 
 
 def test_contestants_that_are_matched_have_equal_numbers_of_parameters():
-    from neuralzoo.experiments.proofs import check_sizes
+    from neuralzoo.experiments.claims.runner import check_sizes
 
     for claim in get("modular").claims:
         check_sizes(claim)
 
 
 def test_epochs_are_compared_at_one_step_each_until_the_same_training_examples_are_right():
-    from neuralzoo.experiments.runner import prepare
+    from neuralzoo.experiments.run import prepare
 
     claim = next(claim for claim in get("modular").claims if claim.name == "half-the-epochs")
     mixture, plain = (contestant.experiment for contestant in claim.contestants)

@@ -8,8 +8,8 @@ from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.proofs import check_sizes
-from neuralzoo.plugins.rbfn.experiment import SPIRALS, distance_from_bias, normalised_error
+from neuralzoo.experiments.claims.runner import check_sizes
+from neuralzoo.plugins.rbfn.experiments import SPIRALS, distance_from_bias, normalised_error
 from neuralzoo.plugins.rbfn.network import KERNELS, RadialUnits, squared_distances
 from neuralzoo.registry import SettingError, Task, create, get
 
@@ -204,7 +204,7 @@ def test_the_distance_from_the_bias_is_nothing_for_gaussians_and_much_for_a_feed
 
 @pytest.mark.parametrize("name", ["two-spirals", "mackey-glass", "mnist1d", "fashion-mnist-5k", "sunspots"])
 def test_the_pictures_can_be_drawn_for_every_kind_of_input(name, tmp_path):
-    from neuralzoo.experiments.figures import page
+    from neuralzoo.experiments.running.figures import page
 
     data = datasets.load(name)
     network = create("rbfn", inputs=data.task.shape, outputs=data.task.outputs, units=40)
@@ -215,7 +215,7 @@ def test_the_pictures_can_be_drawn_for_every_kind_of_input(name, tmp_path):
 
 
 def test_the_picture_of_two_inputs_has_a_circle_of_its_width_around_each_centre(tmp_path):
-    from neuralzoo.experiments.figures import page
+    from neuralzoo.experiments.running.figures import page
 
     data = datasets.load("two-spirals")
     network = train(*data.train, kind="classification", units=12, descend=False)[0].network
@@ -228,7 +228,7 @@ def test_the_picture_of_two_inputs_has_a_circle_of_its_width_around_each_centre(
 
 @pytest.mark.parametrize("width", [1.0, 30.0])
 def test_the_picture_of_the_fall_back_ends_at_the_bias(width, tmp_path):
-    from neuralzoo.experiments.figures import page
+    from neuralzoo.experiments.running.figures import page
 
     data = datasets.load("mackey-glass")
     network = train(*data.train, units=40, width=width, descend=False)[0].network

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.scan import Recurrent
-from neuralzoo.core.blocks.torch_weights import load_torch_state, torch_state
+from neuralzoo.core.blocks.recurrent.layer import Recurrent
+from neuralzoo.core.blocks.recurrent.torch_weights import load_torch_state, torch_state
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.plugins.gru.network import GRUCell
 from neuralzoo.plugins.lstm.network import LSTMCell

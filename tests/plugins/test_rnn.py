@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.optimizers import SGD
-from neuralzoo.core.blocks.scan import Recurrent
+from neuralzoo.core.blocks.recurrent.layer import Recurrent
 from neuralzoo.core.checkpoint import load_checkpoint
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.optimizer import Diverged
 from neuralzoo.core.testing import checks_for_architecture
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.experiments import folder, runner, store
+from neuralzoo.experiments import run as runner
+from neuralzoo.experiments.running import run_folder as folder
+from neuralzoo.experiments.tracking import store
 from neuralzoo.plugins.rnn.network import RNNCell, identity
 from neuralzoo.registry import SettingError, Task, create, get
 

@@ -4,12 +4,12 @@ import pytest
 from neuralzoo.core.blocks.init import normal
 from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
-from neuralzoo.plugins.transformer.attention import Cache, CrossAttention, Heads, SelfAttention
-from neuralzoo.plugins.transformer.block import Block, Shape
 from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.gelu import ExactGELU
 from neuralzoo.plugins.transformer.layer_norm import LayerNorm
-from neuralzoo.plugins.transformer.reading import ClassToken, Patches, Positions, waves
+from neuralzoo.plugins.transformer.layers.attention import Cache, CrossAttention, Heads, SelfAttention
+from neuralzoo.plugins.transformer.layers.block import Block, Shape
+from neuralzoo.plugins.transformer.layers.embedding import ClassToken, Patches, Positions, waves
 from neuralzoo.plugins.transformer.seq2seq import EncoderDecoder, Vocabularies
 from neuralzoo.plugins.transformer.tracing import looks
 from neuralzoo.registry import SettingError, Task, create, get

@@ -9,12 +9,12 @@ from safetensors.numpy import save_file
 
 from neuralzoo.core.blocks.init import normal
 from neuralzoo.core.layer import Context, Gradients
-from neuralzoo.plugins.transformer.attention import CrossAttention, Heads, SelfAttention
-from neuralzoo.plugins.transformer.block import Block, Shape
 from neuralzoo.plugins.transformer.gelu import ExactGELU
 from neuralzoo.plugins.transformer.gpt2_weights import gpt2_state, load_gpt2_state, read_gpt2
 from neuralzoo.plugins.transformer.layer_norm import LayerNorm
-from neuralzoo.plugins.transformer.reading import Patches
+from neuralzoo.plugins.transformer.layers.attention import CrossAttention, Heads, SelfAttention
+from neuralzoo.plugins.transformer.layers.block import Block, Shape
+from neuralzoo.plugins.transformer.layers.embedding import Patches
 from neuralzoo.registry import Task, create
 
 torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.layer import Context
-from neuralzoo.plugins.transformer.attention import Heads, SelfAttention
 from neuralzoo.plugins.transformer.generation import Drawing, among, window_start, write
-from neuralzoo.plugins.transformer.tokens import Bytes, Characters
+from neuralzoo.plugins.transformer.layers.attention import Heads, SelfAttention
+from neuralzoo.plugins.transformer.tokenizers import Bytes, Characters
 from neuralzoo.registry import Task, create
 
 PROMPT = np.array([1, 2, 3])

@@ -11,7 +11,7 @@ SERVE = """
 import json, sys
 import mlflow, numpy
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.model import load_model, predict
+from neuralzoo.experiments.running.model_file import load_model, predict
 
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
 x = datasets.load("mnist1d").test[0][:64]

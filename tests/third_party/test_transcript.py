@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from neuralzoo.experiments.new_package import KINDS
+from neuralzoo.experiments.scaffold.new_package import KINDS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

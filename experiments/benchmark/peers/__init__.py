@@ -12,7 +12,7 @@ from typing import Any
 
 from neuralzoo.experiments.benchmark.workload import Workload
 
-MODULES = {"torch": "torch_eager", "torch-compile": "torch_compiled", "jax": "jax_jit"}
+MODULES = {"torch": "torch.eager", "torch-compile": "torch.compiled", "jax": "jax.jit"}
 
 
 @dataclass(frozen=True)

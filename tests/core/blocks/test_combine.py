@@ -9,7 +9,7 @@ from neuralzoo.core.blocks.activation import Identity, ReLU, Tanh
 from neuralzoo.core.blocks.combine import Parallel, Residual, Sequential, maxima_first
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
-from neuralzoo.core.blocks.pool import MaxPool2D
+from neuralzoo.core.blocks.pooling import MaxPool2D
 from neuralzoo.core.blocks.shape import Flatten
 from neuralzoo.core.layer import Context, Gradients, Layer, no_pullback
 

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.conv import Conv1D, Conv2D
-from neuralzoo.core.blocks.conv_transposed import ConvTranspose1D, ConvTranspose2D
+from neuralzoo.core.blocks.conv.layers import Conv1D, Conv2D
+from neuralzoo.core.blocks.conv.transposed import ConvTranspose1D, ConvTranspose2D
 from neuralzoo.core.layer import Context, Gradients, Workspace
 from neuralzoo.core.testing import checks_for_layer
 

@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.banded import FEW, choose_places
-from neuralzoo.core.blocks.conv import Conv1D, Conv2D
-from neuralzoo.core.blocks.conv_transposed import ConvTranspose1D, ConvTranspose2D
-from neuralzoo.core.blocks.winograd import suits_pairs
+from neuralzoo.core.blocks.conv.layers import Conv1D, Conv2D
+from neuralzoo.core.blocks.conv.toeplitz import FEW, choose_places
+from neuralzoo.core.blocks.conv.transposed import ConvTranspose1D, ConvTranspose2D
+from neuralzoo.core.blocks.conv.winograd import suits_pairs
 from neuralzoo.core.layer import Context, Gradients
 
 torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")

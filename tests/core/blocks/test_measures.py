@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.measures import accuracy, mark_accuracy, mean_absolute_error, nats_per_step
+from neuralzoo.core.blocks.metrics import accuracy, mark_accuracy, mean_absolute_error, nats_per_step
 
 
 def test_accuracy_is_the_share_of_largest_logits_that_are_right():

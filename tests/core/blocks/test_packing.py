@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.packing import Packing
+from neuralzoo.core.blocks.recurrent.packing import Packing
 
 LENGTHS = np.array([2, 4, 1, 4, 3])
 X = np.arange(5 * 4 * 2).reshape(5, 4, 2) + 1.0  # no 0, which stands in the padding of what is unpacked

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.pool import (
+from neuralzoo.core.blocks.pooling import (
     AveragePool1D,
     AveragePool2D,
     GlobalAveragePool,

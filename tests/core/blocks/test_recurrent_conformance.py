@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.embedding import Embedding
-from neuralzoo.core.blocks.scan import Recurrent
-from neuralzoo.core.blocks.sequence import SequenceNetwork
+from neuralzoo.core.blocks.recurrent.layer import Recurrent
+from neuralzoo.core.blocks.recurrent.network import SequenceNetwork
 from neuralzoo.core.testing import checks_for_layer
 from neuralzoo.plugins.gru.network import EarlyResetGRUCell, GRUCell
 from neuralzoo.plugins.lstm.network import LSTMCell

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.rows import row_max, row_sum
-from neuralzoo.core.kernels.plain.maxima import SHORT
+from neuralzoo.core.blocks.reductions import row_max, row_sum
+from neuralzoo.core.kernels.numpy_backend.pooling import SHORT
 
 
 @pytest.mark.parametrize("shape", [(5,), (1, 1), (6, SHORT - 1), (6, SHORT), (2, 3, 100), (4, 3, 2, 7)])

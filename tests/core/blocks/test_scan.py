@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.scan import Cell, Recurrent
+from neuralzoo.core.blocks.recurrent.layer import Cell, Recurrent
 from neuralzoo.core.layer import Context, Gradients, Workspace
 from neuralzoo.plugins.gru.network import EarlyResetGRUCell, GRUCell
 from neuralzoo.plugins.lstm.network import LSTMCell

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.embedding import Embedding
-from neuralzoo.core.blocks.scan import Recurrent
-from neuralzoo.core.blocks.sequence import SequenceNetwork, sequence_network
+from neuralzoo.core.blocks.recurrent.layer import Recurrent
+from neuralzoo.core.blocks.recurrent.network import SequenceNetwork, sequence_network
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.plugins.gru.network import GRUCell
 from neuralzoo.plugins.lstm.network import LSTMCell

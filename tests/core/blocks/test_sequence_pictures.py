@@ -6,7 +6,9 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.sequence_pictures import (
+from neuralzoo.core.blocks.recurrent.generation import write
+from neuralzoo.core.blocks.recurrent.inspection import gradient_norms, states_and_gates
+from neuralzoo.core.plots.recurrent import (
     COLOURS,
     LINES,
     PROMPT,
@@ -22,9 +24,7 @@ from neuralzoo.core.blocks.sequence_pictures import (
     draw_text,
     wrap,
 )
-from neuralzoo.core.blocks.tracing import gradient_norms, states_and_gates
-from neuralzoo.core.blocks.writing import write
-from neuralzoo.plugins.lstm.pictures import draw_lstm_gates
+from neuralzoo.plugins.lstm.figures import draw_lstm_gates
 from neuralzoo.registry import Task, create
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.scan import Recurrent
-from neuralzoo.core.blocks.torch_weights import load_torch_state, torch_state
+from neuralzoo.core.blocks.recurrent.layer import Recurrent
+from neuralzoo.core.blocks.recurrent.torch_weights import load_torch_state, torch_state
 from neuralzoo.plugins.gru.network import EarlyResetGRUCell, GRUCell
 from neuralzoo.plugins.lstm.network import LSTMCell
 from neuralzoo.plugins.rnn.network import RNNCell

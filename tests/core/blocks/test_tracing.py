@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.tracing import gradient_norms, states_and_gates
+from neuralzoo.core.blocks.recurrent.inspection import gradient_norms, states_and_gates
 from neuralzoo.core.layer import Context
 from neuralzoo.registry import Task, create
 

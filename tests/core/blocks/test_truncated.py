@@ -6,10 +6,10 @@ import pytest
 from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.losses import CrossEntropy
 from neuralzoo.core.blocks.optimizers import SGD, Adam
+from neuralzoo.core.blocks.recurrent.network import sequence_network
+from neuralzoo.core.blocks.recurrent.truncated import Truncated, sequence_learner
 from neuralzoo.core.blocks.schedules import cosine
-from neuralzoo.core.blocks.sequence import sequence_network
 from neuralzoo.core.blocks.supervised import StepByStep
-from neuralzoo.core.blocks.truncated import Truncated, sequence_learner
 from neuralzoo.core.checkpoint import load_checkpoint, save_checkpoint
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.optimizer import Diverged

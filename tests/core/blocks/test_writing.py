@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.writing import chances, write
+from neuralzoo.core.blocks.recurrent.generation import chances, write
 from neuralzoo.registry import Task, create
 
 LETTERS = 7

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from neuralzoo.core.task import ANSWERS
 from neuralzoo.core.testing import tiny_data
 from neuralzoo.core.testing.examples import prediction_shape
 from neuralzoo.registry import Task
-from neuralzoo.registry.task import ANSWERS
 
 SHAPES = {"image": (4, 4, 1), "sequence": (5, 2), "tokens": (6,), "tabular": (3,)}
 STEPS = ("language-modelling", "sequence-labelling")

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neuralzoo.experiments import assembly, datasets
+from neuralzoo.experiments import datasets
+from neuralzoo.experiments.running import assembly
 from neuralzoo.registry import Architecture, Experiment, SettingError, create, get
 
 

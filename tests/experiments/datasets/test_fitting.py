@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.layer import Context
-from neuralzoo.experiments import assembly, datasets
+from neuralzoo.experiments import datasets
+from neuralzoo.experiments.running import assembly
 from neuralzoo.registry import Experiment, SettingError
 
 SMALL = {name: {"train": 50, "test": 50} for name in ("translated-mnist", "affine-mnist", "multi-mnist")}

@@ -3,7 +3,8 @@ import gzip
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.datasets import DataError, images, info, load, warped
+from neuralzoo.experiments.datasets import DataError, images, info, load
+from neuralzoo.experiments.datasets import mnist_variants as warped
 
 
 @pytest.fixture(scope="module")

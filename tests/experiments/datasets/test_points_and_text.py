@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.datasets import DataError, load, points, text
+from neuralzoo.experiments.datasets import DataError, load, text
+from neuralzoo.experiments.datasets import toy_2d as points
 
 
 def test_two_spirals_are_the_published_points():

@@ -4,8 +4,9 @@ import re
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.datasets import load, music, reber, series
-from neuralzoo.experiments.datasets.sequences import SHUFFLE
+from neuralzoo.experiments.datasets import load, music, reber
+from neuralzoo.experiments.datasets import time_series as series
+from neuralzoo.experiments.datasets.mnist1d import SHUFFLE
 
 
 def frames(part):

@@ -7,7 +7,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from neuralzoo.experiments.datasets import DataError, File, load, sources
+from neuralzoo.experiments.datasets import DataError, File, load
+from neuralzoo.experiments.datasets import files as sources
 
 CONTENT = b"the right bytes\n" * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()

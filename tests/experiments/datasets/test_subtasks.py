@@ -1,6 +1,7 @@
 import numpy as np
 
-from neuralzoo.experiments.datasets import load, subtasks
+from neuralzoo.experiments.datasets import conflicting_subtasks as subtasks
+from neuralzoo.experiments.datasets import load
 
 
 def test_what_is_right_for_one_sub_task_is_wrong_for_the_others():

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from neuralzoo.core.batches import Batch, Batches, inputs_of
 from neuralzoo.core.blocks.losses import MeanSquaredError
-from neuralzoo.core.blocks.measures import accuracy, mean_absolute_error
+from neuralzoo.core.blocks.metrics import accuracy, mean_absolute_error
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import Learner, Metrics
 from neuralzoo.core.module import Array

@@ -1,0 +1,1 @@
+"""Convolution: the layers, and the ways in which their sums are computed."""

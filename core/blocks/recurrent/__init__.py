@@ -1,0 +1,1 @@
+"""Recurrent networks: cells, layers over time, packing of different lengths, truncation, generation."""

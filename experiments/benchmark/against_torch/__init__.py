@@ -1,0 +1,1 @@
+"""Layers beside those of PyTorch, as programs."""

@@ -1,0 +1,214 @@
+"""nanoGPT's recipe for a processor, a step of it or all, beside PyTorch's in the same run.
+
+    python -m neuralzoo.experiments.benchmark.against_torch.transformer [--whole]
+
+It needs PyTorch (`pip install "neuralzoo[parity]"`). The recipe is the profile `nanogpt`: 12 windows of 64
+characters, 4 blocks, 4 heads, 128 numbers. PyTorch runs eagerly, with its fused attention and its fused AdamW. Both
+begin with the same weights and read the same batches, and their losses are compared over the first steps. `--whole`
+trains both to the end, a hundred steps in turns, and says what each loses on the text held back, and in what time. For
+two threads each set OPENBLAS_NUM_THREADS=2 and OMP_NUM_THREADS=2.
+"""
+
+import argparse
+import itertools
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from neuralzoo.core.layer import Context
+from neuralzoo.experiments.benchmark.timing import PAUSE_S, side_by_side
+from neuralzoo.experiments.running.assembly import Assembly, assemble, schedule
+from neuralzoo.registry import get
+
+COMPARED = 5  # steps whose losses must be the same
+TOLERANCE = 1e-4
+TURN = 100  # steps of one before the other goes on
+
+Arrays = tuple[Any, ...]
+Step = Callable[[Arrays], float]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What takes one training step and returns the loss, and what returns the loss without learning."""
+
+    name: str
+    step: Step
+    loss: Step
+
+
+def main() -> None:
+    """Print the times of a step and their ratio, or train both to the end and print losses and times."""
+    import torch
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--whole", action="store_true", help="train both to the end")
+    parser.add_argument("--seed", type=int, default=0, help="decides the weights and the order of the windows")
+    chosen = parser.parse_args()
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    print(f"NumPy {np.__version__}, PyTorch {torch.__version__}, {threads} threads, float32, seed {chosen.seed}")
+    assembly = assemble(get("transformer").experiments["nanogpt"].set([f"seed={chosen.seed}"]))
+    both = ours(assembly), theirs(torch, assembly, len(assembly.train))
+    batches = list(assembly.train.epoch(np.random.default_rng(chosen.seed)))
+    if chosen.whole:
+        whole(both, batches, list(assembly.test.epoch(np.random.default_rng(0))))
+    else:
+        one_step(both, batches[0], len(batches))
+
+
+def one_step(both: tuple[Contender, Contender], batch: Arrays, steps: int) -> None:
+    """Print the times of a step, their ratio, and what all steps would take.
+
+    Raises: RuntimeError when the losses of the first steps differ.
+    """
+    for step in range(COMPARED):
+        check(step, [contender.step(batch) for contender in both])
+    timing = side_by_side(partial(both[0].step, batch), partial(both[1].step, batch))
+    low, high = timing.interval
+    seconds = [float(np.median(each)) for each in (timing.ours, timing.theirs)]
+    print(f"ours {1e3 * seconds[0]:.1f} ms, PyTorch {1e3 * seconds[1]:.1f} ms", end="")
+    print(f", ratio {timing.ratio:.2f} ({low:.2f} to {high:.2f})")
+    print(f"{steps:,} steps: ours {steps * seconds[0]:.0f} s, PyTorch {steps * seconds[1]:.0f} s")
+
+
+def whole(both: tuple[Contender, Contender], batches: Sequence[Arrays], test: Sequence[Arrays]) -> None:
+    """Train both in turns, and print the loss of each on the test windows and the seconds of its steps.
+
+    Raises: RuntimeError when the losses of the first steps differ.
+    """
+    seconds = dict.fromkeys((contender.name for contender in both), 0.0)
+    for first in range(0, len(batches), TURN):
+        losses = {}
+        for contender in both:
+            time.sleep(PAUSE_S)
+            since = time.perf_counter()
+            losses[contender.name] = [contender.step(batch) for batch in batches[first : first + TURN]]
+            seconds[contender.name] += time.perf_counter() - since
+        if first == 0:
+            for step, pair in enumerate(zip(*losses.values(), strict=True)):
+                if step < COMPARED:
+                    check(step, pair)
+        said = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in losses.items())
+        print(f"steps to {min(first + TURN, len(batches)):,}: {said}", flush=True)
+    weights = [len(batch[0]) for batch in test]
+    for contender in both:
+        loss = np.average([contender.loss(batch) for batch in test], weights=weights)
+        print(f"{contender.name}: test loss {loss:.4f} after {len(batches):,} steps in {seconds[contender.name]:.0f} s")
+
+
+def check(step: int, losses: Sequence[float]) -> None:
+    """Make sure that both compute the same.
+
+    Raises: RuntimeError when they don't.
+    """
+    if abs(losses[0] - losses[1]) > TOLERANCE:
+        raise RuntimeError(
+            f"the losses of step {step} are {losses[0]:g} here and {losses[1]:g} in PyTorch; a comparison of times "
+            f"needs equal results"
+        )
+
+
+def ours(assembly: Assembly) -> Contender:
+    """Return ours, as it starts."""
+    learner, ctx = assembly.learner, Context(training=True, rng=np.random.default_rng(0))
+    return Contender("ours", lambda batch: learner.learn(batch, ctx)["loss"], lambda b: learner.evaluate(b)["loss"])
+
+
+def theirs(torch: Any, assembly: Assembly, steps: int) -> Contender:
+    """Return PyTorch's, with our weights and our rate at each step."""
+    network: Any = gpt(torch, assembly.module)
+    settings: Any = assembly.experiment.optimizer
+    optimizer = torch.optim.AdamW(
+        network.parameters(),
+        lr=settings.lr,
+        betas=(settings.beta1, settings.beta2),
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+    rate, taken = schedule(assembly.experiment, steps), itertools.count()
+
+    def loss_of(batch: Arrays) -> Any:
+        x, y = map(torch.from_numpy, map(np.array, batch))
+        return torch.nn.functional.cross_entropy(network(x).flatten(0, 1), y.flatten())
+
+    def step(batch: Arrays) -> float:
+        for group in optimizer.param_groups:
+            group["lr"] = rate(next(taken))
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        optimizer.step()
+        return float(loss.item())
+
+    def loss(batch: Arrays) -> float:
+        with torch.inference_mode():
+            return float(loss_of(batch))
+
+    return Contender("PyTorch", step, loss)
+
+
+def gpt(torch: Any, ours: Any) -> Any:
+    """Return the network as a user of PyTorch would write it, with our weights."""
+    from torch import nn
+    from torch.nn import functional
+
+    heads = ours.blocks[0].attention.heads
+
+    class Block(nn.Module):  # type: ignore[misc]
+        def __init__(self, block: Any) -> None:
+            super().__init__()
+            self.norm1, self.norm2 = _norm(torch, block.norm_attention), _norm(torch, block.norm_feed)
+            self.project, self.output = _linear(torch, block.attention.project), _linear(torch, block.attention.output)
+            self.wide, self.narrow = _linear(torch, block.feed.wide), _linear(torch, block.feed.narrow)
+
+        def forward(self, x: Any) -> Any:
+            n, t, width = x.shape
+            parts = self.project(self.norm1(x)).split(width, dim=2)
+            q, k, v = (part.view(n, t, heads.heads, width // heads.heads).transpose(1, 2) for part in parts)
+            o = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.output(o.transpose(1, 2).reshape(n, t, width))
+            return x + self.narrow(functional.gelu(self.wide(self.norm2(x)), approximate="tanh"))
+
+    class GPT(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.tokens = nn.Parameter(torch.tensor(ours.read.weight.value))
+            self.positions = nn.Parameter(torch.tensor(ours.positions.weight.value))
+            self.blocks = nn.ModuleList(Block(block) for block in ours.blocks)
+            self.norm = _norm(torch, ours.norm)
+
+        def forward(self, tokens: Any) -> Any:
+            x = functional.embedding(tokens, self.tokens) + self.positions[: tokens.shape[1]]
+            for block in self.blocks:
+                x = block(x)
+            return functional.linear(self.norm(x), self.tokens)
+
+    return GPT()
+
+
+def _linear(torch: Any, ours: Any) -> Any:
+    layer = torch.nn.Linear(*ours.weight.value.shape, bias=ours.bias is not None)
+    return _filled(torch, layer, ours.weight.value.T, ours.bias)
+
+
+def _norm(torch: Any, ours: Any) -> Any:
+    layer = torch.nn.LayerNorm(len(ours.gain.value), eps=ours.epsilon, bias=ours.bias is not None)
+    return _filled(torch, layer, ours.gain.value, ours.bias)
+
+
+def _filled(torch: Any, layer: Any, weight: Any, bias: Any) -> Any:
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(weight))
+        if bias is not None:
+            layer.bias.copy_(torch.tensor(bias.value))
+    return layer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""How much of a disk a minimal installation takes."""
+
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import distributions
+from importlib.util import cache_from_source, find_spec
+from pathlib import Path
+from typing import Any
+
+from neuralzoo.experiments.benchmark.isolated import Failed
+
+TARGET_BYTES = 90_000_000
+
+
+def measure(checkout: Path) -> dict[str, Any]:
+    """Build the wheel of a checkout, install it without extras into an empty folder, and return the bytes by package.
+
+    Raises: Failed when pip does, or this is no checkout.
+    """
+    if not (checkout / "pyproject.toml").is_file():
+        raise Failed(f"{checkout} has no pyproject.toml; the wheel is built from a checkout")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # Without isolation pip uses the hatchling that is here, else it fetches one.
+        together = ["--no-build-isolation"] if find_spec("hatchling") else []
+        _pip("wheel", *together, "--no-deps", "--wheel-dir", name, str(checkout))
+        (wheel,) = folder.glob("*.whl")
+        _pip("install", "--target", str(folder / "site"), str(wheel))
+        return {"wheel": wheel.stat().st_size, **sizes(folder / "site")}
+
+
+def sizes(site: Path) -> dict[str, Any]:
+    """Return the bytes of all files in a folder of packages, of those compiled by Python, and by package."""
+    files = [path for path in site.rglob("*") if path.is_file()]
+    packages = {found.metadata["Name"]: _bytes_of(found) for found in distributions(path=[str(site)])}
+    return {
+        "bytes": sum(path.stat().st_size for path in files),
+        "compiled": sum(path.stat().st_size for path in files if path.suffix == ".pyc"),
+        "packages": dict(sorted(packages.items(), key=lambda each: -each[1])),
+    }
+
+
+def _bytes_of(distribution: Any) -> int:
+    """Return the bytes of a package's files, and of those that Python compiled from them."""
+    paths = {Path(str(file.locate())).resolve() for file in distribution.files or []}
+    paths |= {Path(cache_from_source(str(path))) for path in paths if path.suffix == ".py"}
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        said = ended.stderr.strip().splitlines() or ["nothing"]
+        raise Failed(f"pip {arguments[0]} ended with code {ended.returncode}: {said[-1]}")

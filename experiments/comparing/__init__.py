@@ -1,0 +1,1 @@
+"""Comparisons: candidates on one data set, matched, ranked, and their page."""

@@ -1,0 +1,158 @@
+"""The conformance checks of an architecture that is installed, or of one whose package lies in a folder."""
+
+import sys
+import tempfile
+import tomllib
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import invalidate_caches
+from pathlib import Path
+from typing import Any
+
+from neuralzoo.core.testing import Check, CheckFailed, NotApplicable, Status, checks_for_architecture
+from neuralzoo.experiments.running.assembly import task_of
+from neuralzoo.registry import Architecture, SettingError, UnknownName, ZooError, entries, get
+from neuralzoo.registry.errors import nearest
+
+GROUP = "neuralzoo.plugins"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found, and the line of the plugin where it went wrong if it was there."""
+
+    name: str
+    status: Status
+    message: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An architecture to check, and where it comes from."""
+
+    architecture: Architecture
+    origin: str
+
+
+@contextmanager
+def subjects(what: str) -> Iterator[list[Subject]]:
+    """Give the architecture of a name, or those of the package in a folder, which need not be installed.
+
+    A name that is installed comes before a folder in which you stand; `./my_net` is always the folder.
+
+    Raises: UnknownName when it is neither; SettingError when the folder holds no plugin; Clash or BrokenPlugin.
+    """
+    known = entries()
+    if what.rpartition(":")[2] in known:
+        found = get(what)
+        origins = " and ".join(entry.origin for entry in known[what.rpartition(":")[2]])
+        yield [Subject(found, origins)]
+    elif (folder := Path(what)).is_dir():
+        with shown(folder) as names:
+            yield [Subject(get(name), f"{folder.resolve()}, not installed") for name in names]
+    else:
+        raise UnknownName(f"{what!r} is neither an installed architecture nor a folder{nearest(what, known)}")
+
+
+@contextmanager
+def shown(folder: Path) -> Iterator[list[str]]:
+    """Let Python see the package in a folder as if it were installed, and give the full names of its plugins.
+
+    Raises: SettingError when its pyproject.toml is missing, is wrong, or names no plugin.
+    """
+    package, version, points = declared(folder)
+    roots = [str(root) for root in (folder / "src", folder) if root.is_dir()]
+    with tempfile.TemporaryDirectory() as temporary:
+        metadata = Path(temporary, "package-0.dist-info")
+        metadata.mkdir()
+        about = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+        (metadata / "METADATA").write_text(about, encoding="utf-8")
+        lines = [f"[{GROUP}]", *(f"{name} = {module}" for name, module in points.items())]
+        (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        before = list(sys.path)
+        sys.path[:0] = [temporary, *map(str, (Path(root).resolve() for root in roots))]
+        invalidate_caches()
+        try:
+            yield [f"{package}:{name}" for name in points]
+        finally:
+            sys.path[:] = before
+
+
+def declared(folder: Path) -> tuple[str, str, dict[str, str]]:
+    """Return name and version of the package in a folder, and its plugins: the module of each by its name.
+
+    Raises: SettingError when its pyproject.toml is missing, is wrong, or names no plugin.
+    """
+    path = folder / "pyproject.toml"
+    try:
+        project: Any = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+    except OSError as error:
+        raise SettingError(f"{path} can't be read ({error.strerror}); check needs the folder of a package") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is not TOML: {error}") from None
+    points = project.get("entry-points", {}).get(GROUP) or {}
+    if "name" not in project or not points:
+        raise SettingError(
+            f'{path} names no plugin; it needs a name, and NAME = "MODULE" under [project.entry-points."{GROUP}"]'
+        )
+    return project["name"], project.get("version", "?"), points
+
+
+def checks_for(architecture: Architecture) -> list[Check]:
+    """Return the conformance checks, and those of what the architecture declares for runs and proofs."""
+    mine = (experiments_fit_their_data_sets, claims_name_architectures_that_are_there)
+    more = [Check(f.__name__, (f.__doc__ or "").split("\n")[0], partial(f, architecture)) for f in mine]
+    return [*checks_for_architecture(architecture), *more]
+
+
+def run(check: Check) -> Report:
+    """Run a check and say what came out."""
+    try:
+        check()
+    except CheckFailed as failure:
+        return Report(check.name, "fail", str(failure), place_of(failure.__cause__))
+    except NotApplicable as reason:
+        return Report(check.name, "not applicable", str(reason))
+    return Report(check.name, "pass")
+
+
+def place_of(error: BaseException | None) -> str:
+    """Return the innermost line that is neither ours nor NumPy's, where an error passed one."""
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    ours = Path(__file__).resolve().parents[2]
+    strange = [f for f in frames if not _inside(f.filename, ours) and "site-packages" not in Path(f.filename).parts]
+    return f"{strange[-1].filename}:{strange[-1].lineno}" if strange else ""
+
+
+def experiments_fit_their_data_sets(architecture: Architecture) -> None:
+    """Every reference experiment names a data set that is there and asks for what the architecture can do."""
+    for profile, experiment in architecture.experiments.items():
+        try:
+            reason = architecture.refusal(task_of(experiment))
+        except ZooError as error:
+            reason = str(error)
+        if reason:
+            raise CheckFailed(f"the {profile} experiment can't be run: {reason}")
+
+
+def claims_name_architectures_that_are_there(architecture: Architecture) -> None:
+    """Every contestant of every claim is of an architecture that is installed, and of settings that it has."""
+    for claim in architecture.claims:
+        for contestant in claim.contestants:
+            experiment = contestant.experiment
+            try:
+                other = architecture if experiment.architecture == architecture.name else get(experiment.architecture)
+                other.configure(experiment.model)
+                reason = other.refusal(task_of(experiment))
+            except ZooError as error:
+                reason = str(error)
+            if reason:
+                raise CheckFailed(f"claim {claim.name!r} can't be decided, contestant {contestant.label!r}: {reason}")
+
+
+def _inside(path: str, folder: Path) -> bool:
+    return Path(path).resolve().is_relative_to(folder)

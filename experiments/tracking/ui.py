@@ -1,0 +1,144 @@
+"""MLflow's page for a store, quiet and on this machine only."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from neuralzoo.experiments.tracking.store import TrackingError, client, explained, leaderboard_page, pages, sqlite_file
+
+START_S = 90.0
+STOP_S = 10.0
+
+
+def free_port(wanted: int) -> int:
+    """Return the wanted port of the loopback address, or another one if it is in use."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise TrackingError(f"port {wanted} is in use and no other is free; the page needs one")
+
+
+def serve(uri: str, port: int, tell: Callable[[str], None]) -> None:
+    """Serve a store until Ctrl-C, SIGTERM, or the end of the process that started this one.
+
+    Raises: TrackingError when there is no such store, it can't be read, or the server does not start.
+    """
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise TrackingError(f"{file} is not there; the page needs a store, `neuralzoo run fnn` makes one")
+    store = client(uri)
+    with explained(uri):
+        experiments = [e for e in pages(store.search_experiments) if e.name != "Default"]
+    stops = [signal.SIGTERM, signal.SIGHUP]
+    kept_on = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # `nohup` means to outlive the one who starts it
+    for number in stops[: 1 if kept_on else 2]:
+        signal.signal(number, lambda number, frame: sys.exit(0))
+    port = free_port(port)
+    server = start(uri, port)
+    try:
+        wait_until_up(server, port)
+        tell(f"MLflow shows {uri} at http://127.0.0.1:{port} (Ctrl-C stops it)")
+        for experiment in experiments:
+            tell(f"{experiment.name}  http://127.0.0.1:{port}/{leaderboard_page(experiment.experiment_id)}")
+        watch(server, follow_parent=not kept_on)
+    except KeyboardInterrupt:
+        tell("stopped")
+    finally:
+        stop(server)
+
+
+def start(uri: str, port: int) -> "subprocess.Popen[bytes]":
+    """Start the server with one worker, no jobs and no telemetry, in a process group of its own.
+
+    It holds the other end of a pipe to this process, so that it sees when this process is gone, however it went.
+    """
+    environment = os.environ | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    command = [sys.executable, "-m", __name__, "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+    if (file := sqlite_file(uri)) is not None:
+        command += ["--default-artifact-root", str(file.parent / "mlartifacts")]
+    return subprocess.Popen(
+        [*command, "--port", str(port), "--workers", "1"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def watch(server: "subprocess.Popen[bytes]", follow_parent: bool) -> None:
+    """Wait until the server ends or, if it is to be followed, the process that started this one.
+
+    Raises: TrackingError when the server ends by itself.
+    """
+    parent = os.getppid()
+    while server.poll() is None:
+        if follow_parent and os.getppid() != parent:
+            return
+        time.sleep(0.3)
+    raise TrackingError(f"MLflow's server ended with exit {server.returncode}; run `mlflow ui` to see why")
+
+
+def wait_until_up(server: "subprocess.Popen[bytes]", port: int) -> None:
+    """Wait until the server answers.
+
+    Raises: TrackingError when it ends or does not answer in time.
+    """
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise TrackingError(f"MLflow's server ended with exit {server.returncode}; run `mlflow ui` to see why")
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise TrackingError(f"MLflow's server did not answer within {START_S:.0f} s; run `mlflow ui` to see why")
+
+
+def stop(server: "subprocess.Popen[bytes]") -> None:
+    """Stop the server and its workers."""
+    deadline = time.monotonic() + STOP_S
+    try:
+        os.killpg(server.pid, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            server.poll()  # one that has ended and was not asked still counts as a member of its group
+            os.killpg(server.pid, 0)
+            time.sleep(0.05)
+        os.killpg(server.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    server.wait()
+
+
+def end_with_parent() -> None:
+    """Wait for the end of the pipe that the process of `serve` holds, and end this process group."""
+    sys.stdin.buffer.read()
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Be MLflow's command line until the process of `serve` is gone."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    from mlflow.cli import cli
+
+    cli()
+
+
+if __name__ == "__main__":
+    main()
