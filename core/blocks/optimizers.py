@@ -7,21 +7,13 @@ of the packed vectors that fit into the processor's cache, in place; the gradien
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from neuralzoo.core import kernels
 from neuralzoo.core.kernels.numpy_backend.chunks import BLOCK
-from neuralzoo.core.module import Array, Module, Parameter
+from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer, Schedule
-
-Decays = Callable[[Parameter], bool]
-
-
-def only_matrices(parameter: Parameter) -> bool:
-    """Say that weight decay is for weights, not for biases and gains: for what has two axes or more."""
-    return parameter.value.ndim > 1
 
 
 class SGD(Optimizer):
@@ -29,8 +21,6 @@ class SGD(Optimizer):
 
         g += weight_decay w          m = momentum m + g
         w -= lr m                    nesterov: w -= lr (g + momentum m)
-
-    `decays` says which parameters the weight decay is for; without it, all.
 
     Raises: ValueError when a setting is out of range, or nesterov is asked for without momentum.
     Source: Sutskever, Martens, Dahl and Hinton (2013), On the importance of initialization and momentum in deep
@@ -46,7 +36,6 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
-        decays: Decays | None = None,
     ) -> None:
         super().__init__(module, lr, clip=clip)
         _check_share(self, momentum=momentum)
@@ -56,17 +45,17 @@ class SGD(Optimizer):
         self.momentum = momentum
         self.nesterov = nesterov
         self.weight_decay = weight_decay
-        self.blocks = _blocks(module, decays)
+        self.blocks = _blocks(self.weights.size)
         self.scratch = np.empty(BLOCK, self.weights.dtype)
         if momentum:
             self.memory = {"momentum": np.zeros_like(self.weights)}
 
     def update(self, gradient: Array, lr: float) -> None:
         """Go one step down the gradient."""
-        for block, decayed in self.blocks:
+        for block in self.blocks:
             w, g = self.weights[block], gradient[block]
             scratch = self.scratch[: w.size]
-            if self.weight_decay and decayed:
+            if self.weight_decay:
                 np.multiply(w, self.weight_decay, out=scratch)
                 g += scratch
             if self.momentum:
@@ -106,13 +95,13 @@ class RMSprop(Optimizer):
         _check_not_negative(self, epsilon=epsilon)
         self.decay = decay
         self.epsilon = epsilon
-        self.blocks = _blocks(module, None)
+        self.blocks = _blocks(self.weights.size)
         self.scratch = np.empty(BLOCK, self.weights.dtype)
         self.memory = {"mean_square": np.zeros_like(self.weights)}
 
     def update(self, gradient: Array, lr: float) -> None:
         """Go one step down the normalised gradient."""
-        for block, _ in self.blocks:
+        for block in self.blocks:
             w, g, v = self.weights[block], gradient[block], self.memory["mean_square"][block]
             scratch = self.scratch[: w.size]
             np.multiply(g, g, out=scratch)
@@ -134,8 +123,8 @@ class AdamW(Optimizer):
         w -= lr m' / (sqrt(v') + epsilon),   m' = m / (1 - beta1^t),   v' = v / (1 - beta2^t)
 
     The memory holds the sums m / (1 - beta1) and v / (1 - beta2) instead of the means, which saves two passes; the
-    constant factors go into the learning rate and epsilon. `decays` says which parameters the weight decay is
-    for; without it, all.
+    constant factors go into the learning rate and epsilon. `decay_only_matrices` decays only parameters of two or more
+    axes, not biases and norm gains.
 
     Raises: ValueError when a setting is out of range.
     Source: Kingma and Ba (2014), Adam, https://arxiv.org/abs/1412.6980; Loshchilov and Hutter (2017), Decoupled Weight
@@ -152,7 +141,7 @@ class AdamW(Optimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
-        decays: Decays | None = None,
+        decay_only_matrices: bool = False,
     ) -> None:
         super().__init__(module, lr, clip=clip)
         _check_share(self, beta1=beta1, beta2=beta2)
@@ -161,7 +150,8 @@ class AdamW(Optimizer):
         self.beta2 = beta2
         self.epsilon = epsilon
         self.weight_decay = weight_decay
-        self.runs = _runs(module, decays)
+        self.decay_only_matrices = decay_only_matrices
+        self.runs = _runs(module, decay_only_matrices)
         self.memory = {"sum": np.zeros_like(self.weights), "square_sum": np.zeros_like(self.weights)}
 
     def update(self, gradient: Array, lr: float) -> None:
@@ -200,26 +190,22 @@ class Adam(AdamW):
         super().__init__(module, lr, clip=clip, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=0.0)
 
 
-def _runs(module: Module, decays: Decays | None) -> list[tuple[slice, bool]]:
+def _runs(module: Module, decay_only_matrices: bool) -> list[tuple[slice, bool]]:
     """Cut the packed vector into runs of neighbours that all decay or all do not."""
     runs: list[tuple[int, int, bool]] = []
     end = 0
     for parameter in module.trainable().values():
         start, end = end, end + parameter.value.size
-        decayed = decays is None or decays(parameter)
+        decayed = not decay_only_matrices or parameter.value.ndim > 1
         if runs and runs[-1][2] == decayed:
             start = runs.pop()[0]
         runs.append((start, end, decayed))
     return [(slice(start, end), decayed) for start, end, decayed in runs]
 
 
-def _blocks(module: Module, decays: Decays | None) -> list[tuple[slice, bool]]:
-    """Cut these runs into blocks that fit into the processor's cache."""
-    return [
-        (slice(first, min(first + BLOCK, run.stop)), decayed)
-        for run, decayed in _runs(module, decays)
-        for first in range(run.start, run.stop, BLOCK)
-    ]
+def _blocks(size: int) -> list[slice]:
+    """Cut a packed vector of `size` elements into blocks that fit into the processor's cache."""
+    return [slice(first, min(first + BLOCK, size)) for first in range(0, size, BLOCK)]
 
 
 def _check_share(optimizer: Optimizer, **settings: float) -> None:
