@@ -1,4 +1,4 @@
-"""Examples in batches: the data and its order."""
+"""Data in mini-batches, and its order."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -11,22 +11,22 @@ Batch = tuple[Array, ...]
 
 
 def inputs_of(batch: Batch) -> Any:
-    """Return what a network reads: all arrays but the last, the targets; an array that is alone without its tuple."""
+    """Return the inputs of a batch: all arrays but the last, the targets; a single one without its tuple."""
     return batch[0] if len(batch) == 2 else batch[:-1]
 
 
 class Batches(Protocol):
-    """Data in batches, epoch by epoch; the generator alone decides the order, so that a run can go on in mid-epoch."""
+    """Data in batches, epoch by epoch; the generator alone decides the order, so that a run can resume in mid-epoch."""
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
+        """Number of batches in an epoch."""
 
     def epoch(self, rng: np.random.Generator, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of one epoch from number `start` on."""
 
 
 class ArrayBatches:
-    """Arrays with one row for each example, cut into batches; the last one may be smaller.
+    """Arrays with one row for each example, split into batches; the last one may be smaller.
 
     Raises: ValueError when there are no examples, the arrays differ in length, or the size is not positive.
     """

@@ -1,11 +1,9 @@
-"""Memory for passing results.
+"""Buffers for temporaries: a workspace in training, a buffer pool in evaluation.
 
-The system gives it page by page as it is first written to, which for an array of some megabytes takes longer than what
-is computed there.
-
-In training a `Workspace` lends the same arrays at each step. In evaluation `empty` hands large arrays out again that
-nobody holds any more: none while anything refers to it or to a view of it, so that what came from here is a new array
-to everybody, and lasts as long as it is held.
+The operating system maps fresh memory page by page at the first write, which for an array of some megabytes takes
+longer than the computation. In training a `Workspace` lends the same arrays at each step. In evaluation `empty` takes
+large arrays from a buffer pool, which reuses a buffer only when no array and no view refers to it any more: to callers
+the result is a new array.
 """
 
 import math
@@ -18,12 +16,12 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-MANY = 32 * 1024  # numbers; the C library keeps smaller arrays that are given back
-MOST = 256 * 1024 * 1024  # bytes that a thread keeps at most
+MIN_POOLED = 32 * 1024  # elements; the C library keeps smaller arrays that are freed
+MAX_POOLED_BYTES = 256 * 1024 * 1024  # of a thread
 
 
 class Workspace:
-    """Lends arrays until the next `reset` takes all of them back: every training step works in the same memory."""
+    """Lends arrays until the next `reset`: every training step reuses the same memory."""
 
     def __init__(self) -> None:
         self._arrays: list[Array] = []
@@ -34,7 +32,7 @@ class Workspace:
         self._lent = 0
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """Lend an array whose values are not set."""
+        """Lend an uninitialized array."""
         if self._lent == len(self._arrays):
             self._arrays.append(np.empty(shape, dtype))
         array = self._arrays[self._lent]
@@ -44,41 +42,45 @@ class Workspace:
         return array
 
 
-class Kept(threading.local):
-    """The memory of one thread, by size in bytes; a block is free when only its list refers to it."""
+class _BufferPool(threading.local):
+    """Buffers of one thread, by size in bytes; one is free when only its list refers to it."""
 
     def __init__(self) -> None:
-        self.blocks: dict[int, list[Array]] = {}
+        self.buffers: dict[int, list[Array]] = {}
         self.total = 0
 
-    def block(self, size: int) -> Array:
-        """Return a free block of so many bytes: one that is kept, or a new one that will be."""
-        blocks = self.blocks.get(size, [])
-        for i in range(len(blocks)):
-            if sys.getrefcount(blocks[i]) == FREE:
-                return blocks[i]
-        if self.total + size > MOST:  # what is held lives on with its holders
-            self.blocks, self.total, blocks = {}, 0, []
+    def buffer(self, size: int) -> Array:
+        """Return a free buffer of `size` bytes: a pooled one, or a new one that joins the pool."""
+        buffers = self.buffers.get(size, [])
+        for i in range(len(buffers)):
+            if sys.getrefcount(buffers[i]) == FREE_REFCOUNT:
+                return buffers[i]
+        if self.total + size > MAX_POOLED_BYTES:  # buffers in use live on with the arrays that refer to them
+            self.buffers, self.total, buffers = {}, 0, []
         self.total += size
-        self.blocks[size] = [*blocks, np.empty(size, np.uint8)]
-        return self.blocks[size][-1]
+        self.buffers[size] = [*buffers, np.empty(size, np.uint8)]
+        return self.buffers[size][-1]
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Return an array whose values are not set."""
-    numbers = math.prod(shape)
-    if numbers < MANY:
+    """Return an uninitialized array."""
+    elements = math.prod(shape)
+    if elements < MIN_POOLED:
         return np.empty(shape, dtype)
     kind = np.dtype(dtype)
-    size = numbers * kind.itemsize
-    return np.empty(shape, kind) if size > MOST or kind.hasobject else np.ndarray(shape, kind, KEPT.block(size))
+    size = elements * kind.itemsize
+    return (
+        np.empty(shape, kind)
+        if size > MAX_POOLED_BYTES or kind.hasobject
+        else np.ndarray(shape, kind, POOL.buffer(size))
+    )
 
 
-def _count_of_one() -> int:
-    """Return what `sys.getrefcount` says of an array that only a list refers to: it differs between versions."""
-    blocks = [np.empty(1, np.uint8)]
-    return sys.getrefcount(blocks[0])
+def _refcount_of_free() -> int:
+    """Return `sys.getrefcount` of an array that only a list refers to: it differs between Python versions."""
+    buffers = [np.empty(1, np.uint8)]
+    return sys.getrefcount(buffers[0])
 
 
-FREE = _count_of_one()
-KEPT = Kept()
+FREE_REFCOUNT = _refcount_of_free()
+POOL = _BufferPool()

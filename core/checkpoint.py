@@ -1,7 +1,7 @@
 """Complete checkpoints: a run that is killed at any moment and resumed ends with the same bits.
 
 A checkpoint is one safetensors file, for one file can be replaced in one atomic step. Its arrays are the learner's
-state; its header holds, as JSON, the trainer's and what it is `about`, and a checksum. Nothing is ever unpickled.
+state; its header holds, as JSON, the trainer's and the settings of the run, and a checksum. Nothing is ever unpickled.
 """
 
 import json
@@ -16,8 +16,9 @@ from zlib import crc32
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from neuralzoo.core.files import atomic_write
 from neuralzoo.core.hooks import hookimpl
-from neuralzoo.core.module import State
+from neuralzoo.core.module import StateDict
 from neuralzoo.core.trainer import Trainer
 
 FORMAT = 1
@@ -28,110 +29,107 @@ class CheckpointError(ValueError):
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What a file holds: arrays by name, and what was noted beside them."""
+class ArrayFile:
+    """Contents of a file: arrays by name, and JSON metadata."""
 
     path: Path
-    arrays: State
-    notes: dict[str, Any]
+    arrays: StateDict
+    metadata: dict[str, Any]
 
 
-def write(path: Path, arrays: State, notes: Mapping[str, Any]) -> None:
-    """Write arrays and notes to a file that is either complete or not there."""
-    text = json.dumps({"format": FORMAT, **notes})
-    arrays = {name: a if a.flags.c_contiguous else a.copy() for name, a in arrays.items()}  # memory is saved as it lies
+def write(path: Path, arrays: StateDict, metadata: Mapping[str, Any]) -> None:
+    """Write arrays and metadata to a file atomically: it is either complete or not there."""
+    text = json.dumps({"format": FORMAT, **metadata})
+    arrays = {
+        name: a if a.flags.c_contiguous else a.copy() for name, a in arrays.items()
+    }  # safetensors saves the buffer as it is
     header = {"neuralzoo": text, "checksum": _checksum(text, arrays)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(temporary, "wb") as file:
-            file.write(save(arrays, metadata=header))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        file.write(save(arrays, metadata=header))
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def read(path: Path) -> Saved:
-    """Read a file that `write` wrote.
+def read(path: Path) -> ArrayFile:
+    """Read a file written by `write`.
 
-    Raises: CheckpointError when it is missing, truncated, not one of ours, or of another format.
+    Raises: CheckpointError when it is missing, truncated, not written by `write`, or of another format.
     """
     if not path.is_file():
         raise CheckpointError(f"{path} is not there; resuming needs a checkpoint file")
     try:
         with safe_open(path, framework="numpy") as file:
             header = {"neuralzoo": "{}"} | (file.metadata() or {})
-            notes = json.loads(header["neuralzoo"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+            metadata = json.loads(header["neuralzoo"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); it needs to be whole") from None
+        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); it needs to be complete") from None
     if "checksum" in header and header["checksum"] != _checksum(header["neuralzoo"], arrays):
         raise CheckpointError(f"{path} is damaged (its checksum differs); it needs to be as it was written")
-    if not isinstance(notes, dict) or "format" not in notes:
-        raise CheckpointError(f"{path} has no notes of neuralzoo; it needs to be a file that neuralzoo wrote")
-    if notes.pop("format") != FORMAT:
+    if not isinstance(metadata, dict) or "format" not in metadata:
+        raise CheckpointError(f"{path} has no metadata of neuralzoo; it needs to be a file that neuralzoo wrote")
+    if metadata.pop("format") != FORMAT:
         raise CheckpointError(f"{path} has another format; this version reads format {FORMAT}")
-    return Saved(path, arrays, notes)
+    return ArrayFile(path, arrays, metadata)
 
 
-def save_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> None:
-    """Write all that a run needs to go on; `about` says what it is of, e.g. {"architecture": "fnn"}."""
-    write(path, trainer.learner.state(), {"about": dict(about), "trainer": trainer.state()})
+def save_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -> None:
+    """Write all that resuming a run needs; `settings` identify it, e.g. {"architecture": "fnn"}."""
+    write(path, trainer.learner.state(), {"settings": dict(settings), "trainer": trainer.state()})
 
 
-def load_checkpoint(path: Path, trainer: Trainer, about: Mapping[str, Any]) -> None:
-    """Put a trainer and its learner where they were when the checkpoint was written.
+def load_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -> None:
+    """Restore a trainer and its learner as they were when the checkpoint was written.
 
-    Raises: CheckpointError when the file is unreadable, about something else or does not fit; nothing is changed then.
+    Raises: CheckpointError when the file is unreadable, has other settings or does not fit; nothing is changed then.
     """
     saved = read(path)
-    if "trainer" not in saved.notes or not isinstance(saved.notes.get("about"), dict):
+    if "trainer" not in saved.metadata or not isinstance(saved.metadata.get("settings"), dict):
         raise CheckpointError(f"{path} holds a model, not a run; resuming needs a checkpoint")
-    needed = _flat(json.loads(json.dumps(about)))
-    got = _flat({key: saved.notes["about"].get(key) for key in about})
+    needed = _flat(json.loads(json.dumps(settings)))
+    got = _flat({key: saved.metadata["settings"].get(key) for key in settings})
     for key in sorted(got.keys() | needed.keys()):
         if got.get(key) != needed.get(key):
             raise CheckpointError(f"{path} was written with {key} {got.get(key)!r}; it needs {needed.get(key)!r}")
     before, state = trainer.learner.state(), trainer.state()
     try:
         trainer.learner.load_state(saved.arrays)
-        trainer.load_state(saved.notes["trainer"])
-    except Exception as error:  # whatever numbers of another run lead to
+        trainer.load_state(saved.metadata["trainer"])
+    except Exception as error:  # of any kind that the state of another run may cause
         trainer.learner.load_state(before)
         trainer.load_state(state)
         raise CheckpointError(f"{path} does not fit: {error}") from error
 
 
 class Checkpoints:
-    """A trainer hook that writes a checkpoint after every epoch, and within an epoch every so often."""
+    """Trainer hook: a checkpoint after every epoch, and within one every `every_s` seconds or `every_steps` steps."""
 
-    def __init__(self, path: Path, about: Mapping[str, Any], *, every_s: float = 30.0, every_steps: int = 0) -> None:
+    def __init__(self, path: Path, settings: Mapping[str, Any], *, every_s: float = 30.0, every_steps: int = 0) -> None:
         self.path = path
-        self.about = dict(about)
+        self.settings = dict(settings)
         self.every_s = every_s
         self.every_steps = every_steps
         self._written = time.monotonic()
 
     @hookimpl
     def batch_ended(self, trainer: Trainer) -> None:
-        """Write when enough time or steps have gone by."""
+        """Write when enough seconds or steps have passed."""
         due = time.monotonic() - self._written >= self.every_s
         if due or (self.every_steps and trainer.step % self.every_steps == 0):
             self._write(trainer)
 
     @hookimpl(trylast=True)
     def epoch_ended(self, trainer: Trainer) -> None:
-        """Write after the other hooks have seen the epoch."""
+        """Write after the other hooks."""
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        save_checkpoint(self.path, trainer, self.about)
+        save_checkpoint(self.path, trainer, self.settings)
         self._written = time.monotonic()
 
 
-def _checksum(text: str, arrays: State) -> str:
+def _checksum(text: str, arrays: StateDict) -> str:
     crc = crc32(text.encode())
     for name, array in sorted(arrays.items()):
         crc = crc32(array.data, crc32(f"{name} {array.dtype} {array.shape}".encode(), crc))

@@ -1,4 +1,4 @@
-"""The hooks of a trainer: how progress bars, tracking, checkpoints and early stopping watch a run."""
+"""Trainer hooks (callbacks in Keras and Lightning): progress bars, tracking, checkpoints, early stopping."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,39 +12,39 @@ hookimpl = pluggy.HookimplMarker("neuralzoo")
 
 
 class TrainerHooks:
-    """Every hook of a trainer; an object implements the ones it needs, marked with `@hookimpl`."""
+    """Hook specifications of a trainer; a hook object implements the ones it needs, marked with `@hookimpl`."""
 
     @hookspec(firstresult=True)
     def fit(self, trainer: "Trainer") -> bool | None:
-        """Run the whole training; observers wrap it (`@hookimpl(wrapper=True)`) to set up and tear down."""
+        """Run the whole training; hook objects wrap it (`@hookimpl(wrapper=True)`) to set up and tear down."""
 
     @hookspec
     def batch_ended(self, trainer: "Trainer", metrics: dict[str, float]) -> None:
-        """Take note of a batch that was learned from; `trainer.step` counts it."""
+        """Called after each training step; `trainer.step` counts it."""
 
     @hookspec
     def epoch_ended(self, trainer: "Trainer", metrics: dict[str, float]) -> None:
-        """Take note of an epoch; metrics are named `train/...`, `val/...` and `time/...`."""
+        """Called after each epoch; metrics are named `train/...`, `val/...` and `time/...`."""
 
     @hookspec
-    def tested(self, trainer: "Trainer", metrics: dict[str, float]) -> None:
-        """Take note of the one look at the test split, after training; metrics are named `test/...`."""
+    def test_ended(self, trainer: "Trainer", metrics: dict[str, float]) -> None:
+        """Called after the one evaluation on the test split, after training; metrics are named `test/...`."""
 
     @hookspec(firstresult=True)
     def should_stop(self, trainer: "Trainer") -> bool | None:
         """Return True after an epoch to end the training early."""
 
 
-def hook_caller(observers: tuple[Any, ...]) -> Any:
-    """Return the object whose methods call the hooks of all observers.
+def hook_caller(hooks: tuple[Any, ...]) -> Any:
+    """Return the object whose methods call those of all hook objects.
 
-    Raises: ValueError when an observer marks a method that is no hook of a trainer, or has other arguments.
+    Raises: ValueError when a hook object marks a method that is no trainer hook, or has other arguments.
     """
     manager = pluggy.PluginManager("neuralzoo")
     manager.add_hookspecs(TrainerHooks)
     try:
-        for observer in observers:
-            manager.register(observer)
+        for hook in hooks:
+            manager.register(hook)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         known = ", ".join(name for name in vars(TrainerHooks) if not name.startswith("_"))

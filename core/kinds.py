@@ -1,4 +1,4 @@
-"""The words for what is asked of a network and for what an example is; importing them costs nothing."""
+"""Kinds of tasks, inputs and targets: literals alone, so that importing them costs nothing."""
 
 from typing import Literal
 
@@ -6,4 +6,4 @@ TaskKind = Literal[
     "classification", "regression", "reconstruction", "generation", "language-modelling", "sequence-labelling"
 ]
 InputKind = Literal["image", "sequence", "tokens", "tabular"]
-Answer = Literal["class", "classes", "marks", "numbers"]
+TargetKind = Literal["class", "classes", "multilabel", "continuous"]

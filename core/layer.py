@@ -3,42 +3,52 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from neuralzoo.core import buffers as memory
+from neuralzoo.core import buffers
 from neuralzoo.core.buffers import Workspace
 from neuralzoo.core.module import Array, Module, Parameter, split
 
-__all__ = ["AddRows", "Context", "Gradients", "Layer", "Pullback", "Workspace", "no_gradient", "no_pullback"]
+__all__ = [
+    "Context",
+    "Gradients",
+    "Layer",
+    "Pullback",
+    "ScatterAdd",
+    "Workspace",
+    "unrecorded_pullback",
+    "zero_grad_like",
+]
 
 Pullback = Callable[[Array], Array]
-AddRows = Callable[[Array, Array, Array], object]
+ScatterAdd = Callable[[Array, Array, Array], object]
 
 
 class Gradients:
-    """The gradients of a module's trainable parameters: one vector, with a view of it for each parameter.
+    """Gradients of a module's trainable parameters: one vector, with a view of it for each parameter.
 
-    The vector is laid out like the one of `Module.pack`. Without a module it accepts gradients and drops them.
+    The vector is laid out like the one of `Module.pack`. Without a module, gradients are accepted and discarded.
     """
 
     def __init__(self, module: Module | None = None) -> None:
-        self.wanted = module is not None
-        self.parameters = [] if module is None else list(module.trainable().values())
+        self.enabled = module is not None
+        self.parameters = [] if module is None else list(module.trainable_parameters().values())
         self._vector = np.zeros_like(np.empty(0, np.float32) if module is None else module.pack())
         self._views = dict(zip(self.parameters, split(self._vector, self.parameters), strict=True))
         self._written: set[Parameter] = set()
 
     @property
     def vector(self) -> Array:
-        """All gradients in one vector; those that nothing was added to are zero."""
+        """All gradients in one vector, zero where none was added."""
         for parameter in self._views.keys() - self._written:
             self[parameter].fill(0)
         return self._vector
 
     def zero(self) -> None:
-        """Forget what was added."""
+        """Set all gradients to zero."""
         self._written.clear()
 
     def __getitem__(self, parameter: Parameter) -> Array:
@@ -72,54 +82,58 @@ class Gradients:
             np.matmul(a, b, out=view)
             self._written.add(parameter)
 
-    def add_at(self, parameter: Parameter, rows: Array, values: Array, add: AddRows = np.add.at) -> None:
-        """Add values to the rows of a gradient that are named, to one that is named twice both of them."""
+    def scatter_add(self, parameter: Parameter, rows: Array, values: Array, add: ScatterAdd = np.add.at) -> None:
+        """Add `values` to rows of a gradient, accumulating where a row index repeats (scatter-add)."""
         if self._view(parameter) is not None:
             add(self[parameter], rows, values)
 
     def _view(self, parameter: Parameter) -> Array | None:
         view = self._views.get(parameter)
-        if view is None and self.wanted and parameter.trainable:
+        if view is None and self.enabled and parameter.trainable:
             raise KeyError(f"Gradients got {parameter} of another module; they need one of their {len(self._views)}")
         return view
 
 
-NOBODYS = Gradients()
+DISCARD = Gradients()
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a pass through a network needs besides its input: the mode, randomness, and where gradients go.
+    """What a pass through a network needs besides its input: mode, random generator, gradients, workspace.
 
-    `Context()` is evaluation. `data` is the array that no gradient is asked for, usually the examples: the layer
-    that reads it may leave that gradient out (see `skips`).
+    `Context()` is evaluation mode. `inputs_without_grad` is the array whose gradient is not needed, usually the
+    examples: the layer that reads it may leave dL/dx out (see `needs_grad`).
     """
 
     training: bool = False
     rng: np.random.Generator | None = None
-    grads: Gradients = NOBODYS
-    data: Array | None = None
+    grads: Gradients = DISCARD
+    inputs_without_grad: Array | None = None
     workspace: Workspace | None = None
 
     @property
     def recording(self) -> bool:
-        """Whether a pullback may be called: composites keep theirs only then."""
-        return self.training or self.grads.wanted
+        """Whether the pullback may be called: in training mode, or when gradients are collected."""
+        return self.training or self.grads.enabled
 
     @property
     def random(self) -> np.random.Generator:
-        """The random generator; a context that was made without one raises ValueError."""
+        """The random generator.
+
+        Raises: ValueError when the context has none.
+        """
         if self.rng is None:
             raise ValueError("Context has no random generator; a layer that draws needs Context(rng=default_rng(seed))")
         return self.rng
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """Return an array whose values are not set, valid until the next training step; in evaluation for good."""
-        return memory.empty(shape, dtype) if self.workspace is None else self.workspace.empty(shape, dtype)
+        """Return an uninitialized array, valid until the next training step; in evaluation without limit."""
+        return buffers.empty(shape, dtype) if self.workspace is None else self.workspace.empty(shape, dtype)
 
-    def skips(self, x: Array) -> bool:
-        """Whether nobody asks for the gradient of x: it is the data, or a view of it."""
-        return self.data is not None and (x is self.data or x.base is self.data)
+    def needs_grad(self, x: Array) -> bool:
+        """Whether dL/dx is needed: x is neither `inputs_without_grad` nor a view of it."""
+        without = self.inputs_without_grad
+        return without is None or (x is not without and x.base is not without)
 
 
 class Layer(Module, ABC):
@@ -128,8 +142,8 @@ class Layer(Module, ABC):
         y, pull = layer(x, ctx)          dx = pull(dy)
 
     `pull` takes dL/dy, adds the gradients of the layer's parameters to `ctx.grads` and returns dL/dx. Everything it
-    needs is in its closure: a layer keeps no state but its parameters, computes in the dtype of x, and never edits x
-    or dy. Instead of one array x may be a tuple, whose first array is the one that dL/dx is of (the others: lengths).
+    needs is in its closure: a layer keeps no state but its parameters, computes in the dtype of x, and never modifies
+    x or dy. Instead of one array x may be a tuple; dL/dx is then of its first array (the others: lengths).
     """
 
     @abstractmethod
@@ -141,11 +155,11 @@ class Layer(Module, ABC):
         return self(x, Context())[0]
 
 
-def no_gradient(x: Array) -> Array:
-    """Return zeros of the shape of x that take no memory: the gradient that nobody asks for."""
+def zero_grad_like(x: Array) -> Array:
+    """Return zeros of the shape of x that take no memory: stands in for a gradient that is not needed."""
     return np.ndarray(x.shape, x.dtype, bytes(x.itemsize), strides=(0,) * x.ndim)  # quicker than `broadcast_to`
 
 
-def no_pullback(dy: Array) -> Array:
-    """Raise a RuntimeError: stands in for the pullback of a pass that recorded nothing."""
+def unrecorded_pullback(*gradients: object) -> NoReturn:
+    """Raise a RuntimeError: the pullback, of any number of gradients, of a pass that recorded nothing."""
     raise RuntimeError("the pullback of an evaluation pass was called; it needs Context(training=True) or grads")

@@ -1,4 +1,4 @@
-"""What a learner is: a module, its losses and optimizers, and what one batch does to them."""
+"""What a learner is: a module, its losses and optimizers, and the training step on one batch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -8,52 +8,74 @@ import numpy as np
 from neuralzoo.core.batches import Batch, Batches, inputs_of
 from neuralzoo.core.layer import Context, Gradients, Layer, Workspace
 from neuralzoo.core.loss import Loss
-from neuralzoo.core.module import Array, Module, State
-from neuralzoo.core.optimizer import Diverged, Optimizer
+from neuralzoo.core.module import Array, Module, StateDict
+from neuralzoo.core.optimizer import DivergenceError, Optimizer
 
-Metrics = dict[str, float]
-Measure = Callable[[Array, Array], float]
-SILENTLY = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # Diverged says it in one sentence
+MetricValues = dict[str, float]
+Metric = Callable[[Array, Array], float]
+IGNORE_OVERFLOW = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # `check_finite` reports what follows
 
 
 class Learner(ABC):
-    """Knows what learning from one batch means; the trainer only feeds batches and counts."""
+    """Base class of learners: the training and evaluation step of one batch; the trainer only feeds batches and counts.
+
+    `grads[name]` are the gradients of the module of `optimizers[name]`; `main` is the name of a single one.
+    """
 
     def __init__(self, module: Module, optimizers: Mapping[str, Optimizer]) -> None:
         self.module = module
         self.optimizers = dict(optimizers)
+        self.grads = {name: Gradients(optimizer.module) for name, optimizer in optimizers.items()}
+        self.workspace = Workspace()
 
     def prepare(self, data: Batches, ctx: Context) -> None:  # noqa: B027 - nothing to prepare is the usual case
-        """Start from the data before the first step: k-means centres, least squares, statistics."""
+        """Initialize from the data before the first step: k-means centres, least squares, statistics."""
 
     @abstractmethod
-    def learn(self, batch: Batch, ctx: Context) -> Metrics:
-        """Learn from one batch; `ctx` is in training mode and has the run's random generator."""
+    def learn(self, batch: Batch, ctx: Context) -> MetricValues:
+        """Do a training step on one batch; `ctx` is in training mode and has the run's random generator."""
 
     @abstractmethod
-    def evaluate(self, batch: Batch) -> Metrics:
-        """Measure one batch without changing anything; each metric is a mean over `count(batch)`."""
+    def evaluate(self, batch: Batch) -> MetricValues:
+        """Evaluate one batch without changing anything; each metric is a mean over `num_examples(batch)`."""
 
-    def count(self, batch: Batch) -> int:
-        """Return how many things the metrics of a batch are means over."""
+    def training_context(self, x: Array, ctx: Context, optimizer: str = "main") -> Context:
+        """Return the context of a training step on x: gradients zero, workspace reset, dL/dx not needed."""
+        grads = self.grads[optimizer]
+        grads.zero()
+        self.workspace.reset()
+        return Context(training=True, rng=ctx.rng, grads=grads, inputs_without_grad=x, workspace=self.workspace)
+
+    def check_finite(self, loss: float, optimizer: str = "main") -> None:
+        """Check the loss of a training step before its backward pass.
+
+        Raises: DivergenceError when it is not finite; the parameters are unchanged then.
+        """
+        if not np.isfinite(loss):
+            name = "loss" if optimizer == "main" else f"{optimizer}'s loss"
+            step = self.optimizers[optimizer].steps
+            raise DivergenceError(f"the {name} at step {step} is {loss}; training needs a finite loss")
+
+    def num_examples(self, batch: Batch) -> int:
+        """Return the number of examples, or of unmasked targets, that the metrics of a batch are means over."""
         return len(batch[0])
 
-    def evaluate_all(self, batches: Iterable[Batch]) -> Metrics:
-        """Measure a whole data set: the mean of each metric over everything in the batches."""
+    def evaluate_all(self, batches: Iterable[Batch]) -> MetricValues:
+        """Evaluate a whole dataset: the mean of each metric over all batches, weighted by `num_examples`."""
         mean = Mean()
         for batch in batches:
-            mean.add(self.evaluate(batch), self.count(batch))
+            mean.add(self.evaluate(batch), self.num_examples(batch))
         return mean.value()
 
-    def state(self) -> State:
-        """Return a copy of everything that learning changes: the module and the optimizers' memory."""
+    def state(self) -> StateDict:
+        """Return a copy of all that training changes: parameters and optimizer states."""
         arrays = {f"module.{name}": array for name, array in self.module.state().items()}
         for key, optimizer in self.optimizers.items():
             arrays |= {f"optimizer.{key}.{name}": array for name, array in optimizer.state().items()}
         return arrays
 
-    def load_state(self, state: State) -> None:
-        """Set everything that learning changes.
+    def load_state(self, state: StateDict) -> None:
+        """Set all that training changes.
 
         Raises: ValueError when the state belongs to another learner.
         """
@@ -64,47 +86,39 @@ class Learner(ABC):
 
 
 class Supervised(Learner):
-    """Learns to predict targets: the last array of a batch, the loss compares, one optimizer follows its gradient.
+    """Supervised learning: minimises a loss between prediction and target, the last array of a batch.
 
-    `measures` are further metrics by name, functions of (prediction, target) that return a mean over the batch.
+    `metrics` are further metrics by name, functions of (prediction, target) that return a mean over the batch.
     """
 
     def __init__(
-        self, module: Layer, loss: Loss, optimizer: Optimizer, measures: Mapping[str, Measure] | None = None
+        self, module: Layer, loss: Loss, optimizer: Optimizer, metrics: Mapping[str, Metric] | None = None
     ) -> None:
         super().__init__(module, {"main": optimizer})
         self.layer = module
         self.loss = loss
-        self.measures = dict(measures or {})
-        self.grads = Gradients(module)
-        self.workspace = Workspace()
+        self.metrics = dict(metrics or {})
 
-    @SILENTLY
-    def learn(self, batch: Batch, ctx: Context) -> Metrics:
-        """Do one step down the gradient of the loss.
+    @IGNORE_OVERFLOW
+    def learn(self, batch: Batch, ctx: Context) -> MetricValues:
+        """Do one optimizer step on the gradient of the loss.
 
-        Raises: Diverged when the loss or the gradient is not finite; the parameters are as they were then.
+        Raises: DivergenceError when the loss or the gradient is not finite; the parameters are unchanged then.
         """
-        x, target = inputs_of(batch), batch[-1]
-        self.grads.zero()
-        self.workspace.reset()
-        ctx = Context(training=True, rng=ctx.rng, grads=self.grads, data=batch[0], workspace=self.workspace)
-        prediction, pull = self.layer(x, ctx)
-        loss, gradient = self.loss(prediction, target)
-        optimizer = self.optimizers["main"]
-        if not np.isfinite(loss):
-            raise Diverged(f"the loss at step {optimizer.steps} is {loss}; training needs finite numbers")
+        prediction, pull = self.layer(inputs_of(batch), self.training_context(batch[0], ctx))
+        loss, gradient = self.loss(prediction, batch[-1])
+        self.check_finite(loss)
         pull(gradient)
-        return {"loss": loss} | self._measure(prediction, target) | optimizer.step(self.grads)
+        return {"loss": loss} | self._metrics(prediction, batch[-1]) | self.optimizers["main"].step(self.grads["main"])
 
-    @SILENTLY
-    def evaluate(self, batch: Batch) -> Metrics:
-        """Return the loss and the measures in evaluation mode."""
+    @IGNORE_OVERFLOW
+    def evaluate(self, batch: Batch) -> MetricValues:
+        """Return the loss and the metrics in evaluation mode."""
         prediction, target = self.layer.predict(inputs_of(batch)), batch[-1]
-        return {"loss": self.loss(prediction, target)[0]} | self._measure(prediction, target)
+        return {"loss": self.loss(prediction, target)[0]} | self._metrics(prediction, target)
 
-    def _measure(self, prediction: Array, target: Array) -> Metrics:
-        return {name: measure(prediction, target) for name, measure in self.measures.items()}
+    def _metrics(self, prediction: Array, target: Array) -> MetricValues:
+        return {name: metric(prediction, target) for name, metric in self.metrics.items()}
 
 
 class Mean:
@@ -114,12 +128,12 @@ class Mean:
         self.sums: dict[str, float] = {}
         self.weights: dict[str, float] = {}
 
-    def add(self, metrics: Metrics, weight: float) -> None:
-        """Take in metrics that are means over `weight` things."""
+    def add(self, metrics: MetricValues, weight: float) -> None:
+        """Add metrics that are means over `weight` examples."""
         for name, value in metrics.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value) * weight
             self.weights[name] = self.weights.get(name, 0.0) + weight
 
-    def value(self) -> Metrics:
-        """Return the mean of each metric over all that was added."""
+    def value(self) -> MetricValues:
+        """Return the weighted mean of each metric."""
         return {name: total / self.weights[name] for name, total in self.sums.items()}

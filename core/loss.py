@@ -6,7 +6,7 @@ from neuralzoo.core.module import Array
 
 
 class Loss(Protocol):
-    """A function that says how far predictions are from their targets.
+    """Loss function: how far predictions are from their targets.
 
     It returns the mean over the batch and its derivative with respect to the prediction, already divided by the
     batch size, so that gradients do not grow with the batch.

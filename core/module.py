@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-State = dict[str, Array]
+StateDict = dict[str, Array]
 
 
 class Parameter:
@@ -30,14 +30,14 @@ class Parameter:
 
 
 class Module:
-    """Something that owns parameters, directly or through the modules it is made of.
+    """Base class of everything that owns parameters, directly or through submodules.
 
-    Parameters and modules are found in the attributes (and in lists, tuples and dicts there), in the order in
-    which they were set, and named by their path: `layers.0.weight`. One that is reached twice keeps its first name.
+    Parameters and submodules are found in the attributes (and in lists, tuples and dicts there), in the order in
+    which they were set, and named by their path: `layers.0.weight`. A shared one keeps its first name.
     """
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """Yield this module and those below it with their dotted names, parents first."""
+        """Yield this module and its submodules with their dotted names, parents first."""
         yield prefix, self
         for name, child in _members(vars(self), prefix, Module):
             yield from child.named_modules(name)
@@ -55,28 +55,28 @@ class Module:
 
     @property
     def has_parameters(self) -> bool:
-        """Whether there is any parameter, trained or not."""
-        if any([isinstance(value, Parameter) for value in vars(self).values()]):  # of most layers the answer
+        """Whether there is any parameter, trainable or not."""
+        if any(isinstance(value, Parameter) for value in vars(self).values()):  # decides for most layers
             return True
         return any(
             next(_members(vars(module), path, Parameter), None) is not None for path, module in self.named_modules()
         )
 
-    def trainable(self) -> dict[str, Parameter]:
-        """Return the parameters that training changes, by their dotted names."""
+    def trainable_parameters(self) -> dict[str, Parameter]:
+        """Return the trainable parameters by their dotted names."""
         return {name: p for name, p in self.named_parameters().items() if p.trainable}
 
     @property
-    def size(self) -> int:
-        """How many numbers training can change."""
-        return sum(p.value.size for p in self.trainable().values())
+    def num_parameters(self) -> int:
+        """Number of trainable parameters (scalars)."""
+        return sum(p.value.size for p in self.trainable_parameters().values())
 
     def pack(self) -> Array:
         """Lay all trainable parameters out in one vector, of which they become views, and return it.
 
         Raises: ValueError when the parameters have different dtypes.
         """
-        parameters = list(self.trainable().values())
+        parameters = list(self.trainable_parameters().values())
         if (vector := _vector_under(parameters)) is not None:
             return vector
         dtypes = sorted({str(p.value.dtype) for p in parameters})
@@ -88,7 +88,7 @@ class Module:
             parameter.value = view
         return vector
 
-    def state(self) -> State:
+    def state(self) -> StateDict:
         """Return a copy of every parameter by its dotted name."""
         return {name: p.value.copy() for name, p in self.named_parameters().items()}
 
@@ -111,7 +111,7 @@ class Module:
 
 
 def split(vector: Array, parameters: list[Parameter]) -> list[Array]:
-    """Return neighbouring parts of a vector, one of the shape of each parameter."""
+    """Return consecutive views of a vector, one of the shape of each parameter."""
     starts = accumulate((p.value.size for p in parameters), initial=0)
     return [vector[i : i + p.value.size].reshape(p.value.shape) for i, p in zip(starts, parameters, strict=False)]
 
@@ -119,7 +119,7 @@ def split(vector: Array, parameters: list[Parameter]) -> list[Array]:
 def load_arrays(owner: str, current: Mapping[str, Array], new: Mapping[str, Array]) -> None:
     """Write `new` into the arrays of `current` that have the same names, all or nothing.
 
-    Raises: ValueError when a name is missing or unknown, a shape differs, or numbers are of another kind.
+    Raises: ValueError when a name is missing or unknown, a shape differs, or the dtype is of another kind.
     """
     if missing := sorted(current.keys() - new.keys()):
         raise ValueError(f"{owner} got no value for {_some(missing)}; it needs all of its {len(current)} arrays")
@@ -135,7 +135,7 @@ def load_arrays(owner: str, current: Mapping[str, Array], new: Mapping[str, Arra
 
 
 def _members(value: Any, path: str, kind: type) -> Iterator[tuple[str, Any]]:
-    """Yield the instances of `kind` in nested dicts, lists and tuples, but not inside other modules."""
+    """Yield the instances of `kind` in nested dicts, lists and tuples, but not inside submodules."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in items:
         name = f"{path}.{key}" if path else str(key)

@@ -1,4 +1,4 @@
-"""The trainer: feeds batches to a learner, counts, and tells the hooks."""
+"""The trainer: feeds batches to a learner, counts, and calls the hooks."""
 
 import time
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ import numpy as np
 from neuralzoo.core.batches import Batches
 from neuralzoo.core.hooks import hook_caller, hookimpl
 from neuralzoo.core.layer import Context
-from neuralzoo.core.learner import Learner, Mean, Metrics
+from neuralzoo.core.learner import Learner, Mean, MetricValues
 
-COUNTS = ("seed", "epoch", "batch", "step", "seconds", "stopped")
+COUNTERS = ("seed", "epoch", "batch", "step", "seconds", "stopped")
 
 
 class Trainer:
     """Runs a learner over data for a number of epochs.
 
-    All of its state is in `state()`: with the learner's it makes a checkpoint complete, and a run that was cut
-    off at any batch goes on as if nothing had happened. The data order of an epoch depends on the seed and
-    the epoch alone. `history` has the metrics of each finished epoch.
+    All of its state is in `state()`: with the learner's it makes a checkpoint complete, and a run that was
+    interrupted at any batch resumes bit-identically. The data order of an epoch depends on the seed and the epoch
+    alone. `history` has the metrics of each finished epoch.
 
     Raises: ValueError when a hook object implements a hook that does not exist.
     """
@@ -30,24 +30,24 @@ class Trainer:
         self.seed = seed
         self.rng = np.random.default_rng([seed, 1])
         self.epoch = 0  # finished epochs
-        self.batch = 0  # batches learned from in this epoch
-        self.step = 0  # batches learned from in all
-        self.seconds = 0.0  # spent learning, a start from the data included and evaluation not
+        self.batch = 0  # training steps in this epoch
+        self.step = 0  # training steps in all
+        self.seconds = 0.0  # of training, `prepare` included, evaluation not
         self.stopped = False
-        self.history: list[Metrics] = []
-        self.running = Mean()
-        self.test_metrics: Metrics = {}
+        self.history: list[MetricValues] = []
+        self.epoch_metrics = Mean()
+        self.test_metrics: MetricValues = {}
         self.hook = hook_caller((self, *hooks))
 
-    def run(self, train: Batches, validation: Batches | None = None, test: Batches | None = None) -> list[Metrics]:
-        """Train, look at the test data once at the end, and return the history; `fit` wrappers are around it all."""
+    def run(self, train: Batches, validation: Batches | None = None, test: Batches | None = None) -> list[MetricValues]:
+        """Train, evaluate once on the test split at the end, and return the history; `fit` wrappers enclose it all."""
         self.train, self.validation, self.test = train, validation, test
         self.hook.fit(trainer=self)
         return self.history
 
     @hookimpl
     def fit(self, trainer: "Trainer") -> bool:
-        """Do the training itself: the innermost of the `fit` hooks."""
+        """Train: the innermost of the `fit` hooks."""
         if self.step == 0:
             since = time.perf_counter()
             self.learner.prepare(self.train, Context(training=True, rng=self.rng))
@@ -56,7 +56,7 @@ class Trainer:
             self._epoch()
         if self.test is not None:
             self.test_metrics = self._evaluate("test", self.test)
-            self.hook.tested(trainer=self, metrics=self.test_metrics)
+            self.hook.test_ended(trainer=self, metrics=self.test_metrics)
         return True
 
     def _epoch(self) -> None:
@@ -66,38 +66,38 @@ class Trainer:
             metrics = self.learner.learn(batch, ctx)
             self.batch += 1
             self.step += 1
-            self.running.add(metrics, self.learner.count(batch))
+            self.epoch_metrics.add(metrics, self.learner.num_examples(batch))
             self.seconds += time.perf_counter() - since
             self.hook.batch_ended(trainer=self, metrics=metrics)
-            since = time.perf_counter()  # what observers do is not learning, getting the next batch is
-        summary = {f"train/{name}": value for name, value in self.running.value().items()}
+            since = time.perf_counter()  # loading the next batch is training time, hooks are not
+        summary = {f"train/{name}": value for name, value in self.epoch_metrics.value().items()}
         summary |= self._evaluate("val", self.validation) if self.validation is not None else {}
         summary["time/train_s"] = self.seconds
         self.history.append(summary)
-        self.epoch, self.batch, self.running = self.epoch + 1, 0, Mean()
+        self.epoch, self.batch, self.epoch_metrics = self.epoch + 1, 0, Mean()
         self.stopped = bool(self.hook.should_stop(trainer=self))
         self.hook.epoch_ended(trainer=self, metrics=summary)
 
-    def _evaluate(self, split: str, data: Batches) -> Metrics:
+    def _evaluate(self, split: str, data: Batches) -> MetricValues:
         metrics = self.learner.evaluate_all(data.epoch(np.random.default_rng([self.seed, 3])))
         return {f"{split}/{name}": value for name, value in metrics.items()}
 
     def state(self) -> dict[str, Any]:
-        """Return the counts, the history and the random generator, as JSON can hold them."""
-        return {name: getattr(self, name) for name in COUNTS} | {
+        """Return counters, history and random generator, JSON-serialisable."""
+        return {name: getattr(self, name) for name in COUNTERS} | {
             "history": [dict(epoch) for epoch in self.history],
-            "running": {"sums": dict(self.running.sums), "weights": dict(self.running.weights)},
+            "epoch_metrics": {"sums": dict(self.epoch_metrics.sums), "weights": dict(self.epoch_metrics.weights)},
             "rng": self.rng.bit_generator.state,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Set what `state` returned.
 
-        Raises: ValueError when it is the state of a run with another seed, of a longer run, or of none.
+        Raises: ValueError when it is the state of a run with another seed, of a longer run, or none.
         """
-        if state["seed"] != self.seed:  # it decides the order of the data
+        if state["seed"] != self.seed:  # it decides the data order
             raise ValueError(f"Trainer got the state of a run with seed {state['seed']}; it needs {self.seed}")
-        for name in COUNTS:
+        for name in COUNTERS:
             kind = type(getattr(self, name))
             if type(state[name]) is not kind or not state[name] >= 0:
                 raise ValueError(f"Trainer got {name} {state[name]!r}; it needs a {kind.__name__} of at least 0")
@@ -105,6 +105,6 @@ class Trainer:
         self.history = [dict(epoch) for epoch in state["history"]]
         if not len(self.history) == self.epoch <= self.epochs:
             raise ValueError(f"Trainer got a state of {self.epoch} epochs; it needs all of at most {self.epochs}")
-        self.running.sums = dict(state["running"]["sums"])
-        self.running.weights = dict(state["running"]["weights"])
+        self.epoch_metrics.sums = dict(state["epoch_metrics"]["sums"])
+        self.epoch_metrics.weights = dict(state["epoch_metrics"]["weights"])
         self.rng.bit_generator.state = state["rng"]

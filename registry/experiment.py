@@ -83,9 +83,6 @@ class AdamW(_Moments):
 
     name: Literal["adamw"] = "adamw"
     weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards zero")
-    decay_only_matrices: bool = Field(
-        default=False, description="decay only parameters of two or more axes, not biases and norm gains"
-    )
 
 
 OPTIMIZERS: dict[str, type[Settings]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}

@@ -1,4 +1,4 @@
-"""Layers made of layers: one after another, around, and side by side."""
+"""Layers made of layers: sequential, residual and parallel."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,19 +7,19 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import ReLU
 from neuralzoo.core.blocks.pooling import MaxPool1D, MaxPool2D
-from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient, no_pullback
+from neuralzoo.core.layer import Context, Layer, Pullback, unrecorded_pullback, zero_grad_like
 from neuralzoo.core.module import Array
 
-MAXIMA = (MaxPool1D, MaxPool2D)
+MAX_POOLS = (MaxPool1D, MaxPool2D)
 
 
 class Sequential(Layer):
-    """Apply layers one after another.
+    """Sequential composition of layers.
 
         y = f_n(... f_2(f_1(x)))          dx = pull_1(pull_2(... pull_n(dy)))
 
-    What layers without parameters make of the data, such as dropout at the input, is data, too: nobody asks for its
-    gradient. Shapes: those of the first layer's input and the last layer's output; without layers, y is x.
+    The output of layers without parameters at the input, such as dropout, needs no gradient either if the input
+    needs none. Shapes: those of the first layer's input and the last layer's output; without layers, y is x.
     """
 
     def __init__(self, *layers: Layer) -> None:
@@ -27,40 +27,40 @@ class Sequential(Layer):
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the last layer's output and the pullback through all of them."""
-        layers = maxima_first(self.layers)
+        layers = pool_before_relu(self.layers)
         if not ctx.recording:
             for layer in layers:
                 x = layer(x, ctx)[0]
-            return x, no_pullback
+            return x, unrecorded_pullback
         first, pulls = x, list[Pullback]()
         for layer in layers:
-            from_data = isinstance(x, np.ndarray) and ctx.skips(x) and not layer.has_parameters
+            from_data = isinstance(x, np.ndarray) and not ctx.needs_grad(x) and not layer.has_parameters
             x, pull = layer(x, ctx)
             if not from_data:
                 pulls.append(pull)
-            elif not ctx.skips(x):
-                ctx = replace(ctx, data=x)
+            elif ctx.needs_grad(x):
+                ctx = replace(ctx, inputs_without_grad=x)
         skipped = len(pulls) < len(layers)
 
         def pull_all(dy: Array) -> Array:
             for pull in reversed(pulls):
                 dy = pull(dy)
-            return no_gradient(first) if skipped else dy
+            return zero_grad_like(first) if skipped else dy
 
         return x, pull_all
 
 
-def maxima_first(layers: Sequence[Layer]) -> list[Layer]:
-    """Return layers in an order that gives the same numbers sooner: max(relu(x)) = relu(max(x)), of fewer numbers."""
+def pool_before_relu(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers with max pooling before ReLU, for speed: max(relu(x)) = relu(max(x)), of fewer elements."""
     order = list(layers)
     for i in range(1, len(order)):
-        if type(order[i]) in MAXIMA and type(order[i - 1]) is ReLU:
+        if type(order[i]) in MAX_POOLS and type(order[i - 1]) is ReLU:
             order[i - 1 : i + 1] = order[i], order[i - 1]
     return order
 
 
 class Residual(Layer):
-    """Add a layer's input to its output, so that a signal and its gradient can pass the layer by.
+    """Residual connection: a layer's input plus its output, so that signal and gradient can bypass the layer.
 
         y = x + f(x)          dx = dy + pull_f(dy)
 
@@ -75,26 +75,26 @@ class Residual(Layer):
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the sum and its pullback."""
-        change, pull_change = self.layer(x, ctx)
-        if change.shape != x.shape:
-            raise ValueError(f"Residual got an output of shape {change.shape}; it needs the input's shape {x.shape}")
-        y = np.add(x, change, out=ctx.empty(x.shape, change.dtype))
+        residual, pull_residual = self.layer(x, ctx)
+        if residual.shape != x.shape:
+            raise ValueError(f"Residual got an output of shape {residual.shape}; it needs the input's shape {x.shape}")
+        y = np.add(x, residual, out=ctx.empty(x.shape, residual.dtype))
         if not ctx.recording:
-            return y, no_pullback
+            return y, unrecorded_pullback
 
         def pull(dy: Array) -> Array:
-            through = pull_change(dy)
-            return no_gradient(x) if ctx.skips(x) else np.add(dy, through, out=ctx.empty(dy.shape, dy.dtype))
+            dresidual = pull_residual(dy)
+            return np.add(dy, dresidual, out=ctx.empty(dy.shape, dy.dtype)) if ctx.needs_grad(x) else zero_grad_like(x)
 
         return y, pull
 
 
 class Parallel(Layer):
-    """Give several layers the same input and lay their outputs side by side.
+    """Parallel layers on the same input, whose outputs are concatenated along the last axis.
 
         y = [f_1(x), f_2(x), ..., f_n(x)]          dx = pull_1(dy_1) + ... + pull_n(dy_n)
 
-    Shapes: x fits every layer; their outputs differ in the last axis only, along which y joins them.
+    Shapes: x fits every layer; their outputs differ in the last axis only, along which y concatenates them.
     Raises: ValueError when there is no layer.
     """
 
@@ -104,20 +104,20 @@ class Parallel(Layer):
         self.layers = list(layers)
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the joined outputs and their pullback."""
+        """Return the concatenated outputs and their pullback."""
         if not ctx.recording:
-            return np.concatenate([layer(x, ctx)[0] for layer in self.layers], axis=-1), no_pullback
+            return np.concatenate([layer(x, ctx)[0] for layer in self.layers], axis=-1), unrecorded_pullback
         outputs, pulls = zip(*[layer(x, ctx) for layer in self.layers], strict=True)
         ends = np.cumsum([output.shape[-1] for output in outputs])
 
         def pull(dy: Array) -> Array:
             parts = np.split(dy, ends[:-1], axis=-1)
             gradients = [pull(part) for pull, part in zip(pulls, parts, strict=True)]
-            if ctx.skips(x):
-                return no_gradient(x)
-            total: Array = gradients[0].copy()
+            if not ctx.needs_grad(x):
+                return zero_grad_like(x)
+            dx: Array = gradients[0].copy()
             for gradient in gradients[1:]:
-                total += gradient
-            return total
+                dx += gradient
+            return dx
 
         return np.concatenate(outputs, axis=-1), pull

@@ -1,15 +1,15 @@
-"""The dense layer: every output is a weighted sum of all inputs."""
+"""The dense (fully connected) layer."""
 
 import numpy as np
 
 from neuralzoo.core.blocks.init import Initializer, glorot_uniform
-from neuralzoo.core.blocks.reductions import sum_of_rows
-from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
+from neuralzoo.core.blocks.reductions import sum_leading_axes
+from neuralzoo.core.layer import Context, Layer, Pullback, zero_grad_like
 from neuralzoo.core.module import Array, Parameter
 
 
 class Dense(Layer):
-    """Give each output a weighted sum of all inputs.
+    """Dense (fully connected) layer: each output is a weighted sum of all inputs.
 
         y = x W + b          dW = x.T dy          db = sum of the rows of dy          dx = dy W.T
 
@@ -30,7 +30,7 @@ class Dense(Layer):
         self.bias = Parameter(np.zeros(outputs, np.float32)) if bias else None
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the weighted sums and their pullback."""
+        """Return y and its pullback."""
         weight = self.weight.value
         inputs, outputs = weight.shape
         if x.ndim == 0 or x.shape[-1] != inputs:
@@ -45,9 +45,9 @@ class Dense(Layer):
             dy = dy.reshape(-1, outputs)
             ctx.grads.add_product(self.weight, rows.T, dy)
             if self.bias is not None:
-                ctx.grads.add(self.bias, sum_of_rows(dy))
-            if ctx.skips(x):
-                return no_gradient(x)
+                ctx.grads.add(self.bias, sum_leading_axes(dy))
+            if not ctx.needs_grad(x):
+                return zero_grad_like(x)
             product = np.multiply if outputs == 1 else np.matmul  # five times as fast for a column times a row
             return product(dy, weight.T, out=ctx.empty(rows.shape, y.dtype)).reshape(x.shape)
 

@@ -1,7 +1,7 @@
-"""How weights start: functions from a shape and a random generator to float32 numbers.
+"""Weight initializers: functions from a shape and a random generator to a float32 array.
 
 A weight of shape (inputs, outputs) has fan_in = inputs and fan_out = outputs; one of shape (kernel..., inputs,
-outputs) is a kernel: both fans are multiplied by the number of its positions.
+outputs) is a convolution kernel: both fans are multiplied by the number of its positions.
 """
 
 import math
@@ -15,7 +15,7 @@ Initializer = Callable[[tuple[int, ...], np.random.Generator], Array]
 
 
 def normal(std: float) -> Initializer:
-    """Return the initializer that draws from a normal distribution of mean 0 and deviation `std`."""
+    """Return the initializer that draws normally with mean 0 and standard deviation `std`."""
 
     def initialize(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         return _normal(shape, rng, std)
@@ -24,7 +24,7 @@ def normal(std: float) -> Initializer:
 
 
 def uniform(limit: float) -> Initializer:
-    """Return the initializer that draws evenly from -limit to limit."""
+    """Return the initializer that draws uniformly from -limit to limit."""
 
     def initialize(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
         return _uniform(shape, rng, limit)
@@ -33,7 +33,7 @@ def uniform(limit: float) -> Initializer:
 
 
 def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Draw evenly with variance 2 / (fan_in + fan_out), a compromise between the two directions of the signal.
+    """Glorot (Xavier) uniform: variance 2 / (fan_in + fan_out), a compromise between forward and backward pass.
 
     Source: Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural networks,
     https://proceedings.mlr.press/v9/glorot10a.html
@@ -42,17 +42,17 @@ def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 
 
 def glorot_normal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Draw normally with variance 2 / (fan_in + fan_out); see `glorot_uniform`."""
+    """Glorot (Xavier) normal: variance 2 / (fan_in + fan_out); see `glorot_uniform`."""
     return _normal(shape, rng, math.sqrt(2 / sum(fans(shape))))
 
 
 def he_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Draw evenly with variance 2 / fan_in; see `he_normal`."""
+    """He (Kaiming) uniform: variance 2 / fan_in; see `he_normal`."""
     return _uniform(shape, rng, math.sqrt(6 / fans(shape)[0]))
 
 
 def he_normal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Draw normally with variance 2 / fan_in: a rectifier halves the mean square, this doubles it.
+    """He (Kaiming) normal: variance 2 / fan_in, which makes up for ReLU halving the mean square.
 
     Source: He, Zhang, Ren and Sun (2015), Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852
     """
@@ -60,7 +60,7 @@ def he_normal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 
 
 def lecun_normal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Draw normally with variance 1 / fan_in, which keeps the variance of independent inputs.
+    """LeCun normal: variance 1 / fan_in, which keeps the variance of independent inputs.
 
     Source: LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, https://doi.org/10.1007/3-540-49430-8_2
     """
@@ -68,7 +68,7 @@ def lecun_normal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 
 
 def orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Draw a random matrix, of all axes but the last against the last, with orthonormal columns or rows.
+    """Orthogonal: a random matrix, of all axes but the last by the last, with orthonormal columns or rows.
 
     The smaller of the two sets is orthonormal: W.T @ W = 1 or W @ W.T = 1.
 
@@ -84,13 +84,13 @@ def orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return how many numbers feed one output and how many outputs one number feeds.
+    """Return (fan_in, fan_out): the number of inputs of one output, and of outputs of one input.
 
     Raises: ValueError when the shape has fewer than two axes.
     """
     if len(shape) < 2:
         raise ValueError(
-            f"a weight has shape {shape}; its start needs (inputs, outputs) or (kernel..., inputs, outputs)"
+            f"a weight got shape {shape}; its initialization needs (inputs, outputs) or (kernel..., inputs, outputs)"
         )
     *kernel, inputs, outputs = shape
     positions = math.prod(kernel)

@@ -1,4 +1,4 @@
-"""Losses: the mean over the batch and its derivative with respect to the prediction.
+"""Loss functions: the mean over the batch and its gradient with respect to the prediction.
 
 loss, d loss / d prediction = CrossEntropy()(prediction, target)
 """
@@ -6,25 +6,25 @@ loss, d loss / d prediction = CrossEntropy()(prediction, target)
 import numpy as np
 
 from neuralzoo.core.blocks.activation import sigmoid, softplus
-from neuralzoo.core.blocks.reductions import row_max, row_sum
+from neuralzoo.core.blocks.reductions import max_last_axis, sum_last_axis
 from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array
 
-PADDING = -1
-"""The target where there is nothing to answer, as beyond the end of a sequence."""
+IGNORE_INDEX = -1
+"""The target of elements that are masked out of loss and metrics, such as the padding of a sequence."""
 
 
 class CrossEntropy:
-    """Compare rows of logits with classes, softmax included.
+    """Softmax cross-entropy of logits and class indices.
 
         p = softmax(x)          q_k = (1 - s) [k = target] + s / K          s is the label smoothing
-        loss = -sum_k q_k log(p_k)          d loss / dx = p - q              (means over the targets that count)
+        loss = -sum_k q_k log(p_k)          d loss / dx = p - q              (means over the unmasked targets)
 
-    A target of -1 is padding: it does not count, and its logits have no gradient.
+    Targets of -1 (IGNORE_INDEX) are masked: they do not enter the mean, and the gradient of their logits is 0.
 
     Shapes: prediction is (N, ..., K), target is (N, ...) integers from 0 to K - 1, or -1.
     Raises: ValueError when the smoothing is not in [0, 1), the shapes do not fit, a target is no class, or all are
-    padding.
+    masked.
     Source: label smoothing: Szegedy et al. (2015), Rethinking the Inception Architecture for Computer Vision,
     https://arxiv.org/abs/1512.00567
     """
@@ -35,16 +35,16 @@ class CrossEntropy:
         self.label_smoothing = label_smoothing
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
-        """Return the mean cross-entropy in nats and its derivative."""
+        """Return the mean cross-entropy in nats and its gradient."""
         _check_classes(prediction, target)
-        if target.min() == PADDING:
-            return _where_it_counts(self, prediction, target)
+        if target.min() == IGNORE_INDEX:
+            return _masked(self, prediction, target)
         classes, smoothing = prediction.shape[-1], self.label_smoothing
         x = prediction.reshape(-1, classes)
         hit = (np.arange(len(x)), target.reshape(-1))
-        z = x - row_max(x)
+        z = x - max_last_axis(x)
         gradient = np.exp(z)
-        total = row_sum(gradient)
+        total = sum_last_axis(gradient)
         loss = float(np.mean(np.log(total))) - (1 - smoothing) * float(np.mean(z[hit]))
         total *= len(x)
         gradient /= total
@@ -56,25 +56,25 @@ class CrossEntropy:
 
 
 class BinaryCrossEntropy:
-    """Compare logits with yes-or-no targets, the logistic function included.
+    """Binary cross-entropy of logits and targets in [0, 1], sigmoid included.
 
-        loss = log(1 + exp(x)) - t x          d loss / dx = 1 / (1 + exp(-x)) - t          (means over all that count)
+        loss = log(1 + exp(x)) - t x          d loss / dx = sigmoid(x) - t          (means over the unmasked targets)
 
-    A target of -1 is padding: it does not count, and its logit has no gradient.
+    Targets of -1 (IGNORE_INDEX) are masked: they do not enter the mean, and the gradient of their logits is 0.
 
     Shapes: prediction and target have one shape; targets are in [0, 1], or -1.
-    Raises: ValueError when the shapes differ, a target is out of range, or all are padding.
+    Raises: ValueError when the shapes differ, a target is out of range, or all are masked.
     """
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
-        """Return the mean cross-entropy in nats and its derivative."""
+        """Return the mean cross-entropy in nats and its gradient."""
         _check_shape(self, prediction, target)
-        if target.min() == PADDING:
-            return _where_it_counts(self, prediction, target)
+        if target.min() == IGNORE_INDEX:
+            return _masked(self, prediction, target)
         if target.min() < 0 or target.max() > 1:
             raise ValueError(
-                f"BinaryCrossEntropy got targets from {target.min()} to {target.max()}; it needs numbers in [0, 1], "
-                "or -1 for padding"
+                f"BinaryCrossEntropy got targets from {target.min()} to {target.max()}; it needs values in [0, 1], "
+                "or -1 for masked ones"
             )
         x, t = prediction, target.astype(prediction.dtype, copy=False)
         loss = float(np.mean(softplus(x))) - float(np.vdot(t, x)) / x.size
@@ -85,16 +85,16 @@ class BinaryCrossEntropy:
 
 
 class MeanSquaredError:
-    """Compare numbers by their squared distance.
+    """Mean squared error.
 
-        loss = (x - t)²          d loss / dx = 2 (x - t)          (means over all numbers)
+        loss = (x - t)²          d loss / dx = 2 (x - t)          (means over all elements)
 
     Shapes: prediction and target have one shape.
     Raises: ValueError when the shapes differ.
     """
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
-        """Return the mean squared error and its derivative."""
+        """Return the mean squared error and its gradient."""
         _check_shape(self, prediction, target)
         gradient = np.subtract(prediction, target, dtype=prediction.dtype)
         loss = float(np.vdot(gradient, gradient)) / gradient.size
@@ -103,10 +103,10 @@ class MeanSquaredError:
 
 
 class Huber:
-    """Compare numbers by their squared distance when it is short and by their distance when it is long.
+    """Huber loss: quadratic for errors up to delta, linear beyond.
 
-        d = x - t          c = d clipped to [-delta, delta]
-        loss = c (d - c / 2)          d loss / dx = c          (means over all numbers)
+        e = x - t          c = e clipped to [-delta, delta]
+        loss = c (e - c / 2)          d loss / dx = c          (means over all elements)
 
     Shapes: prediction and target have one shape.
     Raises: ValueError when delta is not positive or the shapes differ.
@@ -119,22 +119,22 @@ class Huber:
         self.delta = delta
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
-        """Return the mean Huber loss and its derivative."""
+        """Return the mean Huber loss and its gradient."""
         _check_shape(self, prediction, target)
-        distance = np.subtract(prediction, target, dtype=prediction.dtype)
-        gradient = np.clip(distance, -self.delta, self.delta)
-        loss = float(np.vdot(gradient, distance) - np.vdot(gradient, gradient) / 2) / gradient.size
+        error = np.subtract(prediction, target, dtype=prediction.dtype)
+        gradient = np.clip(error, -self.delta, self.delta)
+        loss = float(np.vdot(gradient, error) - np.vdot(gradient, gradient) / 2) / gradient.size
         gradient *= 1 / gradient.size
         return loss, gradient
 
 
-def _where_it_counts(loss: Loss, prediction: Array, target: Array) -> tuple[float, Array]:
-    """Return the loss of what is not padding, and its derivative, zero where there is padding."""
-    counts = target != PADDING
-    if not counts.any():
-        raise ValueError(f"{type(loss).__name__} got only targets of -1, padding; it needs one that counts")
+def _masked(loss: Loss, prediction: Array, target: Array) -> tuple[float, Array]:
+    """Return the loss of the unmasked targets, and its gradient, 0 at the masked ones."""
+    unmasked = target != IGNORE_INDEX
+    if not unmasked.any():
+        raise ValueError(f"{type(loss).__name__} got only targets of -1, which are masked; it needs one that is not")
     gradient = np.zeros_like(prediction)
-    value, gradient[counts] = loss(prediction[counts], target[counts])
+    value, gradient[unmasked] = loss(prediction[unmasked], target[unmasked])
     return value, gradient
 
 
@@ -146,10 +146,10 @@ def _check_classes(prediction: Array, target: Array) -> None:
         )
     if target.dtype.kind not in "iu":
         raise ValueError(f"CrossEntropy got targets of dtype {target.dtype}; it needs integers")
-    if target.min() < PADDING or target.max() >= prediction.shape[-1]:
+    if target.min() < IGNORE_INDEX or target.max() >= prediction.shape[-1]:
         raise ValueError(
             f"CrossEntropy got targets from {target.min()} to {target.max()}; "
-            f"it needs classes from 0 to {prediction.shape[-1] - 1}, or -1 for padding"
+            f"it needs classes from 0 to {prediction.shape[-1] - 1}, or -1 for masked ones"
         )
 
 

@@ -1,60 +1,60 @@
-"""Measures: what people read beside the loss. Each is a mean over the batch, so that batches can be averaged."""
+"""Metrics to report beside the loss. Each is a mean over the batch, so that batches can be averaged."""
 
 import numpy as np
 
-from neuralzoo.core.blocks.losses import PADDING, BinaryCrossEntropy
+from neuralzoo.core.blocks.losses import IGNORE_INDEX, BinaryCrossEntropy
 from neuralzoo.core.module import Array
 
 
 def accuracy(prediction: Array, target: Array) -> float:
-    """Return the share of targets that have the largest logit of their row; targets of -1, padding, do not count.
+    """Return the fraction of targets with the largest logit of their row; targets of -1 (IGNORE_INDEX) are masked.
 
     Shapes: prediction is (N, ..., K), target is (N, ...).
-    Raises: ValueError when the shapes do not fit, or all targets are padding.
+    Raises: ValueError when the shapes do not fit, or all targets are masked.
     """
     if prediction.shape[:-1] != target.shape:
         raise ValueError(
             f"accuracy got logits of shape {prediction.shape} and targets of shape {target.shape}; "
             "it needs (N, ..., K) and (N, ...)"
         )
-    right = (prediction.argmax(axis=-1) == target)[target != -1]
-    if right.size == 0:
-        raise ValueError("accuracy got no target that counts; it needs one that is not -1, padding")
-    return float(np.mean(right))
+    correct = (prediction.argmax(axis=-1) == target)[target != IGNORE_INDEX]
+    if correct.size == 0:
+        raise ValueError("accuracy got only targets of -1, which are masked; it needs one that is not")
+    return float(np.mean(correct))
 
 
-def mark_accuracy(prediction: Array, target: Array) -> float:
-    """Return the share of 0-or-1 targets whose logit has the right sign; targets of -1, padding, do not count.
+def multilabel_accuracy(prediction: Array, target: Array) -> float:
+    """Return the fraction of 0-or-1 targets whose logit has the right sign; targets of -1 (IGNORE_INDEX) are masked.
 
     Shapes: prediction and target have one shape.
-    Raises: ValueError when the shapes differ, or all targets are padding.
+    Raises: ValueError when the shapes differ, or all targets are masked.
     """
     if prediction.shape != target.shape:
         raise ValueError(
-            f"mark_accuracy got logits of shape {prediction.shape} and targets of shape {target.shape}; "
+            f"multilabel_accuracy got logits of shape {prediction.shape} and targets of shape {target.shape}; "
             "it needs one shape"
         )
-    right = ((prediction > 0) == (target > 0.5))[target != -1]
-    if right.size == 0:
-        raise ValueError("mark_accuracy got no target that counts; it needs one that is not -1, padding")
-    return float(np.mean(right))
+    correct = ((prediction > 0) == (target > 0.5))[target != IGNORE_INDEX]
+    if correct.size == 0:
+        raise ValueError("multilabel_accuracy got only targets of -1, which are masked; it needs one that is not")
+    return float(np.mean(correct))
 
 
 def nats_per_step(prediction: Array, target: Array) -> float:
-    """Return the mean negative log-likelihood of a step's marks, in nats: what is usual for music, frame by frame.
+    """Return the mean negative log-likelihood per step of multilabel targets, in nats: the metric of polyphonic music.
 
-    The marks of a step are independent of each other; steps of -1, padding, do not count.
+    The labels of a step are independent of each other; steps of -1 (IGNORE_INDEX) are masked.
 
     Shapes: prediction and target are (N, T, K).
-    Raises: ValueError when the shapes differ, or all targets are padding.
+    Raises: ValueError when the shapes differ, or all targets are masked.
     """
-    counts = (target != PADDING).any(axis=-1)
-    loss, _ = BinaryCrossEntropy()(prediction[counts], target[counts])
+    unmasked = (target != IGNORE_INDEX).any(axis=-1)
+    loss, _ = BinaryCrossEntropy()(prediction[unmasked], target[unmasked])
     return float(loss * target.shape[-1])
 
 
 def mean_absolute_error(prediction: Array, target: Array) -> float:
-    """Return the mean distance between predictions and targets, in the targets' unit.
+    """Return the mean absolute error, in the targets' unit.
 
     Shapes: prediction and target have one shape.
     Raises: ValueError when the shapes differ.

@@ -1,28 +1,29 @@
-"""Optimizers: how a gradient changes the weights.
+"""Optimizers: update rules for the weights.
 
 They compute what PyTorch's optimizers of the same names and arguments compute. The formulas are evaluated in blocks
-of the packed vectors that fit into the processor's cache, in place; the gradient is used up as scratch memory.
+of the packed vectors that fit into the processor's cache, in place; the gradient is overwritten as scratch memory.
 
     w weights, g gradient, lr learning rate, t = 1, 2, ... step
 """
 
 import math
+from abc import abstractmethod
 
 import numpy as np
 
 from neuralzoo.core import kernels
-from neuralzoo.core.kernels.numpy_backend.chunks import BLOCK
+from neuralzoo.core.kernels.numpy_backend.chunks import BLOCK_ELEMENTS
 from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer, Schedule
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if asked for.
+    """SGD, stochastic gradient descent, optionally with momentum.
 
         g += weight_decay w          m = momentum m + g
         w -= lr m                    nesterov: w -= lr (g + momentum m)
 
-    Raises: ValueError when a setting is out of range, or nesterov is asked for without momentum.
+    Raises: ValueError when a setting is out of range, or nesterov is set without momentum.
     Source: Sutskever, Martens, Dahl and Hinton (2013), On the importance of initialization and momentum in deep
     learning, https://proceedings.mlr.press/v28/sutskever13.html
     """
@@ -38,7 +39,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(module, lr, clip=clip)
-        _check_share(self, momentum=momentum)
+        _check_fraction(self, momentum=momentum)
         _check_not_negative(self, weight_decay=weight_decay)
         if nesterov and momentum == 0:
             raise ValueError("SGD got nesterov=True with momentum=0; it needs a momentum to look ahead along")
@@ -46,12 +47,12 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         self.weight_decay = weight_decay
         self.blocks = _blocks(self.weights.size)
-        self.scratch = np.empty(BLOCK, self.weights.dtype)
+        self.scratch = np.empty(BLOCK_ELEMENTS, self.weights.dtype)
         if momentum:
-            self.memory = {"momentum": np.zeros_like(self.weights)}
+            self.moments = {"momentum": np.zeros_like(self.weights)}
 
     def update(self, gradient: Array, lr: float) -> None:
-        """Go one step down the gradient."""
+        """Update the weights by one step."""
         for block in self.blocks:
             w, g = self.weights[block], gradient[block]
             scratch = self.scratch[: w.size]
@@ -59,7 +60,7 @@ class SGD(Optimizer):
                 np.multiply(w, self.weight_decay, out=scratch)
                 g += scratch
             if self.momentum:
-                m = self.memory["momentum"][block]
+                m = self.moments["momentum"][block]
                 m *= self.momentum
                 m += g
                 if self.nesterov:
@@ -72,7 +73,7 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Gradient descent with the gradient divided by its running root mean square.
+    """RMSprop: the gradient divided by its running root mean square.
 
         v = decay v + (1 - decay) g²          w -= lr g / (sqrt(v) + epsilon)
 
@@ -91,18 +92,18 @@ class RMSprop(Optimizer):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(module, lr, clip=clip)
-        _check_share(self, decay=decay)
+        _check_fraction(self, decay=decay)
         _check_not_negative(self, epsilon=epsilon)
         self.decay = decay
         self.epsilon = epsilon
         self.blocks = _blocks(self.weights.size)
-        self.scratch = np.empty(BLOCK, self.weights.dtype)
-        self.memory = {"mean_square": np.zeros_like(self.weights)}
+        self.scratch = np.empty(BLOCK_ELEMENTS, self.weights.dtype)
+        self.moments = {"mean_square": np.zeros_like(self.weights)}
 
     def update(self, gradient: Array, lr: float) -> None:
-        """Go one step down the normalised gradient."""
+        """Update the weights by one step."""
         for block in self.blocks:
-            w, g, v = self.weights[block], gradient[block], self.memory["mean_square"][block]
+            w, g, v = self.weights[block], gradient[block], self.moments["mean_square"][block]
             scratch = self.scratch[: w.size]
             np.multiply(g, g, out=scratch)
             scratch *= 1 - self.decay
@@ -115,16 +116,72 @@ class RMSprop(Optimizer):
             w -= g
 
 
-class AdamW(Optimizer):
-    """Adam with weight decay apart from the gradient.
+class _AdamBase(Optimizer):
+    """The update rule of Adam and AdamW.
+
+    The moments are the sums m / (1 - beta1) and v / (1 - beta2) instead of the means, which saves two passes; the
+    constant factors go into the step size and epsilon.
+    """
+
+    def __init__(
+        self, module: Module, lr: float | Schedule, clip: float | None, beta1: float, beta2: float, epsilon: float
+    ) -> None:
+        super().__init__(module, lr, clip=clip)
+        _check_fraction(self, beta1=beta1, beta2=beta2)
+        _check_not_negative(self, epsilon=epsilon)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.moments = {"sum": np.zeros_like(self.weights), "square_sum": np.zeros_like(self.weights)}
+
+    def update(self, gradient: Array, lr: float) -> None:
+        """Update the weights by one step."""
+        mean_of_sum = (1 - self.beta1) / (1 - self.beta1**self.steps)
+        root_of_sum = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.steps))
+        step_size, epsilon = lr * mean_of_sum / root_of_sum, self.epsilon / root_of_sum
+        for run, decay_factor in self._decay_factors(lr):
+            w, g, m, v = (a[run] for a in (self.weights, gradient, self.moments["sum"], self.moments["square_sum"]))
+            kernels.adam(w, g, m, v, self.beta1, self.beta2, step_size, epsilon, decay_factor)
+
+    @abstractmethod
+    def _decay_factors(self, lr: float) -> list[tuple[slice, float]]:
+        """Return the runs of the packed vector, each with the factor of its weights before the step."""
+
+
+class Adam(_AdamBase):
+    """Adam: the running mean of the gradient over its running root mean square.
+
+        m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g²
+        w -= lr m' / (sqrt(v') + epsilon),   m' = m / (1 - beta1^t),   v' = v / (1 - beta2^t)
+
+    Raises: ValueError when a setting is out of range.
+    Source: Kingma and Ba (2014), Adam, https://arxiv.org/abs/1412.6980
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        lr: float | Schedule,
+        *,
+        clip: float | None = None,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        super().__init__(module, lr, clip, beta1, beta2, epsilon)
+
+    def _decay_factors(self, lr: float) -> list[tuple[slice, float]]:
+        return [(slice(None), 1.0)]
+
+
+class AdamW(_AdamBase):
+    """AdamW: Adam with decoupled weight decay.
 
         w -= lr weight_decay w
         m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g²
         w -= lr m' / (sqrt(v') + epsilon),   m' = m / (1 - beta1^t),   v' = v / (1 - beta2^t)
 
-    The memory holds the sums m / (1 - beta1) and v / (1 - beta2) instead of the means, which saves two passes; the
-    constant factors go into the learning rate and epsilon. `decay_only_matrices` decays only parameters of two or more
-    axes, not biases and norm gains.
+    `decay_only_matrices` decays only parameters of two or more axes, not biases and norm gains.
 
     Raises: ValueError when a setting is out of range.
     Source: Kingma and Ba (2014), Adam, https://arxiv.org/abs/1412.6980; Loshchilov and Hutter (2017), Decoupled Weight
@@ -143,58 +200,21 @@ class AdamW(Optimizer):
         weight_decay: float = 0.01,
         decay_only_matrices: bool = False,
     ) -> None:
-        super().__init__(module, lr, clip=clip)
-        _check_share(self, beta1=beta1, beta2=beta2)
-        _check_not_negative(self, epsilon=epsilon, weight_decay=weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        super().__init__(module, lr, clip, beta1, beta2, epsilon)
+        _check_not_negative(self, weight_decay=weight_decay)
         self.weight_decay = weight_decay
         self.decay_only_matrices = decay_only_matrices
         self.runs = _runs(module, decay_only_matrices)
-        self.memory = {"sum": np.zeros_like(self.weights), "square_sum": np.zeros_like(self.weights)}
 
-    def update(self, gradient: Array, lr: float) -> None:
-        """Go one step along the mean gradient, each weight at its own pace."""
-        mean_of_sum = (1 - self.beta1) / (1 - self.beta1**self.steps)
-        root_of_sum = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.steps))
-        rate, epsilon = lr * mean_of_sum / root_of_sum, self.epsilon / root_of_sum
-        for run, decayed in self.runs:
-            w, g, m, v = (a[run] for a in (self.weights, gradient, self.memory["sum"], self.memory["square_sum"]))
-            keep = 1 - lr * self.weight_decay if decayed else 1.0
-            kernels.adam(w, g, m, v, self.beta1, self.beta2, rate, epsilon, keep)
-
-
-class Adam(AdamW):
-    """Gradient descent along the running mean of the gradient over its running root mean square.
-
-        m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g²
-        w -= lr m' / (sqrt(v') + epsilon),   m' = m / (1 - beta1^t),   v' = v / (1 - beta2^t)
-
-    It is `AdamW` without weight decay.
-
-    Raises: ValueError when a setting is out of range.
-    Source: Kingma and Ba (2014), Adam, https://arxiv.org/abs/1412.6980
-    """
-
-    def __init__(
-        self,
-        module: Module,
-        lr: float | Schedule,
-        *,
-        clip: float | None = None,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-    ) -> None:
-        super().__init__(module, lr, clip=clip, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=0.0)
+    def _decay_factors(self, lr: float) -> list[tuple[slice, float]]:
+        return [(run, 1 - lr * self.weight_decay if decayed else 1.0) for run, decayed in self.runs]
 
 
 def _runs(module: Module, decay_only_matrices: bool) -> list[tuple[slice, bool]]:
     """Cut the packed vector into runs of neighbours that all decay or all do not."""
     runs: list[tuple[int, int, bool]] = []
     end = 0
-    for parameter in module.trainable().values():
+    for parameter in module.trainable_parameters().values():
         start, end = end, end + parameter.value.size
         decayed = not decay_only_matrices or parameter.value.ndim > 1
         if runs and runs[-1][2] == decayed:
@@ -205,10 +225,10 @@ def _runs(module: Module, decay_only_matrices: bool) -> list[tuple[slice, bool]]
 
 def _blocks(size: int) -> list[slice]:
     """Cut a packed vector of `size` elements into blocks that fit into the processor's cache."""
-    return [slice(first, min(first + BLOCK, size)) for first in range(0, size, BLOCK)]
+    return [slice(first, min(first + BLOCK_ELEMENTS, size)) for first in range(0, size, BLOCK_ELEMENTS)]
 
 
-def _check_share(optimizer: Optimizer, **settings: float) -> None:
+def _check_fraction(optimizer: Optimizer, **settings: float) -> None:
     for name, value in settings.items():
         if not 0 <= value < 1:
             raise ValueError(f"{type(optimizer).__name__} got {name}={value}; it needs a number in [0, 1)")

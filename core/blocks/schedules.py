@@ -1,4 +1,4 @@
-"""Learning rates as functions of the step (0, 1, ...)."""
+"""Learning-rate schedules: functions of the step (0, 1, ...)."""
 
 import math
 
@@ -6,12 +6,12 @@ from neuralzoo.core.optimizer import Schedule
 
 
 def constant(lr: float) -> Schedule:
-    """Return the same learning rate at every step."""
+    """Constant learning rate."""
     return lambda step: lr
 
 
 def step_decay(lr: float, every: int, factor: float) -> Schedule:
-    """Multiply the learning rate by `factor` after every `every` steps: lr factor^floor(step / every).
+    """Step decay, by `factor` after every `every` steps: lr factor^floor(step / every).
 
     Raises: ValueError when `every` is not positive.
     """
@@ -21,12 +21,12 @@ def step_decay(lr: float, every: int, factor: float) -> Schedule:
 
 
 def cosine(lr: float, steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
-    """Rise linearly for `warmup` steps, then fall along half a cosine to `floor` times lr when `steps` are done.
+    """Cosine decay with linear warmup: up for `warmup` steps, then along half a cosine to `floor` times lr at `steps`.
 
         step < warmup:   lr (step + 1) / warmup
         from there on:   lr (floor + (1 - floor) (1 + cos(pi p)) / 2),   p = (step - warmup) / (steps - warmup)
 
-    After `steps` the rate stays at the floor; when the warmup is as long as the run or longer there is no fall.
+    After `steps` the rate stays at the floor; when the warmup is as long as the run or longer there is no decay.
 
     Raises: ValueError when `steps` is not positive or `warmup` is negative.
     Source: Loshchilov and Hutter (2016), SGDR, https://arxiv.org/abs/1608.03983 (one period)

@@ -1,14 +1,14 @@
-"""Early stopping: end the training when it no longer pays, or when it has come far enough."""
+"""Stopping rules: early stopping, and stopping when a metric reaches a bound."""
 
 import math
 
 from neuralzoo.core.hooks import hookimpl
-from neuralzoo.core.learner import Metrics
+from neuralzoo.core.learner import MetricValues
 from neuralzoo.core.trainer import Trainer
 
 
 class EarlyStopping:
-    """A trainer hook that stops when a metric has not improved for `patience` epochs.
+    """Early stopping: a trainer hook that stops when a metric has not improved for `patience` epochs.
 
     It reads the trainer's history only, so that a resumed run stops where the uninterrupted one does.
 
@@ -30,12 +30,12 @@ class EarlyStopping:
         values = [self.sign * self._value(epoch) for epoch in trainer.history]
         return len(values) - 1 - values.index(min(values)) >= self.patience or None
 
-    def _value(self, metrics: Metrics) -> float:
+    def _value(self, metrics: MetricValues) -> float:
         return value_of(metrics, self.metric, "EarlyStopping")
 
 
-class Until:
-    """A trainer hook that stops at the first epoch whose metric is on the right side of a bound.
+class StopWhen:
+    """A trainer hook that stops at the first epoch whose metric is at least, or at most, a bound.
 
     Metrics of `train/...` are means over the epoch's batches, each measured before its step.
 
@@ -44,21 +44,21 @@ class Until:
 
     def __init__(self, metric: str, *, at_least: float | None = None, at_most: float | None = None) -> None:
         if (at_least is None) == (at_most is None):
-            raise ValueError(f"Until got at_least={at_least} and at_most={at_most}; it needs exactly one of them")
+            raise ValueError(f"StopWhen got at_least={at_least} and at_most={at_most}; it needs exactly one of them")
         self.metric = metric
         self.at_least = -math.inf if at_least is None else at_least
         self.at_most = math.inf if at_most is None else at_most
 
     @hookimpl
     def should_stop(self, trainer: Trainer) -> bool | None:
-        """Return True when the epoch that has just ended fulfils it."""
-        return self.at_least <= value_of(trainer.history[-1], self.metric, "Until") <= self.at_most or None
+        """Return True when the last epoch's metric is within the bound."""
+        return self.at_least <= value_of(trainer.history[-1], self.metric, "StopWhen") <= self.at_most or None
 
 
-def value_of(metrics: Metrics, name: str, owner: str) -> float:
+def value_of(metrics: MetricValues, name: str, owner: str) -> float:
     """Return a metric of an epoch.
 
-    Raises: ValueError with those that there are when it is not there.
+    Raises: ValueError that lists the epoch's metrics when it is missing.
     """
     if name not in metrics:
         raise ValueError(f"{owner} got no metric {name!r}; the epoch has {', '.join(metrics)}")

@@ -1,7 +1,7 @@
-"""Inner loops that have two forms: NumPy's, which is always there, and one that numba compiles, if it is installed.
+"""Kernels with two backends: NumPy, which is always there, and numba, which compiles them if it is installed.
 
-Both are functions of the same arguments that give the same numbers up to rounding (tests compare them). The
-environment variable NEURALZOO_KERNELS=numpy or numba chooses; without it numba is used where it is installed
+Both backends have the same functions with the same arguments, whose results are equal up to rounding. The environment
+variable NEURALZOO_KERNELS=numpy or numba selects the backend; without it numba is used where it is installed
 (`pip install "neuralzoo[kernels]"`). Nothing is imported or compiled before the first use.
 """
 
@@ -13,66 +13,68 @@ from importlib.util import find_spec
 from typing import Any
 
 VARIABLE = "NEURALZOO_KERNELS"
-FORMS = {"numpy": "neuralzoo.core.kernels.numpy_backend", "numba": "neuralzoo.core.kernels.numba_backend"}
+BACKENDS = {"numpy": "neuralzoo.core.kernels.numpy_backend", "numba": "neuralzoo.core.kernels.numba_backend"}
 
 
-class UnknownForm(ValueError):
-    """The environment asks for a form that there is not; the message says what there is."""
+class UnknownBackendError(ValueError):
+    """The environment names a backend that is unknown or not installed."""
 
 
-def choose(wanted: str | None = None) -> str:
-    """Return the form to use: the one that is wanted, else the compiled one if it is possible.
+def select_backend(name: str | None = None) -> str:
+    """Return the name of the backend: the given one, else numba where it is installed, else numpy.
 
-    Raises: UnknownForm when the name is unknown, or numba is wanted and not installed.
+    Raises: UnknownBackendError when the name is unknown, or is numba and numba is not installed.
     """
-    possible = find_spec("numba") is not None
-    if wanted in (None, ""):
-        return "numba" if possible else "numpy"
-    if wanted not in FORMS:
-        raise UnknownForm(f"{VARIABLE} is {wanted!r}; it needs {' or '.join(FORMS)}")
-    if wanted == "numba" and not possible:
-        raise UnknownForm(f"{VARIABLE} is numba, which is not installed; it needs `pip install 'neuralzoo[kernels]'`")
-    return wanted
+    installed = find_spec("numba") is not None
+    if name in (None, ""):
+        return "numba" if installed else "numpy"
+    if name not in BACKENDS:
+        raise UnknownBackendError(f"{VARIABLE} is {name!r}; it needs {' or '.join(BACKENDS)}")
+    if name == "numba" and not installed:
+        raise UnknownBackendError(
+            f"{VARIABLE} is numba, which is not installed; it needs `pip install 'neuralzoo[kernels]'`"
+        )
+    return name
 
 
 @cache
-def form() -> str:
-    """Return the form that is used: chosen once, at the first use.
+def backend() -> str:
+    """Return the name of the backend in use, selected once, at the first use.
 
-    Raises: UnknownForm when the environment asks for one that there is not.
+    Raises: UnknownBackendError when the environment names an unknown one.
     """
-    return choose(os.environ.get(VARIABLE))
+    return select_backend(os.environ.get(VARIABLE))
 
 
 class Kernel:
-    """A function of either form, found at the first call."""
+    """A function of the backend in use, looked up at the first call."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.function: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call the function of the form that is used."""
+        """Call the backend's function."""
         if self.function is None:
-            self.function = getattr(import_module(FORMS[form()]), self.name)
+            self.function = getattr(import_module(BACKENDS[backend()]), self.name)
         return self.function(*arguments)
 
 
 adam = Kernel("adam")
-add_rows = Kernel("add_rows")
-gelu_inside = Kernel("gelu_inside")
-gelu_outside = Kernel("gelu_outside")
-gelu_back = Kernel("gelu_back")
+scatter_add_rows = Kernel("scatter_add_rows")
+relu_backward = Kernel("relu_backward")
+gelu_tanh_argument = Kernel("gelu_tanh_argument")
+gelu_from_tanh = Kernel("gelu_from_tanh")
+gelu_backward = Kernel("gelu_backward")
 row_max = Kernel("row_max")
-max_windows = Kernel("max_windows")
-max_windows_back = Kernel("max_windows_back")
-max_squares = Kernel("max_squares")
-max_squares_back = Kernel("max_squares_back")
-add_windows = Kernel("add_windows")
+max_pool_axis = Kernel("max_pool_axis")
+max_pool_axis_backward = Kernel("max_pool_axis_backward")
+max_pool_2x2 = Kernel("max_pool_2x2")
+max_pool_2x2_backward = Kernel("max_pool_2x2_backward")
 batch_norm = Kernel("batch_norm")
-batch_norm_back = Kernel("batch_norm_back")
-batch_norm_fixed = Kernel("batch_norm_fixed")
-rectifier_back = Kernel("rectifier_back")
-pair_planes = Kernel("pair_planes")
-pair_sums = Kernel("pair_sums")
-pair_sums_back = Kernel("pair_sums_back")
+batch_norm_backward = Kernel("batch_norm_backward")
+batch_norm_inference = Kernel("batch_norm_inference")
+col2im_add = Kernel("col2im_add")
+winograd_input_transform = Kernel("winograd_input_transform")
+winograd_output_transform = Kernel("winograd_output_transform")
+winograd_output_transform_backward = Kernel("winograd_output_transform_backward")

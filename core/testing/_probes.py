@@ -1,4 +1,4 @@
-"""What checks look at a layer with: contexts, gradients and workspaces that notice things, and neighbours."""
+"""Probes: contexts, gradients, workspaces and neighbouring layers that reveal what a layer does wrong."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuralzoo.core.layer import AddRows, Context, Gradients, Layer, Pullback, Workspace
+from neuralzoo.core.layer import Context, Gradients, Layer, Pullback, ScatterAdd, Workspace
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.core.testing.checks import NotApplicable, require
 from neuralzoo.core.testing.inputs import each, first_of, with_first
@@ -18,9 +18,9 @@ SEED = 20240607
 
 @dataclass(frozen=True)
 class LayerCase:
-    """A layer to check: how to make a fresh one, and an example input whose first axis counts examples.
+    """A layer to check: how to make a fresh one, and an example input whose first axis is that of examples.
 
-    The input is an array, or a tuple of arrays of which the first is the one that dL/dx is of.
+    The input is an array, or a tuple of arrays; dL/dx is of the first one.
     """
 
     make: Callable[[np.random.Generator], Layer]
@@ -28,46 +28,48 @@ class LayerCase:
     most_entries: int = MOST_ENTRIES
 
     def layer(self, dtype: npt.DTypeLike = np.float32, seed: int = 0) -> Layer:
-        """Return a fresh layer whose parameters are moved off special values such as zero."""
+        """Return a fresh layer with perturbed parameters."""
         layer = self.make(np.random.default_rng([SEED, seed])).astype(dtype)
-        unsettle(layer, seed)
+        perturb(layer, seed)
         return layer
 
     def input(self, dtype: npt.DTypeLike = np.float32) -> Any:
-        """Return a fresh copy of the example, its first array in the dtype; whole numbers stay whole."""
+        """Return a fresh copy of the input, its first array in the dtype; integers stay integers."""
         x = each(np.copy, self.x)
         return with_first(x, first_of(x).astype(dtype)) if self.differentiable else x
 
     @property
     def differentiable(self) -> bool:
-        """Whether the input is real numbers, so that there is a derivative with respect to it."""
+        """Whether the input is floating-point, so that there is a derivative with respect to it."""
         return first_of(self.x).dtype.kind == "f"
 
 
-def unsettle(module: Module, seed: int = 0) -> None:
-    """Move the parameters a little, off special values such as zero, where wrong gradients can hide."""
+def perturb(module: Module, seed: int = 0) -> None:
+    """Perturb the parameters: at special values such as zero wrong gradients can go unnoticed."""
     rng = np.random.default_rng([SEED, 1, seed])
-    for parameter in module.trainable().values():
+    for parameter in module.trainable_parameters().values():
         parameter.value += (0.05 * rng.standard_normal(parameter.value.shape)).astype(parameter.value.dtype)
 
 
-def context(module: Module | None = None, *, training: bool = True, data: Array | None = None) -> Context:
-    """Return a context with a freshly seeded generator, so that every evaluation draws the same."""
-    return Context(training=training, rng=np.random.default_rng(SEED), grads=Gradients(module), data=data)
+def context(module: Module | None = None, *, training: bool = True, leaf: Array | None = None) -> Context:
+    """Return a context with a freshly seeded generator, so that every pass draws the same; no gradient of `leaf`."""
+    return Context(
+        training=training, rng=np.random.default_rng(SEED), grads=Gradients(module), inputs_without_grad=leaf
+    )
 
 
-def direction(like: Array, seed: int = 0) -> Array:
-    """Return random numbers of the shape and dtype of an array: a dy to pull back."""
+def random_cotangent(like: Array, seed: int = 0) -> Array:
+    """Return a random dy of the shape and dtype of an array."""
     return np.random.default_rng([SEED, 2, seed]).standard_normal(like.shape).astype(like.dtype)
 
 
 def mode(training: bool) -> str:
-    """Name a mode."""
+    """Return the name of a mode."""
     return "training" if training else "evaluation"
 
 
 def expect_equal(got: Array, needed: Array, message: str, tolerance: float = 0.0) -> None:
-    """Raise CheckFailed with the message unless the arrays agree in shape and, to the tolerance, in value."""
+    """Raise CheckFailedError with the message unless the arrays agree in shape and, to the tolerance, in value."""
     same = got.shape == needed.shape and (
         np.array_equal(got, needed, equal_nan=got.dtype.kind == "f")
         if tolerance == 0
@@ -77,7 +79,7 @@ def expect_equal(got: Array, needed: Array, message: str, tolerance: float = 0.0
 
 
 def require_dtype(what: str, array: Array, dtype: npt.DTypeLike) -> None:
-    """Raise CheckFailed unless an array has the dtype of what came in."""
+    """Raise CheckFailedError unless an array has the dtype of the input."""
     require(
         array.dtype == dtype,
         f"{what} is {array.dtype} where {np.dtype(dtype)} came in; use Python numbers and math.sqrt instead of NumPy "
@@ -86,35 +88,37 @@ def require_dtype(what: str, array: Array, dtype: npt.DTypeLike) -> None:
 
 
 def require_same_state(module: Module, before: Mapping[str, Array], message: str) -> None:
-    """Raise CheckFailed with the message unless parameters are what they were."""
+    """Raise CheckFailedError with the message unless the parameters are unchanged."""
     after = module.state()
     for name, array in before.items():
         expect_equal(after[name], array, message.format(name))
 
 
 def need_float_input(case: LayerCase) -> None:
-    """Skip what is about the derivative with respect to the input where there is none."""
+    """Raise NotApplicable where the input is not differentiable."""
     if not case.differentiable:
-        raise NotApplicable("the input is whole numbers, which have no derivative")
+        raise NotApplicable("the input is integers, which have no derivative")
 
 
 def need_parameters(module: Module) -> None:
-    """Skip what is about trainable parameters where there are none."""
-    if not module.trainable():
+    """Raise NotApplicable where there are no trainable parameters."""
+    if not module.trainable_parameters():
         raise NotApplicable("there are no trainable parameters")
 
 
-def everything(layer: Layer, x: Any, workspace: Workspace | None = None, *, collect: bool = True) -> dict[str, Array]:
-    """Return copies of all that a training pass and its pullback give."""
+def outputs_and_gradients(
+    layer: Layer, x: Any, workspace: Workspace | None = None, *, collect: bool = True
+) -> dict[str, Array]:
+    """Return copies of the output and all gradients of a training pass."""
     ctx = replace(context(layer if collect else None), workspace=workspace)
     y, pull = layer(x, ctx)
     output = y.copy()
-    dx = pull(direction(y))
+    dx = pull(random_cotangent(y))
     return {"output": output, "input gradient": np.array(dx), "parameter gradients": ctx.grads.vector.copy()}
 
 
 class DtypeGradients(Gradients):
-    """Gradients that refuse values of another dtype than the parameters'."""
+    """Gradients that accept values of the parameters' dtype only."""
 
     def add(self, parameter: Parameter, value: Array) -> None:
         """Add, if the dtype is right."""
@@ -126,10 +130,10 @@ class DtypeGradients(Gradients):
         self._check(parameter, a, b)
         super().add_product(parameter, a, b)
 
-    def add_at(self, parameter: Parameter, rows: Array, values: Array, add: AddRows = np.add.at) -> None:
+    def scatter_add(self, parameter: Parameter, rows: Array, values: Array, add: ScatterAdd = np.add.at) -> None:
         """Add to rows, if the dtype is right."""
         self._check(parameter, values)
-        super().add_at(parameter, rows, values, add)
+        super().scatter_add(parameter, rows, values, add)
 
     def _check(self, parameter: Parameter, *values: Array) -> None:
         for value in values:
@@ -141,17 +145,17 @@ class DtypeGradients(Gradients):
 
 
 class DirtyWorkspace(Workspace):
-    """A workspace whose arrays are full of what an earlier step left."""
+    """A workspace whose arrays hold stale values, as after an earlier step."""
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """Lend an array of values that nobody may rely on."""
+        """Lend an array of stale values."""
         array = super().empty(shape, dtype)
         array.fill(np.nan if array.dtype.kind == "f" else 85)
         return array
 
 
-class Bend(Layer):
-    """A smooth curve for each feature; its outputs and gradients are views with gaps that can't be written to.
+class NonlinearProbe(Layer):
+    """Smooth nonlinear layer, feature by feature; its outputs and gradients are read-only strided views.
 
         y = tanh(gain * x) + x / 2          dL/dx = (gain * (1 - tanh(gain * x)^2) + 1/2) * dL/dy
 
@@ -162,20 +166,20 @@ class Bend(Layer):
         self.gain = Parameter(rng.uniform(0.5, 1.5, features))
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the curve's values."""
+        """Return y and its pullback."""
         gain = self.gain.value
         t = np.tanh(gain * x)
 
         def pull(dy: Array) -> Array:
             slope = (1 - t * t) * dy
             ctx.grads.add(self.gain, (slope * x).reshape(-1, x.shape[-1]).sum(axis=0))
-            return spread(gain * slope + dy / 2)
+            return strided_copy(gain * slope + dy / 2)
 
-        return spread(t + x / 2), pull
+        return strided_copy(t + x / 2), pull
 
 
-def spread(array: Array) -> Array:
-    """Return equal values in a read-only view whose entries do not lie side by side."""
+def strided_copy(array: Array) -> Array:
+    """Return equal values in a read-only, non-contiguous view."""
     wide = np.full((*array.shape, 2), np.nan if array.dtype.kind == "f" else 0, array.dtype)
     wide[..., 0] = array
     view = wide[..., 0]
@@ -183,8 +187,8 @@ def spread(array: Array) -> Array:
     return view
 
 
-class Between(Layer):
-    """A layer with a neighbour on each side, as it stands in a network; the one before reads the first array only."""
+class Sandwich(Layer):
+    """A layer between two others, as in a network; the one before reads the first array only."""
 
     def __init__(self, before: Layer | None, layer: Layer, after: Layer) -> None:
         self.before = before
@@ -192,7 +196,7 @@ class Between(Layer):
         self.after = after
 
     def __call__(self, x: Any, ctx: Context) -> tuple[Array, Pullback]:
-        """Return what comes out behind the last of them."""
+        """Return the output of the last layer and the pullback through all."""
         pulls: list[Pullback] = []
         if self.before is not None:
             bent, pull = self.before(first_of(x), ctx)
@@ -211,7 +215,7 @@ class Between(Layer):
 
 
 def attributes(module: Module) -> dict[str, Any]:
-    """Describe everything that hangs on a module and those below it, except the values of parameters."""
+    """Describe all attributes of a module and its submodules, except the values of parameters."""
     return {
         f"{path}.{name}".lstrip("."): _describe(value)
         for path, part in module.named_modules()

@@ -1,7 +1,7 @@
-"""The checks that every architecture passes.
+"""Conformance checks of architectures.
 
-Each check is a function of an `ArchitectureCase`; its name is the name of the check. An architecture is what the
-registry calls so, known here by its attributes only: the core does not know the registry.
+Each check is a function of an `ArchitectureCase`; its name is the name of the check. An architecture is that of the
+registry, known here by its attributes only: the core does not import the registry.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +13,9 @@ from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
-from neuralzoo.core.testing._probes import expect_equal, unsettle
-from neuralzoo.core.testing.checks import Check, CheckFailed, NotApplicable, make_checks, require
+from neuralzoo.core.task import Task
+from neuralzoo.core.testing._probes import expect_equal, perturb
+from neuralzoo.core.testing.checks import Check, CheckFailedError, NotApplicable, make_checks, require
 from neuralzoo.core.testing.declarations import (
     citation_has_a_year_and_a_url,
     example_is_a_declared_task,
@@ -40,7 +41,7 @@ from neuralzoo.core.testing.training import (
     watch_gradients,
 )
 
-REACHING_STEPS = 3  # a last layer that starts at zero keeps the first step from what is below it
+REACHING_STEPS = 3  # a last layer initialized to zero keeps gradients of the first step from the layers below
 OVERFITTING_STEPS = 300
 OVERFITTED = 0.5
 MOST_ENTRIES = 8
@@ -48,19 +49,19 @@ MOST_ENTRIES = 8
 
 def checks_for_architecture(
     architecture: Any,
-    task: Any = None,
+    task: Task | None = None,
     *,
-    make_optimizer: Callable[[Module], Optimizer] | None = None,
+    optimizer_factory: Callable[[Module], Optimizer] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> list[Check]:
-    """Return the checks of an architecture, to call one by one or to hand to `pytest.mark.parametrize` with `ids=str`.
+    """Return the checks of an architecture, to call one by one or to pass to `pytest.mark.parametrize` with `ids=str`.
 
     They build it for its example task, or for `task`, with its default settings, or with `settings`, and train it on
-    tiny random data with `make_optimizer` (Adam, 0.01). One that can do several kinds of task, or read examples of
-    one length and of different ones, is checked with a task of each. What `architecture.not_applicable` names is left
-    out, with its reason.
+    tiny random data with `optimizer_factory` (Adam, 0.01). One that supports several kinds of task, or examples of
+    one length and of different ones, should be checked with a task of each. The checks that
+    `architecture.not_applicable` names are skipped, with its reasons.
     """
-    optimizer = make_optimizer or (lambda module: Adam(module, 0.01))
+    optimizer = optimizer_factory or (lambda module: Adam(module, 0.01))
     case = ArchitectureCase(architecture, task or architecture.example, optimizer, dict(settings or {}))
     return make_checks(ARCHITECTURE_CHECKS, case, architecture.not_applicable)
 
@@ -80,17 +81,18 @@ def seed_decides_the_weights(case: ArchitectureCase) -> None:
 
 
 def predictions_have_the_right_shape(case: ArchitectureCase) -> None:
-    """Built for the task, it predicts numbers of the shape that the task asks for."""
+    """Built for the task, it predicts finite values of the shape that the task needs."""
     x = case.inputs()
     shape = first_of(x).shape
     y, needed = predict(case.build(), x), prediction_shape(case.task, shape[0])
     require(y.shape == needed, f"the prediction for {shape} has shape {y.shape}; the task needs {needed}")
     require(
-        bool(np.isfinite(y).all()), "the prediction of the untrained network is not finite; look at how weights start"
+        bool(np.isfinite(y).all()),
+        "the prediction of the untrained network is not finite; check the weight initialization",
     )
 
 
-def examples_do_not_mix(case: ArchitectureCase) -> None:
+def examples_are_independent(case: ArchitectureCase) -> None:
     """In evaluation each example alone gives what it gives in a batch, and their order does not matter."""
     learner, x = learn(case, steps=1), case.inputs()
     examples = len(first_of(x))
@@ -104,19 +106,19 @@ def examples_do_not_mix(case: ArchitectureCase) -> None:
 
 
 def padding_does_not_matter(case: ArchitectureCase) -> None:
-    """Where examples differ in length, what stands beyond changes nothing that is predicted, measured or learned."""
-    if not case.task.lengths:
+    """Where examples differ in length, padding changes no prediction, no metric and no trained weight."""
+    if not case.task.variable_length:
         raise NotApplicable("the task has examples of one length")
     compare_learning(case)
     module = case.build()
     if isinstance(module, Layer):
-        unsettle(module.astype(np.float64))
+        perturb(module.astype(np.float64))
         x = case.inputs(np.float64)
         compare_paddings(module, x, find_padding(x), True, by_step=by_step(case.task))
 
 
 def float32_stays_float32(case: ArchitectureCase) -> None:
-    """Every layer inside keeps float32 forth and back; so do parameters, their gradients and what optimizers keep."""
+    """Every layer keeps float32 forward and backward; so do parameters, gradients and optimizer states."""
     module = case.build()
     found = watch_dtypes(module)
     learner = case.learner(module)
@@ -142,7 +144,7 @@ def gradients_match_finite_differences(case: ArchitectureCase) -> None:
     module = case.build()
     if not isinstance(module, Layer):
         raise NotApplicable("the module is not a Layer, so it has no pullback of its own")
-    unsettle(module.astype(np.float64))
+    perturb(module.astype(np.float64))
     compare_parameter_gradients(module, rows_of(case.inputs(np.float64), slice(3)), True, MOST_ENTRIES)
 
 
@@ -154,7 +156,7 @@ def training_reaches_every_parameter(case: ArchitectureCase) -> None:
     before = module.state()
     case.steps(learner, REACHING_STEPS)
     changed = differing(before, module.state())
-    still = [name for name in module.trainable() if name not in changed]
+    still = [name for name in module.trainable_parameters() if name not in changed]
     require(
         not still,
         f"training does not change {', '.join(still)}; add its gradient in the pullback and give it to an optimizer, "
@@ -173,7 +175,7 @@ def evaluation_changes_nothing(case: ArchitectureCase) -> None:
 
 
 def batches_are_left_alone(case: ArchitectureCase) -> None:
-    """Batches are views of the data set: learning and evaluation do not write into them."""
+    """Batches are views of the dataset: training and evaluation do not write into them."""
     batch = case.data()
     for array in batch:
         array.flags.writeable = False
@@ -184,7 +186,7 @@ def batches_are_left_alone(case: ArchitectureCase) -> None:
 
 
 def tiny_batch_is_overfitted(case: ArchitectureCase) -> None:
-    """Training on eight examples, `prepare` included, brings the loss well below its start."""
+    """Training on eight examples, `prepare` included, at least halves the initial loss."""
     learner = case.learner(case.build())
     start = evaluate_loss(learner, case.data())
     case.prepare(learner)
@@ -199,14 +201,14 @@ def tiny_batch_is_overfitted(case: ArchitectureCase) -> None:
             loss = min(loss, evaluate_loss(learner, case.data()))
             if loss <= OVERFITTED * start:
                 return
-    raise CheckFailed(
+    raise CheckFailedError(
         f"after {OVERFITTING_STEPS} steps on eight examples the loss went from {start:.4g} to {loss:.4g}; it needs "
-        f"{OVERFITTED * start:.4g}: check the gradients, the optimizer's modules and how weights start"
+        f"{OVERFITTED * start:.4g}: check the gradients, the optimizer's modules and the weight initialization"
     )
 
 
 def saved_weights_predict_the_same(case: ArchitectureCase) -> None:
-    """A fresh network with the trained weights gives the same predictions, or measures where it predicts nothing."""
+    """A fresh network with the trained weights gives the same predictions, or metrics where it has no `predict`."""
     learner, fresh, x = learn(case, steps=2), case.build(seed=1), case.inputs()
     fresh.load_state(learner.module.state())
     advice = (
@@ -222,12 +224,12 @@ def saved_weights_predict_the_same(case: ArchitectureCase) -> None:
 
 
 def training_resumes_bit_for_bit(case: ArchitectureCase) -> None:
-    """Cut off in mid-epoch and resumed from the checkpoint, training ends with the same bits."""
+    """Interrupted in mid-epoch and resumed from the checkpoint, training ends with the same bits."""
     whole, resumed = uninterrupted_run(case), interrupted_run(case)
     changed = differing(whole.learner.state(), resumed.learner.state())
     require(
         not changed,
-        f"training that was cut off and resumed ends with other {', '.join(changed[:4])}; draw from the context's "
+        f"training that was interrupted and resumed ends with other {', '.join(changed[:4])}; draw from the context's "
         f"generator only, and return all that training changes from the learner's state()",
     )
     histories = [
@@ -246,7 +248,7 @@ ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureCase], None], ...] = (
     unknown_settings_are_refused,
     seed_decides_the_weights,
     predictions_have_the_right_shape,
-    examples_do_not_mix,
+    examples_are_independent,
     padding_does_not_matter,
     float32_stays_float32,
     gradients_match_finite_differences,

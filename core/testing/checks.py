@@ -1,37 +1,41 @@
-"""What a conformance check is, and what comes out of it."""
+"""What a conformance check is, and its result."""
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Literal, TypeVar
 from unittest import SkipTest
 
-Status = Literal["pass", "fail", "not applicable"]
+CheckStatus = Literal["pass", "fail", "not applicable"]
 Subject = TypeVar("Subject")
 
+ROOT = Path(__file__).resolve().parents[2]  # of core, plugins, registry and experiments
 NAMES = "not_applicable_names_real_checks"
 
 
-class CheckFailed(AssertionError):
-    """A check found something wrong; the message says what, and how to mend it."""
+class CheckFailedError(AssertionError):
+    """A check failed; the message says why, and how to mend it."""
 
 
 class NotApplicable(SkipTest):
-    """A check has nothing to check here; test runners report it as skipped."""
+    """A check does not apply; test runners report it as skipped."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a check found: for `fail` the message says what is wrong, for `not applicable` why."""
+class CheckResult:
+    """Result of a check: the message says what is wrong or why it does not apply, `location` which line raised."""
 
     name: str
-    status: Status
+    status: CheckStatus
     message: str = ""
+    location: str = ""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A named check, to be called by a test runner or run and counted by a program."""
+    """A named check: test runners call it, programs call `run`."""
 
     name: str
     description: str
@@ -43,25 +47,25 @@ class Check:
     def __call__(self) -> None:
         """Run the check.
 
-        Raises: CheckFailed when something is wrong; NotApplicable, which test runners take as a skip.
+        Raises: CheckFailedError when something is wrong; NotApplicable, which test runners take as a skip.
         """
         try:
             self.body()
-        except (CheckFailed, NotApplicable):
+        except (CheckFailedError, NotApplicable):
             raise
         except Exception as error:
             text = " ".join(str(error).split()) or "no message"
-            raise CheckFailed(f"it raised {type(error).__name__}: {text}; no error is due here") from error
+            raise CheckFailedError(f"it raised {type(error).__name__}: {text}; no error is due here") from error
 
-    def run(self) -> Outcome:
-        """Run the check and say what came out; never raises."""
+    def run(self) -> CheckResult:
+        """Run the check and return its result; never raises."""
         try:
             self()
-        except CheckFailed as failure:
-            return Outcome(self.name, "fail", str(failure))
+        except CheckFailedError as failure:
+            return CheckResult(self.name, "fail", str(failure), _location_of(failure.__cause__))
         except NotApplicable as reason:
-            return Outcome(self.name, "not applicable", str(reason))
-        return Outcome(self.name, "pass")
+            return CheckResult(self.name, "not applicable", str(reason))
+        return CheckResult(self.name, "pass")
 
 
 def make_checks(
@@ -81,9 +85,17 @@ def make_checks(
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise CheckFailed with the message unless the condition holds."""
+    """Raise CheckFailedError with the message unless the condition holds."""
     if not condition:
-        raise CheckFailed(message)
+        raise CheckFailedError(message)
+
+
+def _location_of(error: BaseException | None) -> str:
+    """Return the innermost line of the traceback outside of neuralzoo and installed packages."""
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    paths = [(Path(frame.filename), frame.lineno) for frame in frames]
+    own = [p for p in paths if not p[0].resolve().is_relative_to(ROOT) and "site-packages" not in p[0].parts]
+    return f"{own[-1][0]}:{own[-1][1]}" if own else ""
 
 
 def _skip(reason: str) -> None:

@@ -1,9 +1,9 @@
-"""The checks of what an architecture says about itself: its name, its paper, its tasks, its settings."""
+"""Checks of what an architecture declares: name, paper, tasks, settings."""
 
 import json
 import re
 
-from neuralzoo.core.testing.checks import CheckFailed, require
+from neuralzoo.core.testing.checks import CheckFailedError, require
 from neuralzoo.core.testing.training import ArchitectureCase
 
 
@@ -15,22 +15,22 @@ def name_is_valid(case: ArchitectureCase) -> None:
 
 
 def citation_has_a_year_and_a_url(case: ArchitectureCase) -> None:
-    """Whoever wants to know more finds the paper."""
+    """The paper can be found: the citation has a year, and there is a URL."""
     citation, url = case.architecture.citation, case.architecture.url
     require(
         re.search(r"\b(18|19|20)\d\d\b", citation) is not None,
         f"the citation is {citation!r}; it needs the year of publication",
     )
     found = re.fullmatch(r"https?://\S+\.\S+", url) is not None
-    require(found, f"the url is {url!r}; it needs a web address where the paper can be found")
+    require(found, f"the url is {url!r}; it needs a web address of the paper")
 
 
 def example_is_a_declared_task(case: ArchitectureCase) -> None:
-    """The example task, and the one that is checked with, are among those that the architecture says it can do."""
+    """The example task, and the one that is checked with, are among those that the architecture declares."""
     architecture = case.architecture
     for which, task in (("example", architecture.example), ("given", case.task)):
-        refusal = architecture.refusal(task)
-        require(not refusal, f"the {which} task is not one that the architecture declares: {refusal}")
+        unsupported = architecture.unsupported(task)
+        require(not unsupported, f"the {which} task is not one that the architecture declares: {unsupported}")
 
 
 def settings_are_described_and_defaulted(case: ArchitectureCase) -> None:
@@ -56,4 +56,4 @@ def unknown_settings_are_refused(case: ArchitectureCase) -> None:
         case.architecture.config.model_validate({"no_such_setting": 1})
     except ValueError:
         return
-    raise CheckFailed("the config takes a setting that it does not have; leave extra='forbid' as Config has it")
+    raise CheckFailedError("the config takes a setting that it does not have; leave extra='forbid' as Config has it")

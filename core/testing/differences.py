@@ -7,8 +7,8 @@ import numpy as np
 
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Array
-from neuralzoo.core.testing._probes import MOST_ENTRIES, SEED, context, direction, mode
-from neuralzoo.core.testing.checks import CheckFailed, require
+from neuralzoo.core.testing._probes import MOST_ENTRIES, SEED, context, mode, random_cotangent
+from neuralzoo.core.testing.checks import CheckFailedError, require
 from neuralzoo.core.testing.inputs import each, first_of
 
 STEP = 1e-6
@@ -16,26 +16,26 @@ TOLERANCE = 1e-5
 
 
 def compare_input_gradient(layer: Layer, x: Any, training: bool, most: int) -> None:
-    """Compare the gradient of a layer's input, of the first array of several, with finite differences.
+    """Compare the gradient of a layer's input, or of the first array of it, with finite differences.
 
-    Raises: CheckFailed at the first difference.
+    Raises: CheckFailedError at the first difference.
     """
     y, pull = layer(each(np.copy, x), context(layer, training=training))
-    dy = direction(y)
+    dy = random_cotangent(y)
     dx = pull(dy.copy())
     compare_with_differences(f"x in {mode(training)}", dx, first_of(x), lambda: _loss(layer, x, dy, training), most)
 
 
-def compare_parameter_gradients(layer: Layer, x: Any, training: bool, most: int, *, data: bool = False) -> None:
-    """Compare the gradients of a layer's parameters with finite differences; x is the data if `data` says so.
+def compare_parameter_gradients(layer: Layer, x: Any, training: bool, most: int, *, leaf: bool = False) -> None:
+    """Compare the gradients of a layer's parameters with finite differences; with `leaf`, dL/dx is not needed.
 
-    Raises: CheckFailed at the first difference.
+    Raises: CheckFailedError at the first difference.
     """
-    ctx = context(layer, training=training, data=first_of(x) if data else None)
+    ctx = context(layer, training=training, leaf=first_of(x) if leaf else None)
     y, pull = layer(x, ctx)
-    dy = direction(y)
+    dy = random_cotangent(y)
     pull(dy.copy())
-    for name, parameter in layer.trainable().items():
+    for name, parameter in layer.trainable_parameters().items():
         what, gradient = f"{name} in {mode(training)}", ctx.grads[parameter]
         compare_with_differences(what, gradient, parameter.value, lambda: _loss(layer, x, dy, training), most)
 
@@ -45,10 +45,10 @@ def compare_with_differences(
 ) -> None:
     """Compare a gradient with central differences of `loss`, entry by entry and along a random direction.
 
-    `at` is what `loss` reads; it is moved and put back. Of a large array only `most` entries are looked at, but
+    `at` is what `loss` reads; it is perturbed and restored. Of a large array only `most` entries are compared, but
     the direction covers all of them.
 
-    Raises: CheckFailed at the first difference.
+    Raises: CheckFailedError at the first difference.
     """
     require(
         gradient.shape == at.shape,
@@ -58,14 +58,14 @@ def compare_with_differences(
     entries = np.arange(at.size) if at.size <= most else np.sort(rng.choice(at.size, most, replace=False))
     scale = max(float(np.abs(gradient).max(initial=0)), 1e-2)
     for entry in entries:
-        place = tuple(int(i) for i in np.unravel_index(entry, at.shape))
-        way = np.zeros_like(at)
-        way[place] = 1
-        _compare(f"{what} at {place}", float(gradient[place]), _slope(at, way, loss), scale)
+        index = tuple(int(i) for i in np.unravel_index(entry, at.shape))
+        direction = np.zeros_like(at)
+        direction[index] = 1
+        _compare(f"{what} at {index}", float(gradient[index]), _slope(at, direction, loss), scale)
     if at.size > most:
-        way = rng.standard_normal(at.shape)
-        expected = float((gradient * way).sum())
-        _compare(f"{what} along a random direction", expected, _slope(at, way, loss), scale * at.size**0.5)
+        direction = rng.standard_normal(at.shape)
+        expected = float((gradient * direction).sum())
+        _compare(f"{what} along a random direction", expected, _slope(at, direction, loss), scale * at.size**0.5)
 
 
 def _loss(layer: Layer, x: Any, dy: Array, training: bool) -> float:
@@ -73,11 +73,11 @@ def _loss(layer: Layer, x: Any, dy: Array, training: bool) -> float:
     return float((y * dy).sum())
 
 
-def _slope(at: Array, way: Array, loss: Callable[[], float]) -> float:
+def _slope(at: Array, direction: Array, loss: Callable[[], float]) -> float:
     start = at.copy()
-    at[...] = start + STEP * way
+    at[...] = start + STEP * direction
     high = loss()
-    at[...] = start - STEP * way
+    at[...] = start - STEP * direction
     low = loss()
     at[...] = start
     return (high - low) / (2 * STEP)
@@ -85,7 +85,7 @@ def _slope(at: Array, way: Array, loss: Callable[[], float]) -> float:
 
 def _compare(where: str, claimed: float, measured: float, scale: float) -> None:
     if not abs(claimed - measured) <= TOLERANCE * max(scale, abs(measured)):
-        raise CheckFailed(
+        raise CheckFailedError(
             f"the pullback's gradient of {where} is {claimed:.6g} and finite differences say {measured:.6g}; "
             f"compare the backward formula with the forward one, term by term"
         )

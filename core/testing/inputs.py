@@ -1,6 +1,6 @@
-"""What a network reads: one array, or a tuple whose first array is the one that dL/dx is of.
+"""Inputs of a network: one array, or a tuple of arrays; dL/dx is of the first.
 
-Checks hand an input on as it is, and look into it with these functions only.
+Checks pass an input on as it is, and look into it with these functions only.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def arrays_of(x: Any) -> tuple[Array, ...]:
 
 
 def first_of(x: Any) -> Array:
-    """Return the array that dL/dx is of."""
+    """Return the first array, which dL/dx is of."""
     return arrays_of(x)[0]
 
 

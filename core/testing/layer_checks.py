@@ -1,4 +1,4 @@
-"""The checks that every layer passes.
+"""Conformance checks of layers.
 
 Each check is a function of a `LayerCase`; its name is the name of the check.
 """
@@ -13,22 +13,22 @@ from neuralzoo.core.layer import Layer, Workspace
 from neuralzoo.core.testing._probes import (
     MOST_ENTRIES,
     SEED,
-    Bend,
-    Between,
     DirtyWorkspace,
     LayerCase,
+    NonlinearProbe,
+    Sandwich,
     context,
-    direction,
-    everything,
     expect_equal,
     need_float_input,
     need_parameters,
-    spread,
+    outputs_and_gradients,
+    random_cotangent,
+    strided_copy,
 )
 from neuralzoo.core.testing.checks import Check, NotApplicable, make_checks, require
 from neuralzoo.core.testing.differences import compare_input_gradient, compare_parameter_gradients
 from neuralzoo.core.testing.inputs import arrays_of, each, first_of, reversed_rows, rows_of
-from neuralzoo.core.testing.numbers import (
+from neuralzoo.core.testing.numerics import (
     dtype_is_kept,
     every_parameter_matters,
     fresh_parameters_are_float32,
@@ -36,7 +36,7 @@ from neuralzoo.core.testing.numbers import (
 )
 from neuralzoo.core.testing.padding import padding_does_not_matter
 from neuralzoo.core.testing.state import (
-    calls_leave_nothing_behind,
+    calls_are_stateless,
     copies_are_independent,
     evaluation_is_repeatable,
     randomness_comes_from_the_context,
@@ -53,18 +53,18 @@ def checks_for_layer(
     not_applicable: Mapping[str, str] | None = None,
     most_entries: int = MOST_ENTRIES,
 ) -> list[Check]:
-    """Return the checks of a layer, to call one by one or to hand to `pytest.mark.parametrize` with `ids=str`.
+    """Return the checks of a layer, to call one by one or to pass to `pytest.mark.parametrize` with `ids=str`.
 
     `make` returns a fresh layer, the same for the same generator; `x` is a small example input, at least two examples,
-    away from kinks such as a maximum of equal values. `not_applicable` has a reason for each check that is left out.
-    Gradients of larger arrays are compared at `most_entries` places.
+    away from kinks such as a maximum of equal values. `not_applicable` has a reason for each check that is skipped.
+    Gradients of larger arrays are compared at `most_entries` entries.
 
-    A layer that reads `(x, lengths)` is given such a tuple: the first array is the one that dL/dx is of, the others
-    have a row of whole numbers for each example. The second are lengths, one of them shorter than the longest
-    example; where it means something else, `not_applicable` says so of `padding_does_not_matter`.
+    A layer that reads `(x, lengths)` is given such a tuple: dL/dx is of the first array, the others have a row of
+    integers for each example. The second are lengths, one of them shorter than the longest example; where it means
+    something else, `not_applicable` says so of `padding_does_not_matter`.
 
     Shapes: x is (N, ...), or (N, T, ...) with lengths (N,) from 1 to T; outputs by step are (N, T, D), others (N, ...).
-    Raises: ValueError when what is wrong would not show: all examples are equal, or as long as can be; or when the
+    Raises: ValueError when the input could hide errors: all examples are equal, or of the maximum length; or when the
     arrays of a tuple do not fit together.
     """
     x = each(np.array, x)
@@ -79,11 +79,11 @@ def _check_input(x: Any) -> None:
         if len(array) != examples or array.dtype.kind not in "iu":
             raise ValueError(
                 f"checks_for_layer got {len(array)} rows of {array.dtype} beside {examples} examples; it needs a row "
-                f"of whole numbers for each example"
+                f"of integers for each example"
             )
     if examples > 1 and all((array == array[:1]).all() for array in (first, *rest)):
         raise ValueError(
-            f"checks_for_layer got {examples} equal examples; it needs examples that differ: random numbers"
+            f"checks_for_layer got {examples} equal examples; it needs examples that differ: random values"
         )
     if rest and first.ndim > 1 and (rest[0] == first.shape[1]).all():
         raise ValueError(f"checks_for_layer got lengths that are all {first.shape[1]}; it needs a shorter one as well")
@@ -109,18 +109,22 @@ def gradients_hold_inside_a_stack(case: LayerCase) -> None:
     layer, x = case.layer(np.float64), case.input(np.float64)
     y, _ = layer(each(np.copy, x), context(training=False))
     rng = np.random.default_rng([SEED, 4])
-    before = Bend(first_of(x).shape[-1], rng) if case.differentiable else None
-    stack = Between(before, layer, Bend(y.shape[-1], rng))
-    compare_parameter_gradients(stack, x, True, case.most_entries, data=case.differentiable)
+    before = NonlinearProbe(first_of(x).shape[-1], rng) if case.differentiable else None
+    stack = Sandwich(before, layer, NonlinearProbe(y.shape[-1], rng))
+    compare_parameter_gradients(stack, x, True, case.most_entries, leaf=case.differentiable)
 
 
-def views_serve_like_arrays(case: LayerCase) -> None:
-    """Inputs and incoming gradients that are views with gaps, read-only, give what plain arrays give."""
+def noncontiguous_inputs_work(case: LayerCase) -> None:
+    """Non-contiguous, read-only inputs and incoming gradients give the results of contiguous arrays."""
     layer, x = case.layer(np.float64), case.input(np.float64)
-    needed = everything(layer, x)
+    needed = outputs_and_gradients(layer, x)
     ctx = context(layer)
-    y, pull = layer(each(spread, x), ctx)
-    got = {"output": y, "input gradient": pull(spread(direction(y))), "parameter gradients": ctx.grads.vector}
+    y, pull = layer(each(strided_copy, x), ctx)
+    got = {
+        "output": y,
+        "input gradient": pull(strided_copy(random_cotangent(y))),
+        "parameter gradients": ctx.grads.vector,
+    }
     for name, array in got.items():
         if case.differentiable or name != "input gradient":
             message = f"the {name} is another where x and dy are views; do not rely on how their memory is laid out"
@@ -128,14 +132,14 @@ def views_serve_like_arrays(case: LayerCase) -> None:
 
 
 def inputs_are_left_alone(case: LayerCase) -> None:
-    """Neither x nor dy is edited; both may be read-only."""
+    """Neither x nor dy is modified; both may be read-only."""
     for training in BOTH_MODES:
         layer, x = case.layer(), case.input()
         y, pull = layer(x, context(layer, training=training))
         _require_untouched(x, case, "the layer edited its input x; work on a copy or into a new array")
-        dy = direction(y)
+        dy = random_cotangent(y)
         pull(dy)
-        expect_equal(dy, direction(y), "the pullback edited the incoming gradient dy; work on a copy")
+        expect_equal(dy, random_cotangent(y), "the pullback edited the incoming gradient dy; work on a copy")
         _require_untouched(x, case, "the pullback edited the input x; work on a copy")
         for array in (dy, *arrays_of(x)):
             array.flags.writeable = False
@@ -148,15 +152,15 @@ def _require_untouched(x: Any, case: LayerCase, message: str) -> None:
         expect_equal(array, needed, message)
 
 
-def two_passes_keep_apart(case: LayerCase) -> None:
-    """After two passes, outputs and both pullbacks are what each pass alone gives, in either order."""
+def passes_are_independent(case: LayerCase) -> None:
+    """After two passes, outputs and both pullbacks give what each pass alone gives, in either order."""
     layer, x1 = case.layer(np.float64), case.input(np.float64)
     inputs = (x1, reversed_rows(x1))
-    alone = [everything(layer, x) for x in inputs]
+    alone = [outputs_and_gradients(layer, x) for x in inputs]
     for order in ((0, 1), (1, 0)):
         contexts = [context(layer) for _ in inputs]
         passes = [layer(x, ctx) for x, ctx in zip(inputs, contexts, strict=True)]
-        dx = {index: passes[index][1](direction(passes[index][0])) for index in order}
+        dx = {index: passes[index][1](random_cotangent(passes[index][0])) for index in order}
         for index, needed in enumerate(alone):
             got = {"output": passes[index][0], "parameter gradients": contexts[index].grads.vector}
             got |= {"input gradient": dx[index]} if case.differentiable else {}
@@ -173,13 +177,13 @@ def gradients_add_up(case: LayerCase) -> None:
     layer, x1 = case.layer(np.float64), case.input(np.float64)
     need_parameters(layer)
     x2 = reversed_rows(x1)
-    one, two = (everything(layer, x)["parameter gradients"] for x in (x1, x2))
+    one, two = (outputs_and_gradients(layer, x)["parameter gradients"] for x in (x1, x2))
     ctx = context(layer)
     passes = []
     for x in (x1, x2):
         passes.append(layer(x, replace(ctx, rng=np.random.default_rng(SEED))))
     for y, pull in passes:
-        pull(direction(y))
+        pull(random_cotangent(y))
     expect_equal(
         ctx.grads.vector,
         one + two,
@@ -188,7 +192,7 @@ def gradients_add_up(case: LayerCase) -> None:
     )
 
 
-def examples_do_not_mix(case: LayerCase) -> None:
+def examples_are_independent(case: LayerCase) -> None:
     """In evaluation each example alone gives what it gives in a batch, and their order does not matter."""
     layer, x = case.layer(np.float64), case.input(np.float64)
     examples = len(first_of(x))
@@ -208,37 +212,37 @@ def examples_do_not_mix(case: LayerCase) -> None:
 
 
 def memory_may_be_reused(case: LayerCase) -> None:
-    """Outputs and gradients are the same in borrowed memory that holds what an earlier step left."""
+    """Outputs and gradients are the same in reused memory that holds values of an earlier step."""
     layer, x = case.layer(np.float64), case.input(np.float64)
-    needed = everything(layer, x)
+    needed = outputs_and_gradients(layer, x)
     workspace: Workspace = DirtyWorkspace()
     for _ in range(2):
         workspace.reset()
-        for name, array in everything(layer, x, workspace).items():
+        for name, array in outputs_and_gradients(layer, x, workspace).items():
             if case.differentiable or name != "input gradient":
                 message = f"the {name} depends on what ctx.empty held before; set every value of a borrowed array"
                 expect_equal(array, needed[name], message, 1e-10)
 
 
-def gradients_may_be_unwanted(case: LayerCase) -> None:
-    """Frozen parameters, gradients that nobody collects and data without a gradient change nothing else."""
+def gradients_can_be_disabled(case: LayerCase) -> None:
+    """Frozen parameters, discarded gradients and inputs without a gradient change nothing else."""
     layer, x = case.layer(np.float64), case.input(np.float64)
-    alone = everything(layer, x)
-    ctx = context(layer, data=first_of(x))
+    alone = outputs_and_gradients(layer, x)
+    ctx = context(layer, leaf=first_of(x))
     y, pull = layer(x, ctx)
-    pull(direction(y))
-    message = "parameter gradients change when x is the data that needs no gradient; leave out dL/dx only"
+    pull(random_cotangent(y))
+    message = "parameter gradients change when dL/dx is not needed; leave out dL/dx only"
     expect_equal(ctx.grads.vector, alone["parameter gradients"], message, 1e-10)
-    unwanted = everything(layer, x, collect=False)
+    discarded = outputs_and_gradients(layer, x, collect=False)
     for parameter in layer.named_parameters().values():
         parameter.trainable = False
-    frozen = everything(layer, x)
+    frozen = outputs_and_gradients(layer, x)
     if case.differentiable:
-        message = "the input gradient changes when {}; use ctx.grads.add, which drops what is not wanted"
+        message = "the input gradient changes when {}; use ctx.grads.add, which discards what is not collected"
         expect_equal(
-            unwanted["input gradient"],
+            discarded["input gradient"],
             alone["input gradient"],
-            message.format("parameter gradients are not wanted"),
+            message.format("parameter gradients are not collected"),
             1e-10,
         )
         expect_equal(frozen["input gradient"], alone["input gradient"], message.format("parameters are frozen"), 1e-10)
@@ -248,21 +252,21 @@ LAYER_CHECKS: tuple[Callable[[LayerCase], None], ...] = (
     input_gradient_matches_finite_differences,
     parameter_gradients_match_finite_differences,
     gradients_hold_inside_a_stack,
-    views_serve_like_arrays,
+    noncontiguous_inputs_work,
     dtype_is_kept,
     fresh_parameters_are_float32,
     every_parameter_matters,
     large_inputs_stay_finite,
     inputs_are_left_alone,
-    two_passes_keep_apart,
+    passes_are_independent,
     gradients_add_up,
-    examples_do_not_mix,
+    examples_are_independent,
     padding_does_not_matter,
     state_makes_an_equal_layer,
     copies_are_independent,
     evaluation_is_repeatable,
-    calls_leave_nothing_behind,
+    calls_are_stateless,
     memory_may_be_reused,
-    gradients_may_be_unwanted,
+    gradients_can_be_disabled,
     randomness_comes_from_the_context,
 )

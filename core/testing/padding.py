@@ -8,7 +8,7 @@ from neuralzoo.core.batches import Batch, inputs_of
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Array
-from neuralzoo.core.testing._probes import LayerCase, context, direction, expect_equal, mode
+from neuralzoo.core.testing._probes import LayerCase, context, expect_equal, mode, random_cotangent
 from neuralzoo.core.testing.checks import NotApplicable, require
 from neuralzoo.core.testing.examples import by_step
 from neuralzoo.core.testing.inputs import arrays_of, first_of, with_first
@@ -18,7 +18,7 @@ ADVICE = "do not let steps at or after an example's length take part"
 
 
 def padding_does_not_matter(case: LayerCase) -> None:
-    """What stands beyond the lengths changes neither outputs nor gradients, and has a gradient of zero."""
+    """Padding, the steps beyond the lengths, changes neither outputs nor gradients, and its gradient is zero."""
     layer, x = case.layer(np.float64), case.input(np.float64)
     padding = find_padding(x)
     y = layer.predict(x)
@@ -29,25 +29,25 @@ def padding_does_not_matter(case: LayerCase) -> None:
 def find_padding(x: Any) -> Array:
     """Return where an input (array, lengths, ...) has padding.
 
-    Shapes: the array is (N, T, ...), lengths are (N,), the result is (N, T) of truth values.
+    Shapes: the array is (N, T, ...), lengths are (N,), the result is (N, T) of bool.
     Raises: NotApplicable when there are no lengths, or there is no padding.
     """
     if len(arrays_of(x)) == 1:
         raise NotApplicable("the input has no lengths, so there is no padding")
     array, lengths = arrays_of(x)[:2]
     if array.ndim < 2 or lengths.ndim != 1:
-        raise NotApplicable("the second array does not have one number for each sequence, so these are no lengths")
+        raise NotApplicable("the second array does not have one entry for each sequence, so these are no lengths")
     padding: Array = np.arange(array.shape[1]) >= lengths[:, None]
     if not padding.any():
-        raise NotApplicable("every example is as long as can be, so there is no padding")
+        raise NotApplicable("every example has the maximum length, so there is no padding")
     return padding
 
 
 def with_other_padding(x: Any, padding: Array) -> Any:
-    """Return the input with something else in each place of the padding: other numbers, other known tokens."""
+    """Return the input with other values, or other known tokens, in every position of the padding."""
     array = first_of(x).copy()
     if array.dtype.kind == "f":
-        array[padding] += 1 + 3 * np.abs(direction(array[padding], seed=6))
+        array[padding] += 1 + 3 * np.abs(random_cotangent(array[padding], seed=6))
     else:
         low, high = array.min(), array.max()
         array[padding] = np.where(array[padding] == low, high, low)
@@ -57,9 +57,9 @@ def with_other_padding(x: Any, padding: Array) -> Any:
 def compare_paddings(layer: Layer, x: Any, padding: Array, training: bool, *, by_step: bool) -> None:
     """Compare what a pass and its pullback give with the padding of x and with another.
 
-    With `by_step` outputs are (N, T, ...): they count inside the lengths only, and dL/dy is zero beyond.
+    With `by_step` outputs are (N, T, ...): they are compared inside the lengths only, and dL/dy is zero beyond.
 
-    Raises: CheckFailed when they differ, or the gradient of the padding is not zero.
+    Raises: CheckFailedError when they differ, or the gradient of the padding is not zero.
     """
     needed, got = (
         _inside(layer, what, padding, training, by_step=by_step) for what in (x, with_other_padding(x, padding))
@@ -77,7 +77,7 @@ def compare_paddings(layer: Layer, x: Any, padding: Array, training: bool, *, by
 def compare_learning(case: ArchitectureCase) -> None:
     """Compare what is predicted, measured and learned from the tiny data with one padding and with another.
 
-    Raises: CheckFailed when they differ.
+    Raises: CheckFailedError when they differ.
     """
     batch = case.data()
     padding = find_padding(batch)
@@ -90,7 +90,7 @@ def compare_learning(case: ArchitectureCase) -> None:
 
 
 def _seen(case: ArchitectureCase, learner: Learner, batch: Batch, padding: Array) -> dict[str, Array]:
-    """Return the predictions that count, and the metrics."""
+    """Return the predictions inside the lengths, and the metrics."""
     found: dict[str, Array] = {}
     if predicts(learner.module):
         y = predict(learner.module, inputs_of(batch))
@@ -103,10 +103,10 @@ def _learned(learner: Learner) -> dict[str, Array]:
 
 
 def _inside(layer: Layer, x: Any, padding: Array, training: bool, *, by_step: bool) -> dict[str, Array]:
-    """Return copies of all that a pass gives inside the lengths, and of the gradients of that alone."""
+    """Return copies of the output inside the lengths and of its gradients."""
     ctx = context(layer, training=training)
     y, pull = layer(x, ctx)
-    output, dy = y.copy(), direction(y)
+    output, dy = y.copy(), random_cotangent(y)
     if by_step:
         output[padding] = dy[padding] = 0
     dx = np.array(pull(dy))

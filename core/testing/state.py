@@ -1,4 +1,4 @@
-"""The checks that parameters are the only state of a layer: nothing else is kept, and nothing else decides."""
+"""Checks that parameters are the only state of a layer: nothing else is kept, and nothing else decides the output."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from neuralzoo.core.testing._probes import (
     LayerCase,
     attributes,
     context,
-    direction,
     expect_equal,
     mode,
+    random_cotangent,
     require_same_state,
 )
 from neuralzoo.core.testing.checks import require
@@ -31,12 +31,12 @@ def state_makes_an_equal_layer(case: LayerCase) -> None:
 
 
 def copies_are_independent(case: LayerCase) -> None:
-    """A copy gives the same output, and goes on giving it when the original changes."""
+    """A copy gives the same output, also after the original changes."""
     layer, x = case.layer(), case.input()
     layer.pack()
     copy = layer.copy()
     before = layer.predict(x)
-    message = "a copy of the layer {}; give __deepcopy__ up, or copy parameters there"
+    message = "a copy of the layer {}; remove __deepcopy__, or copy parameters there"
     expect_equal(copy.predict(x), before, message.format("gives another output"))
     for parameter in layer.named_parameters().values():
         parameter.value += 1
@@ -53,20 +53,20 @@ def evaluation_is_repeatable(case: LayerCase) -> None:
     require_same_state(layer, before, "evaluation changed {}; change running values in training only")
 
 
-def calls_leave_nothing_behind(case: LayerCase) -> None:
+def calls_are_stateless(case: LayerCase) -> None:
     """A pass and its pullback change no attribute of the layer and no trainable parameter."""
     for training in BOTH_MODES:
         layer, x = case.layer(), case.input()
         before, weights = attributes(layer), layer.state()
         y, pull = layer(x, context(layer, training=training))
-        pull(direction(y))
+        pull(random_cotangent(y))
         after = attributes(layer)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         require(
             not changed,
             f"a call in {mode(training)} set {', '.join(changed)} on the layer; keep it in the pullback's closure",
         )
-        trainable = layer.trainable().keys()
+        trainable = layer.trainable_parameters().keys()
         require_same_state(
             layer, {n: weights[n] for n in trainable}, "a call changed {}; only optimizers change weights"
         )

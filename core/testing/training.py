@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,16 @@ from neuralzoo.core.layer import Context, Gradients, Layer, Pullback
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer
+from neuralzoo.core.task import Task
 from neuralzoo.core.testing._probes import DtypeGradients
-from neuralzoo.core.testing.checks import CheckFailed, NotApplicable, require
+from neuralzoo.core.testing.checks import CheckFailedError, NotApplicable, require
 from neuralzoo.core.testing.examples import tiny_data
 from neuralzoo.core.testing.inputs import first_of, with_first
 from neuralzoo.core.trainer import Trainer
 
 EPOCHS = 2
 BATCH = 3  # of eight examples: three batches in an epoch, the last one smaller
-CUT = 5  # the step after which a run is cut off: in mid-epoch, and odd, so that what goes by twos shows
+INTERRUPTED_AFTER = 5  # steps: in mid-epoch, and odd, so that state of period two shows
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class ArchitectureCase:
     """An architecture to check, for which task, with which optimizer, and settings where they are not the defaults."""
 
     architecture: Any
-    task: Any
-    make_optimizer: Callable[[Module], Optimizer]
+    task: Task
+    optimizer_factory: Callable[[Module], Optimizer]
     settings: Mapping[str, Any]
 
     @property
@@ -48,8 +50,8 @@ class ArchitectureCase:
         return module  # type: ignore[no-any-return]
 
     def learner(self, module: Module) -> Learner:
-        """Return what trains a module."""
-        learner = self.architecture.learner(module, self.config, self.task, self.make_optimizer)
+        """Return the learner of a module."""
+        learner = self.architecture.learner(module, self.config, self.task, self.optimizer_factory)
         require(isinstance(learner, Learner), f"learner returned {type(learner).__name__}; it needs to be a Learner")
         return learner  # type: ignore[no-any-return]
 
@@ -58,29 +60,29 @@ class ArchitectureCase:
         return tuple(array.copy() for array in tiny_data(self.task))
 
     def inputs(self, dtype: npt.DTypeLike = np.float32) -> Any:
-        """Return what a network reads of the tiny data, its numbers in the dtype."""
+        """Return the inputs of the tiny data in the dtype."""
         x = inputs_of(self.data())
         first = first_of(x)
         return with_first(x, first.astype(dtype)) if first.dtype.kind == "f" else x
 
     def context(self) -> Context:
-        """Return a freshly seeded context as a trainer gives it."""
+        """Return a freshly seeded training context."""
         return Context(training=True, rng=np.random.default_rng(11))
 
     def prepare(self, learner: Learner, batch: Batch | None = None) -> None:
-        """Let a learner start from the tiny data, in one batch."""
+        """Call `prepare` with the tiny data, in one batch."""
         batch = self.data() if batch is None else batch
         learner.prepare(ArrayBatches(batch, len(batch[0])), self.context())
 
     def steps(self, learner: Learner, count: int, batch: Batch | None = None) -> None:
-        """Learn from the tiny data, or from a batch, a number of times."""
+        """Do `count` training steps on the tiny data, or on a batch."""
         ctx = self.context()
         for _ in range(count):
             learner.learn(self.data() if batch is None else batch, ctx)
 
 
 def learn(case: ArchitectureCase, steps: int, batch: Batch | None = None) -> Learner:
-    """Return a learner that has been prepared and has done a few steps, on the tiny data or on a batch."""
+    """Return a learner after `prepare` and some training steps, on the tiny data or on a batch."""
     learner = case.learner(case.build())
     case.prepare(learner, batch)
     case.steps(learner, steps, batch)
@@ -88,19 +90,19 @@ def learn(case: ArchitectureCase, steps: int, batch: Batch | None = None) -> Lea
 
 
 def predicts(module: Module) -> bool:
-    """Whether a module should have `predict`: a Layer should, one of several parts (generator, critic) may."""
+    """Whether a module should have `predict`: a Layer should, one of several networks (generator, critic) may."""
     return isinstance(module, Layer) or hasattr(module, "predict")
 
 
 def predict(module: Module, x: Any) -> Array:
     """Return a module's prediction.
 
-    Raises: NotApplicable when it has no `predict` and is not a Layer either; CheckFailed when a Layer has none.
+    Raises: NotApplicable when it has no `predict` and is not a Layer either; CheckFailedError when a Layer has none.
     """
     if not predicts(module):
         raise NotApplicable("the module is not a Layer and has no predict(x)")
     if not hasattr(module, "predict"):
-        raise CheckFailed(
+        raise CheckFailedError(
             f"{type(module).__name__} has no predict(x); give it one, or say in not_applicable why there is none"
         )
     return np.asarray(module.predict(x))
@@ -109,11 +111,11 @@ def predict(module: Module, x: Any) -> Array:
 def evaluate_loss(learner: Learner, batch: Batch) -> float:
     """Return the loss in evaluation.
 
-    Raises: CheckFailed when the learner reports none.
+    Raises: CheckFailedError when the learner reports none.
     """
     metrics = learner.evaluate(batch)
     if "loss" not in metrics:
-        raise CheckFailed(f"evaluate returned {', '.join(metrics) or 'no metrics'}; it needs 'loss' among them")
+        raise CheckFailedError(f"evaluate returned {', '.join(metrics) or 'no metrics'}; it needs 'loss' among them")
     return metrics["loss"]
 
 
@@ -127,41 +129,39 @@ def differing(one: Mapping[str, Array], other: Mapping[str, Array]) -> list[str]
 
 
 def uninterrupted_run(case: ArchitectureCase) -> Trainer:
-    """Train from start to end."""
+    """Train without interruption."""
     return _run(_trainer(case, seed=0), case)
 
 
 def interrupted_run(case: ArchitectureCase) -> Trainer:
-    """Train until a checkpoint in mid-epoch, then go on from it with a network that was made with another seed."""
+    """Train until a checkpoint in mid-epoch, then resume from it with a network that was made with another seed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.safetensors"
-        about = {"architecture": case.architecture.name}
-        try:
-            _run(_trainer(case, seed=0, hooks=(_Cut(path, about),)), case)
-        except _CutOff:
-            pass
+        settings = {"architecture": case.architecture.name}
+        with suppress(_InterruptionError):
+            _run(_trainer(case, seed=0, hooks=(_Interrupt(path, settings),)), case)
         resumed = _trainer(case, seed=1)
-        load_checkpoint(path, resumed, about)
+        load_checkpoint(path, resumed, settings)
     return _run(resumed, case)
 
 
-class _CutOff(Exception):
+class _InterruptionError(Exception):
     """Ends a run in mid-epoch."""
 
 
-class _Cut:
-    """A trainer hook that saves and then cuts the run off."""
+class _Interrupt:
+    """Trainer hook that writes a checkpoint and interrupts the run."""
 
-    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path = path
-        self.about = about
+        self.settings = settings
 
     @hookimpl
     def batch_ended(self, trainer: Trainer) -> None:
-        """Save and stop at the step."""
-        if trainer.step == CUT:
-            save_checkpoint(self.path, trainer, self.about)
-            raise _CutOff
+        """Save and interrupt at the step."""
+        if trainer.step == INTERRUPTED_AFTER:
+            save_checkpoint(self.path, trainer, self.settings)
+            raise _InterruptionError
 
 
 def _trainer(case: ArchitectureCase, seed: int, hooks: tuple[object, ...] = ()) -> Trainer:
@@ -174,7 +174,7 @@ def _run(trainer: Trainer, case: ArchitectureCase) -> Trainer:
 
 
 def watch_dtypes(module: Module) -> list[str]:
-    """Let every layer in a module note where float32 gets lost; return the list they note it in."""
+    """Let every layer of a module record where float32 is lost; return the list of records."""
     found: list[str] = []
     for name, layer in list(module.named_modules()):
         if isinstance(layer, Layer) and not hasattr(type(layer), "_watched"):
@@ -183,7 +183,7 @@ def watch_dtypes(module: Module) -> list[str]:
 
 
 def watch_gradients(learner: Learner) -> None:
-    """Let the gradients that a learner keeps refuse what was not computed in the dtype of the parameters."""
+    """Let a learner's gradients accept values of the parameters' dtype only."""
     for value in vars(learner).values():
         for grads in value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]:
             if type(grads) is Gradients:

@@ -1,4 +1,4 @@
-"""A small run in which every generator matters: dropout, shuffling, a schedule, Adam's memory."""
+"""A small run in which every generator matters: dropout, shuffling, a schedule, Adam's moments."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from neuralzoo.core.trainer import Trainer
 
 @dataclass
 class SmallRun:
-    """Makes trainers of one and the same run; each has a network of its own."""
+    """Makes trainers of the same run, each with its own network."""
 
     data: tuple[Any, ...] = field(init=False)
 
@@ -48,7 +48,7 @@ def small_run():
 
 
 def bits(trainer):
-    """Return everything that two runs must have in common to be the same run."""
+    """Return all that two equal runs have in common."""
     state = trainer.state()
     state.pop("seconds")
     state["history"] = [{k: v for k, v in e.items() if not k.startswith("time/")} for e in state["history"]]

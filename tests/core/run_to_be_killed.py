@@ -1,8 +1,8 @@
 """A run as a program that can be killed in mid-epoch: `python run_to_be_killed.py FOLDER [HOLD]`.
 
-It goes on from the checkpoint in the folder if there is one, prints each step, and writes its result at the end. With
-HOLD it takes its time over each step and waits for its end after that one.
-Dropout, shuffling, a schedule and Adam's memory make every generator and every count matter.
+It resumes from the checkpoint in the folder if there is one, prints each step, and writes its result at the end. With
+HOLD it slows each step down and waits to be killed after step HOLD.
+Dropout, shuffling, a schedule and Adam's moments make every generator and every counter matter.
 """
 
 import sys
@@ -25,7 +25,7 @@ from neuralzoo.core.learner import Supervised
 from neuralzoo.core.trainer import Trainer
 
 EPOCHS, STEPS_PER_EPOCH, EVERY_STEPS = 4, 15, 4
-ABOUT = {"architecture": "to be killed"}
+SETTINGS = {"architecture": "to be killed"}
 
 
 class Progress:
@@ -47,13 +47,13 @@ def main(folder: Path, hold: int | None = None) -> None:
     network = Sequential(Dense(6, 16, rng), ACTIVATIONS["relu"](), Dropout(0.4), Dense(16, 3, rng))
     optimizer = Adam(network, cosine(0.02, EPOCHS * STEPS_PER_EPOCH, warmup=5), clip=1.0)
     path = folder / "checkpoint.safetensors"
-    hooks = Progress(hold), Checkpoints(path, ABOUT, every_steps=EVERY_STEPS)
+    hooks = Progress(hold), Checkpoints(path, SETTINGS, every_steps=EVERY_STEPS)
     trainer = Trainer(Supervised(network, CrossEntropy(), optimizer), epochs=EPOCHS, seed=7, hooks=hooks)
     if path.exists():
-        load_checkpoint(path, trainer, ABOUT)
+        load_checkpoint(path, trainer, SETTINGS)
     print("from", trainer.step, flush=True)
     trainer.run(ArrayBatches((x, y), 4, shuffle=True), ArrayBatches((x, y), 25))
-    save_checkpoint(folder / "result.safetensors", trainer, ABOUT)
+    save_checkpoint(folder / "result.safetensors", trainer, SETTINGS)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def test_the_order_depends_on_the_generator_alone():
 
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("start", [0, 1, 2, 3])
-def test_an_epoch_that_starts_later_goes_on_as_the_whole_one_does(start, shuffle):
+def test_an_epoch_resumed_at_a_batch_continues_as_the_uninterrupted_one(start, shuffle):
     batches = ArrayBatches((X, Y), 4, shuffle=shuffle)
     whole, rest = ([y.tolist() for _, y in batches.epoch(rng(), start=s)] for s in (0, start))
     assert rest == whole[start:]

@@ -12,7 +12,7 @@ from neuralzoo.core import checkpoint
 from neuralzoo.core.checkpoint import CheckpointError, Checkpoints, load_checkpoint, read, save_checkpoint, write
 from neuralzoo.core.hooks import hookimpl
 
-ABOUT = {"architecture": "small", "experiment": {"epochs": 3, "model": {"hidden": [8]}}}
+SETTINGS = {"architecture": "small", "experiment": {"epochs": 3, "model": {"hidden": [8]}}}
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def path(tmp_path):
 @pytest.fixture
 def saved(path, small_run):
     """Write the checkpoint of a run that is in its second epoch."""
-    save_checkpoint(path, cut_off(small_run), ABOUT)
+    save_checkpoint(path, interrupted(small_run), SETTINGS)
     return path
 
 
-def cut_off(small_run, step=8):
+def interrupted(small_run, step=8):
     class Cut:
         @hookimpl
         def batch_ended(self, trainer):
@@ -40,11 +40,11 @@ def cut_off(small_run, step=8):
     return trainer
 
 
-def refusal(path, trainer, bits, about=ABOUT):
+def refusal(path, trainer, bits, settings=SETTINGS):
     """Return why a checkpoint is refused, having seen that nothing was changed."""
     before = bits(trainer)
     with pytest.raises(CheckpointError) as caught:
-        load_checkpoint(path, trainer, about)
+        load_checkpoint(path, trainer, settings)
     assert bits(trainer) == before
     message = str(caught.value)
     assert str(path) in message
@@ -66,39 +66,39 @@ def refusal(path, trainer, bits, about=ABOUT):
     ],
     ids=lambda array: f"{array.dtype}{array.shape}",
 )
-def test_what_is_written_is_read_bit_for_bit(array, path):
+def test_arrays_are_read_bit_for_bit_as_written(array, path):
     write(path, {"some.array": array}, {})
     back = read(path).arrays["some.array"]
     assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
 
 
-def test_notes_are_read_as_they_were_written(path):
-    notes = {"text": 'ünïcode "quotes"', "large": 2**127, "nested": {"list": [1, 2.5, None, True]}}
-    write(path, {}, notes)
-    assert read(path).notes == notes
+def test_metadata_is_read_as_written(path):
+    metadata = {"text": 'ünïcode "quotes"', "large": 2**127, "nested": {"list": [1, 2.5, None, True]}}
+    write(path, {}, metadata)
+    assert read(path).metadata == metadata
 
 
-def test_arrays_that_were_read_can_be_written_to(path):
+def test_arrays_that_were_read_are_writeable(path):
     write(path, {"a": np.zeros(3)}, {})
     read(path).arrays["a"][:] = 1
 
 
-def test_a_checkpoint_puts_another_trainer_where_the_first_one_was(saved, small_run, bits):
+def test_a_checkpoint_restores_the_state_of_another_trainer(saved, small_run, bits):
     resumed = small_run.trainer(weights=1)
-    load_checkpoint(saved, resumed, ABOUT)
-    assert bits(resumed) == bits(cut_off(small_run))
+    load_checkpoint(saved, resumed, SETTINGS)
+    assert bits(resumed) == bits(interrupted(small_run))
     assert bits(small_run.finish(resumed)) == bits(small_run.finish(small_run.trainer()))
 
 
-def test_settings_that_json_writes_otherwise_are_the_same_settings(path, small_run):
-    about = {"shape": (4, 4), "model": {"hidden": (8,)}}
-    save_checkpoint(path, small_run.trainer(), about)
-    load_checkpoint(path, small_run.trainer(), about)
+def test_settings_are_compared_after_a_round_trip_through_json(path, small_run):
+    settings = {"shape": (4, 4), "model": {"hidden": (8,)}}
+    save_checkpoint(path, small_run.trainer(), settings)
+    load_checkpoint(path, small_run.trainer(), settings)
 
 
-def test_writing_leaves_nothing_but_the_file(saved):
+def test_writing_leaves_no_temporary_file(saved):
     save_again = read(saved)
-    write(saved, save_again.arrays, save_again.notes)
+    write(saved, save_again.arrays, save_again.metadata)
     assert os.listdir(saved.parent) == [saved.name]
 
 
@@ -110,7 +110,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(saved, small_run, m
 
     monkeypatch.setattr(checkpoint.os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(saved, small_run.trainer(), ABOUT)
+        save_checkpoint(saved, small_run.trainer(), SETTINGS)
     assert os.listdir(saved.parent) == [saved.name]
     assert saved.read_bytes() == before
 
@@ -128,13 +128,13 @@ def test_a_process_that_is_killed_while_it_writes_leaves_the_old_file(moment, pa
     """
     process = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=60, check=False)
     assert process.returncode == -signal.SIGKILL
-    assert read(path).notes == {"turn": "first"}
+    assert read(path).metadata == {"turn": "first"}
     assert not read(path).arrays["a"].any()
     write(path, {"a": np.ones(3)}, {"turn": "third"})  # what the killed one left is not in the way
-    assert read(path).notes == {"turn": "third"}
+    assert read(path).metadata == {"turn": "third"}
 
 
-def test_a_file_that_was_cut_short_at_any_length_is_refused(saved, small_run, bits):
+def test_a_file_truncated_at_any_length_is_refused(saved, small_run, bits):
     whole = saved.read_bytes()
     trainer = small_run.trainer(weights=1)
     lengths = {*range(0, 40), *range(40, len(whole), 97), len(whole) - 1}
@@ -148,7 +148,7 @@ def test_a_file_that_was_cut_short_at_any_length_is_refused(saved, small_run, bi
     [np.random.default_rng(0).bytes(5000), b"not a checkpoint at all, but text", b"\x80\x04K\x01.", b"\0" * 100],
     ids=["noise", "text", "pickle", "zeros"],
 )
-def test_what_is_no_checkpoint_is_refused(content, path, small_run, bits):
+def test_a_file_that_is_no_checkpoint_is_refused(content, path, small_run, bits):
     path.parent.mkdir()
     path.write_bytes(content)
     assert "is damaged or no safetensors file" in refusal(path, small_run.trainer(), bits)
@@ -158,17 +158,17 @@ def test_a_header_with_any_byte_changed_is_refused_or_understood(saved, small_ru
     whole = bytearray(saved.read_bytes())
     header = 8 + int.from_bytes(whole[:8], "little")
     original = small_run.trainer(weights=1)
-    load_checkpoint(saved, original, ABOUT)
+    load_checkpoint(saved, original, SETTINGS)
     rng = np.random.default_rng(0)
     refused = 0
-    for place in rng.integers(0, header, 300):
+    for position in rng.integers(0, header, 300):
         changed = whole.copy()
-        changed[place] ^= 1 << int(rng.integers(8))
+        changed[position] ^= 1 << int(rng.integers(8))
         saved.write_bytes(changed)
         trainer = small_run.trainer(weights=1)
         before = bits(trainer)
         try:
-            load_checkpoint(saved, trainer, ABOUT)
+            load_checkpoint(saved, trainer, SETTINGS)
         except CheckpointError:
             refused += 1
             assert bits(trainer) == before
@@ -177,13 +177,13 @@ def test_a_header_with_any_byte_changed_is_refused_or_understood(saved, small_ru
     assert refused > 290  # the others changed what does not matter, like the name of the checksum
 
 
-def test_a_bit_that_flips_in_the_numbers_is_seen(saved, small_run, bits):
+def test_a_flipped_bit_in_the_arrays_is_detected(saved, small_run, bits):
     whole = bytearray(saved.read_bytes())
     start = 8 + int.from_bytes(whole[:8], "little")
     rng = np.random.default_rng(1)
-    for place in rng.integers(start, len(whole), 100):
+    for position in rng.integers(start, len(whole), 100):
         changed = whole.copy()
-        changed[place] ^= 1 << int(rng.integers(8))
+        changed[position] ^= 1 << int(rng.integers(8))
         saved.write_bytes(changed)
         message = refusal(saved, small_run.trainer(weights=1), bits)
         assert "is damaged (its checksum differs); it needs to be as it was written" in message
@@ -191,20 +191,20 @@ def test_a_bit_that_flips_in_the_numbers_is_seen(saved, small_run, bits):
 
 def test_a_file_without_a_checksum_is_read(tmp_path):
     save_file({"a": np.ones(3)}, tmp_path / "old.safetensors", metadata={"neuralzoo": '{"format": 1, "model": {}}'})
-    assert read(tmp_path / "old.safetensors").notes == {"model": {}}
+    assert read(tmp_path / "old.safetensors").metadata == {"model": {}}
 
 
-@pytest.mark.parametrize("notes", ["5", "null", "[]", '"format"'])
-def test_notes_that_are_none_of_ours_are_refused(notes, tmp_path, small_run, bits):
+@pytest.mark.parametrize("metadata", ["5", "null", "[]", '"format"'])
+def test_metadata_of_another_program_is_refused(metadata, tmp_path, small_run, bits):
     path = tmp_path / "other.safetensors"
-    save_file({"a": np.ones(3)}, path, metadata={"neuralzoo": notes})
-    assert "has no notes of neuralzoo" in refusal(path, small_run.trainer(), bits)
+    save_file({"a": np.ones(3)}, path, metadata={"neuralzoo": metadata})
+    assert "has no metadata of neuralzoo" in refusal(path, small_run.trainer(), bits)
 
 
-@pytest.mark.parametrize("about", [[], None, 5])
-def test_a_checkpoint_that_is_about_nothing_is_refused(about, saved, small_run, bits):
+@pytest.mark.parametrize("settings", [[], None, 5])
+def test_a_checkpoint_without_settings_is_refused(settings, saved, small_run, bits):
     found = read(saved)
-    write(saved, found.arrays, found.notes | {"about": about})
+    write(saved, found.arrays, found.metadata | {"settings": settings})
     assert "resuming needs a checkpoint" in refusal(saved, small_run.trainer(weights=1), bits)
 
 
@@ -222,20 +222,20 @@ def test_a_checkpoint_that_is_about_nothing_is_refused(about, saved, small_run, 
         ({"history": [{}] * 4, "epoch": 4}, "a state of 4 epochs"),
         ({"history": 5}, "does not fit"),
         ({"rng": []}, "does not fit"),
-        ({"running": {"sums": [], "weights": 3}}, "does not fit"),
+        ({"epoch_metrics": {"sums": [], "weights": 3}}, "does not fit"),
     ],
     ids=str,
 )
-def test_a_trainers_state_that_can_not_be_is_refused(change, complaint, saved, small_run, bits):
+def test_an_impossible_trainer_state_is_refused(change, complaint, saved, small_run, bits):
     found = read(saved)
-    write(saved, found.arrays, found.notes | {"trainer": found.notes["trainer"] | change})
+    write(saved, found.arrays, found.metadata | {"trainer": found.metadata["trainer"] | change})
     assert complaint in refusal(saved, small_run.trainer(weights=1), bits)
 
 
 @pytest.mark.parametrize("trainer", [None, [], 5, {}])
-def test_a_trainers_state_that_is_none_is_refused(trainer, saved, small_run, bits):
+def test_a_trainer_state_of_the_wrong_type_is_refused(trainer, saved, small_run, bits):
     found = read(saved)
-    write(saved, found.arrays, found.notes | {"trainer": trainer})
+    write(saved, found.arrays, found.metadata | {"trainer": trainer})
     assert "does not fit" in refusal(saved, small_run.trainer(weights=1), bits)
 
 
@@ -247,14 +247,14 @@ def test_a_missing_file_is_refused(where, tmp_path, small_run, bits):
 def test_the_file_of_another_program_is_refused(tmp_path, small_run, bits):
     path = tmp_path / "other.safetensors"
     save_file({"weight": np.zeros(3)}, path, metadata={"made by": "another program"})
-    assert "has no notes of neuralzoo; it needs to be a file that neuralzoo wrote" in refusal(
+    assert "has no metadata of neuralzoo; it needs to be a file that neuralzoo wrote" in refusal(
         path, small_run.trainer(), bits
     )
 
 
 def test_another_format_is_refused(path, small_run, bits, monkeypatch):
     monkeypatch.setattr(checkpoint, "FORMAT", 2)
-    save_checkpoint(path, small_run.trainer(), ABOUT)
+    save_checkpoint(path, small_run.trainer(), SETTINGS)
     monkeypatch.undo()
     assert "has another format; this version reads format 1" in refusal(path, small_run.trainer(), bits)
 
@@ -266,23 +266,23 @@ def test_a_model_is_no_checkpoint(path, small_run, bits):
 
 
 @pytest.mark.parametrize(
-    ("about", "complaint"),
+    ("settings", "complaint"),
     [
-        ({**ABOUT, "architecture": "large"}, "was written with architecture 'small'; it needs 'large'"),
+        ({**SETTINGS, "architecture": "large"}, "was written with architecture 'small'; it needs 'large'"),
         (
-            {**ABOUT, "experiment": {"epochs": 3, "model": {"hidden": [9]}}},
+            {**SETTINGS, "experiment": {"epochs": 3, "model": {"hidden": [9]}}},
             "was written with experiment.model.hidden [8]; it needs [9]",
         ),
         (
-            {**ABOUT, "experiment": {"epochs": 3, "model": {}}},
+            {**SETTINGS, "experiment": {"epochs": 3, "model": {}}},
             "was written with experiment.model.hidden [8]; it needs None",
         ),
-        ({**ABOUT, "dataset": "mnist"}, "was written with dataset None; it needs 'mnist'"),
+        ({**SETTINGS, "dataset": "mnist"}, "was written with dataset None; it needs 'mnist'"),
     ],
     ids=["architecture", "setting", "no setting", "new key"],
 )
-def test_a_checkpoint_of_something_else_is_refused_with_the_difference(about, complaint, saved, small_run, bits):
-    assert complaint in refusal(saved, small_run.trainer(weights=1), bits, about)
+def test_a_checkpoint_with_other_settings_is_refused_with_the_difference(settings, complaint, saved, small_run, bits):
+    assert complaint in refusal(saved, small_run.trainer(weights=1), bits, settings)
 
 
 def test_a_checkpoint_with_other_shapes_is_refused(saved, small_run, bits):
@@ -295,20 +295,18 @@ def test_a_checkpoint_of_another_seed_is_refused(saved, small_run, bits):
     assert "does not fit: Trainer got the state of a run with seed 4; it needs 5" in message
 
 
-def test_a_checkpoint_whose_optimizer_remembers_otherwise_is_refused_after_the_weights_were_read(
-    saved, small_run, bits
-):
+def test_a_checkpoint_of_another_optimizer_is_refused_after_the_weights_were_read(saved, small_run, bits):
     found = read(saved)
     arrays = {name.replace(".main.", ".other."): array for name, array in found.arrays.items()}
-    write(saved, arrays, found.notes)
+    write(saved, arrays, found.metadata)
     assert "does not fit: Adam got no value for" in refusal(saved, small_run.trainer(weights=1), bits)
 
 
-@pytest.mark.parametrize("missing", ["rng", "history", "seed", "running"])
+@pytest.mark.parametrize("missing", ["rng", "history", "seed", "epoch_metrics"])
 def test_a_checkpoint_without_a_part_of_the_trainers_state_is_refused(missing, saved, small_run, bits):
     found = read(saved)
-    del found.notes["trainer"][missing]
-    write(saved, found.arrays, found.notes)
+    del found.metadata["trainer"][missing]
+    write(saved, found.arrays, found.metadata)
     assert f"does not fit: '{missing}'" in refusal(saved, small_run.trainer(weights=1), bits)
 
 
@@ -324,23 +322,23 @@ def test_a_checkpoint_without_a_part_of_the_trainers_state_is_refused(missing, s
 def test_checkpoints_are_written_when_they_are_due(options, steps, path, small_run, monkeypatch):
     written = []
 
-    def save_and_note(path, trainer, about):
-        save_checkpoint(path, trainer, about)
-        written.append(read(path).notes["trainer"]["step"])
+    def save_and_note(path, trainer, settings):
+        save_checkpoint(path, trainer, settings)
+        written.append(read(path).metadata["trainer"]["step"])
 
     monkeypatch.setattr(checkpoint, "save_checkpoint", save_and_note)
-    small_run.finish(small_run.trainer(Checkpoints(path, ABOUT, **options)))
+    small_run.finish(small_run.trainer(Checkpoints(path, SETTINGS, **options)))
     assert written == steps
 
 
-def test_the_checkpoint_of_an_epoch_knows_whether_the_run_was_stopped(path, small_run):
+def test_the_checkpoint_of_an_epoch_has_whether_the_run_was_stopped(path, small_run):
     class Stop:
         @hookimpl
         def should_stop(self, trainer):
             return True
 
-    small_run.finish(small_run.trainer(Stop(), Checkpoints(path, ABOUT)))
+    small_run.finish(small_run.trainer(Stop(), Checkpoints(path, SETTINGS)))
     resumed = small_run.trainer()
-    load_checkpoint(path, resumed, ABOUT)
+    load_checkpoint(path, resumed, SETTINGS)
     assert resumed.stopped
     assert small_run.finish(resumed).epoch == 1

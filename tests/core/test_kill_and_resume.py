@@ -25,7 +25,7 @@ def start(folder, *hold):
 
 
 def kill_at(step, wait, folder):
-    """Start or resume the run, kill it some time after a step, and return the steps where it began and was killed."""
+    """Start or resume the run, kill it `wait` seconds after a step, and return its first and last step."""
     with start(folder, step + 3) as process:
         first = seen = int(process.stdout.readline().removeprefix("from "))
         while seen < step:
@@ -37,13 +37,13 @@ def kill_at(step, wait, folder):
 
 
 def finish(folder):
-    """Start or resume the run, let it end, and return where it began and what came out, without what clocks say."""
+    """Start or resume the run to its end, and return its first step and its results, without times."""
     with start(folder) as process:
         first = int(process.stdout.readline().removeprefix("from "))
         process.stdout.read()
     assert process.returncode == 0
     saved = read(folder / "result.safetensors")
-    state = saved.notes["trainer"]
+    state = saved.metadata["trainer"]
     del state["seconds"]
     for epoch in state["history"]:
         del epoch["time/train_s"]

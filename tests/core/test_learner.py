@@ -7,7 +7,7 @@ from neuralzoo.core.blocks.losses import CrossEntropy, MeanSquaredError
 from neuralzoo.core.blocks.optimizers import SGD
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import Learner, Mean, Supervised
-from neuralzoo.core.optimizer import Diverged
+from neuralzoo.core.optimizer import DivergenceError
 
 
 def mean_of(prediction, target):
@@ -38,7 +38,7 @@ def test_a_step_goes_down_the_gradient_of_the_mean_squared_error(learner):
     np.testing.assert_allclose(learner.layer.bias.value, bias - 0.1 * error.sum(axis=0), rtol=1e-5, atol=1e-6)
 
 
-def test_a_step_tells_loss_measures_gradient_norm_and_learning_rate(learner):
+def test_a_step_returns_loss_metrics_gradient_norm_and_learning_rate(learner):
     x, y = batch()
     prediction = learner.layer.predict(x)
     metrics = learner.learn((x, y), training())
@@ -48,7 +48,7 @@ def test_a_step_tells_loss_measures_gradient_norm_and_learning_rate(learner):
     assert metrics["lr"] == 0.1
 
 
-def test_gradients_of_earlier_steps_are_forgotten(learner):
+def test_gradients_of_earlier_steps_are_discarded(learner):
     layer = learner.layer.copy()
     twin = Supervised(layer, MeanSquaredError(), SGD(layer, 0.1), {"mean": mean_of})
     learner.learn(batch(seed=5), training())
@@ -64,13 +64,13 @@ def test_evaluation_changes_nothing(learner):
         np.testing.assert_array_equal(array, before[name])
 
 
-def test_evaluation_is_not_training(small_run):
-    learner = small_run.trainer().learner  # half of its hidden units are silenced in training
+def test_evaluation_is_without_dropout(small_run):
+    learner = small_run.trainer().learner  # with dropout
     x, y = small_run.data
     assert learner.evaluate((x, y))["loss"] == CrossEntropy()(learner.layer.predict(x), y)[0]
 
 
-def test_every_step_works_in_the_same_memory(small_run):
+def test_every_step_reuses_the_workspace(small_run):
     learner = small_run.trainer().learner
     for _ in range(3):
         learner.learn(small_run.data, training())
@@ -79,7 +79,7 @@ def test_every_step_works_in_the_same_memory(small_run):
     assert len(learner.workspace._arrays) == lent
 
 
-def test_evaluating_in_batches_is_evaluating_at_once(learner):
+def test_metrics_in_batches_equal_those_of_one_batch(learner):
     x, y = batch(examples=10)
     whole = learner.evaluate((x, y))
     parts = learner.evaluate_all(ArrayBatches((x, y), 3).epoch(np.random.default_rng(0)))
@@ -87,36 +87,36 @@ def test_evaluating_in_batches_is_evaluating_at_once(learner):
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
-def test_a_loss_that_is_not_finite_stops_training_and_leaves_everything_as_it_was(learner, poison):
+def test_a_loss_that_is_not_finite_is_a_divergence_error_and_changes_nothing(learner, poison):
     x, y = batch()
     learner.learn((x, y), training())
     before = learner.state()
     y[0] = poison
-    with pytest.raises(Diverged, match=r"the loss at step 1 is (nan|inf); training needs finite numbers"):
+    with pytest.raises(DivergenceError, match=r"the loss at step 1 is (nan|inf); training needs a finite loss"):
         learner.learn((x, y), training())
     for name, array in learner.state().items():
         np.testing.assert_array_equal(array, before[name])
 
 
 @pytest.mark.parametrize("lr", [1e38, 3e38])
-def test_a_run_that_diverges_says_so_in_one_sentence_and_numpy_is_silent(lr):
+def test_divergence_is_one_error_without_numpy_warnings(lr):
     layer = Dense(3, 2, np.random.default_rng(0))
     learner = Supervised(layer, CrossEntropy(), SGD(layer, lr))  # warnings are errors here
     x, labels = 9 * batch()[0], np.arange(6) % 2
     learner.learn((x, labels), training())
-    with pytest.raises(Diverged, match=r"the (loss|gradient) at step 1 "):
+    with pytest.raises(DivergenceError, match=r"the (loss|gradient) at step 1 "):
         learner.learn((x, labels), training())
     assert not np.isfinite(learner.evaluate((x, labels))["loss"])
 
 
-def test_a_learner_leaves_the_warnings_of_others_as_they_are(learner):
+def test_a_learner_restores_numpy_error_handling(learner):
     before = np.geterr()
     learner.learn(batch(), training())
     learner.evaluate(batch())
     assert np.geterr() == before
 
 
-def test_a_state_puts_a_fresh_learner_where_the_other_is(learner):
+def test_load_state_makes_a_fresh_learner_equal(learner):
     learner.learn(batch(), training())
     layer = Dense(3, 2, np.random.default_rng(9))
     fresh = Supervised(layer, MeanSquaredError(), SGD(layer, 0.1), {"mean": mean_of})

@@ -50,28 +50,28 @@ def test_a_shared_parameter_is_named_once_by_its_first_name():
     names = list(tied.named_parameters())
     assert "first.weight" in names
     assert not {"rest.0.weight", "last.weight", "last.bias"} & set(names)
-    assert tied.size == Tree().size - 6
+    assert tied.num_parameters == Tree().num_parameters - 6
 
 
-def test_size_counts_what_training_can_change():
-    assert Tree().size == 4 * 9
+def test_num_parameters_counts_trainable_scalars():
+    assert Tree().num_parameters == 4 * 9
 
 
 def test_a_frozen_parameter_is_saved_but_not_trained():
     tree = Tree()
     assert "by_name.mean" in tree.state()
-    assert "by_name.mean" not in tree.trainable()
+    assert "by_name.mean" not in tree.trainable_parameters()
 
 
 def test_packing_keeps_all_values_and_makes_the_parameters_views():
     tree, before = Tree(), Tree().state()
     vector = tree.pack()
-    assert vector.size == tree.size
+    assert vector.size == tree.num_parameters
     for name, array in tree.state().items():
         np.testing.assert_array_equal(array, before[name])
     np.testing.assert_array_equal(vector[:6], before["first.weight"].ravel())
     vector[:] = 0
-    assert all(not p.value.any() for p in tree.trainable().values())
+    assert all(not p.value.any() for p in tree.trainable_parameters().values())
     assert tree.by_name["mean"].value.any()
 
 
@@ -91,7 +91,7 @@ def test_loading_a_state_keeps_the_views(build):
     np.testing.assert_array_equal(vector, other.pack())
 
 
-def test_packing_what_holds_a_packed_part_moves_the_part():
+def test_packing_a_module_repacks_a_packed_submodule():
     tree = Tree()
     part = tree.first.pack()
     whole = tree.pack()
@@ -100,11 +100,11 @@ def test_packing_what_holds_a_packed_part_moves_the_part():
     assert not (part == -5).any()
 
 
-def test_packing_a_part_of_what_is_packed_takes_the_part_out():
+def test_packing_a_submodule_removes_it_from_the_packed_vector():
     tree = Tree()
     whole = tree.pack()
     part = tree.first.pack()
-    assert part.size == tree.first.size
+    assert part.size == tree.first.num_parameters
     part[:] = -5
     assert not (whole == -5).any()
 
@@ -127,10 +127,10 @@ def test_parameters_of_two_dtypes_can_not_be_packed():
 
 def test_a_module_without_parameters_packs_to_nothing():
     assert Module().pack().shape == (0,)
-    assert Module().size == 0
+    assert Module().num_parameters == 0
 
 
-def test_a_transposed_parameter_keeps_its_meaning_when_packed():
+def test_packing_a_transposed_parameter_keeps_its_values():
     leaf = Leaf()
     leaf.weight.value = numbers(3, 2).T
     leaf.pack()
@@ -164,7 +164,7 @@ def test_a_state_that_does_not_fit_changes_nothing(change, complaint):
     np.testing.assert_array_equal(leaf.bias.value, Leaf().bias.value)
 
 
-def test_a_long_list_of_missing_names_is_cut_short():
+def test_a_long_list_of_missing_names_is_abbreviated():
     with pytest.raises(ValueError, match=r"no value for a, b, c, d and 2 more; it needs all of its 6 arrays"):
         load_arrays("It", {name: np.zeros(1) for name in "abcdef"}, {})
 
@@ -189,7 +189,7 @@ def test_a_copy_of_a_packed_module_is_independent_and_packs_by_itself(duplicate)
     assert not vector.any()
 
 
-def test_a_copy_shares_what_the_original_shares():
+def test_a_copy_keeps_shared_parameters_shared():
     tied = Tree()
     tied.rest[0].weight = tied.first.weight
     twin = tied.copy()
@@ -200,6 +200,6 @@ def test_a_copy_shares_what_the_original_shares():
 def test_gradients_are_laid_out_like_the_packed_weights():
     tree = Tree()
     grads, vector = Gradients(tree), tree.pack()
-    for parameter in tree.trainable().values():
+    for parameter in tree.trainable_parameters().values():
         grads.add(parameter, parameter.value)
     np.testing.assert_array_equal(grads.vector, vector)

@@ -5,7 +5,7 @@ import pytest
 
 from neuralzoo.core.layer import Gradients
 from neuralzoo.core.module import Module, Parameter
-from neuralzoo.core.optimizer import Diverged, Optimizer
+from neuralzoo.core.optimizer import DivergenceError, Optimizer
 
 
 class Two(Module):
@@ -19,10 +19,10 @@ class Plain(Optimizer):
 
     def __init__(self, module, lr, **options):
         super().__init__(module, lr, **options)
-        self.memory = {"sum": np.zeros_like(self.weights)}
+        self.moments = {"sum": np.zeros_like(self.weights)}
 
     def update(self, gradient, lr):
-        self.memory["sum"] += gradient
+        self.moments["sum"] += gradient
         self.weights -= np.float32(lr) * gradient
 
 
@@ -40,12 +40,12 @@ def test_a_step_changes_the_parameters_of_the_module():
     np.testing.assert_array_equal(module.b.value, [[1.0]])
 
 
-def test_a_step_tells_the_norm_of_the_gradient_and_the_learning_rate():
+def test_a_step_returns_the_gradient_norm_and_the_learning_rate():
     module = Two()
     assert Plain(module, 0.5).step(gradients(module)) == {"grad_norm": 5.0, "lr": 0.5}
 
 
-def test_a_schedule_is_asked_for_steps_from_zero_on():
+def test_a_schedule_is_evaluated_at_steps_from_zero():
     asked = []
     module = Two()
     optimizer = Plain(module, lambda step: asked.append(step) or 0.1)
@@ -54,7 +54,7 @@ def test_a_schedule_is_asked_for_steps_from_zero_on():
     assert asked == [0, 1, 2]
 
 
-def test_a_long_gradient_is_scaled_down_to_the_clip_and_its_own_norm_is_told():
+def test_a_gradient_is_clipped_to_the_norm_and_its_own_norm_returned():
     module = Two()
     assert Plain(module, 1.0, clip=2.5).step(gradients(module))["grad_norm"] == 5.0
     np.testing.assert_allclose(module.a.value, [1.0 - 1.5, 2.0])
@@ -79,21 +79,23 @@ def test_a_gradient_that_is_not_finite_changes_nothing(bad):
     optimizer = Plain(module, 0.5, clip=1.0)
     optimizer.step(gradients(module))
     weights, memory = module.state(), optimizer.state()
-    with pytest.raises(Diverged, match=r"the gradient at step 1 has norm (nan|inf); training needs finite gradients"):
+    with pytest.raises(
+        DivergenceError, match=r"the gradient at step 1 has norm (nan|inf); training needs finite gradients"
+    ):
         optimizer.step(gradients(module, a=(1.0, bad)))
     for before, after in ((weights, module.state()), (memory, optimizer.state())):
         for name, array in after.items():
             np.testing.assert_array_equal(array, before[name])
 
 
-def test_a_state_puts_another_optimizer_where_this_one_is():
+def test_load_state_makes_another_optimizer_equal():
     module, other = Two(), Two()
     optimizer, fresh = Plain(module, 0.5), Plain(other, 0.5)
     optimizer.step(gradients(module))
     fresh.load_state(optimizer.state())
     assert fresh.steps == 1
-    np.testing.assert_array_equal(fresh.memory["sum"], optimizer.memory["sum"])
-    assert fresh.memory["sum"] is not optimizer.memory["sum"]
+    np.testing.assert_array_equal(fresh.moments["sum"], optimizer.moments["sum"])
+    assert fresh.moments["sum"] is not optimizer.moments["sum"]
 
 
 @pytest.mark.parametrize(
@@ -112,10 +114,10 @@ def test_the_state_of_another_optimizer_changes_nothing(change, complaint):
     with pytest.raises(ValueError, match=complaint):
         optimizer.load_state(state)
     assert optimizer.steps == 0
-    assert not optimizer.memory["sum"].any()
+    assert not optimizer.moments["sum"].any()
 
 
-def test_an_optimizer_refuses_weights_that_were_moved_away_from_it():
+def test_an_optimizer_refuses_weights_moved_out_of_its_vector():
     class Whole(Module):
         def __init__(self):
             self.first, self.second = Two(), Two()
@@ -141,7 +143,7 @@ def test_an_optimizer_refuses_weights_that_were_moved_away_from_it():
             optimizer.step(Gradients(module))
 
 
-def test_two_optimizers_of_two_parts_do_not_touch_each_other():
+def test_optimizers_of_two_submodules_are_independent():
     one, other = Two(), Two()
     first, _ = Plain(one, 0.5), Plain(other, 0.5)
     first.step(gradients(one))
@@ -173,7 +175,7 @@ def test_an_optimizer_refuses_gradients_of_other_parameters(of, count):
         np.testing.assert_array_equal(array, before[name])
 
 
-def test_an_optimizer_refuses_to_change_what_was_frozen_since():
+def test_an_optimizer_refuses_parameters_frozen_since():
     module = Two()
     optimizer, grads = Plain(module, 0.5), gradients(module)
     module.b.trainable = False

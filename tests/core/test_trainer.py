@@ -14,7 +14,7 @@ from neuralzoo.core.trainer import Trainer
 
 
 class Diary(Learner):
-    """Writes down what happens to it; its loss is the first number of the batch."""
+    """Records its calls; its loss is the first value of the batch."""
 
     def __init__(self):
         module = Module()
@@ -45,14 +45,14 @@ def test_a_run_is_prepared_once_then_learns_validates_and_tests_in_that_order():
     assert learner.pages == [("prepare", 2, True), *epoch, *epoch, ("evaluate", [9])]
 
 
-def test_the_counts_are_those_of_epochs_batches_and_steps():
+def test_the_counters_are_of_epochs_batches_and_steps():
     trainer = Trainer(Diary(), epochs=3)
     trainer.run(data(1, 2, 3))
     assert (trainer.epoch, trainer.batch, trainer.step) == (3, 0, 6)
     assert trainer.seconds > 0
 
 
-def test_the_seconds_of_training_count_the_start_from_the_data_and_only_once():
+def test_training_seconds_include_prepare_once():
     class Slow(Diary):
         def prepare(self, data, ctx):
             time.sleep(0.05)
@@ -84,7 +84,7 @@ def test_the_means_of_an_epoch_are_over_that_epoch_alone():
     assert [epoch["train/loss"] for epoch in history] == [1.5, 3.5]
 
 
-def test_a_run_that_goes_on_is_not_prepared_again():
+def test_a_resumed_run_is_not_prepared_again():
     first = Trainer(Diary(), epochs=1)
     first.run(data(1))
     resumed = Trainer(Diary(), epochs=2)
@@ -101,7 +101,7 @@ def test_without_validation_and_test_there_are_no_such_metrics():
     assert all(page[0] != "evaluate" for page in learner.pages)
 
 
-def test_hooks_hear_of_everything_in_order_within_fit():
+def test_hooks_are_called_in_order_within_fit():
     heard = []
 
     class Listener:
@@ -125,7 +125,7 @@ def test_hooks_hear_of_everything_in_order_within_fit():
             heard.append(("epoch", trainer.epoch, metrics["val/loss"], len(trainer.history)))
 
         @hookimpl
-        def tested(self, trainer, metrics):
+        def test_ended(self, trainer, metrics):
             heard.append(("test", metrics))
 
     Trainer(Diary(), epochs=2, hooks=[Listener()]).run(data(1, 2, 3), data(7), data(9))
@@ -144,7 +144,7 @@ def test_hooks_hear_of_everything_in_order_within_fit():
     ]
 
 
-def test_a_wrapper_hears_of_an_error_in_training():
+def test_a_fit_wrapper_gets_an_error_of_training():
     heard = []
 
     class Wrapper:
@@ -186,7 +186,7 @@ def test_a_hook_with_an_unknown_argument_is_an_error_that_names_it():
         Trainer(Diary(), epochs=1, hooks=[Wishful()])
 
 
-def test_hooks_of_one_trainer_do_not_hear_of_another():
+def test_hooks_of_one_trainer_are_not_called_by_another():
     class Counter:
         count = 0
 
@@ -201,7 +201,7 @@ def test_hooks_of_one_trainer_do_not_hear_of_another():
     assert (mine.count, other.count) == (2, 0)
 
 
-def test_the_time_spent_learning_is_without_the_observers_and_with_getting_the_data():
+def test_training_time_excludes_hooks_and_includes_loading_batches():
     class Slow:
         @hookimpl
         def batch_ended(self):
@@ -227,7 +227,7 @@ class StopAfter:
         return trainer.epoch >= self.epoch or None
 
 
-def test_a_hook_can_end_the_training_and_the_test_is_still_looked_at():
+def test_a_hook_can_end_training_and_the_test_split_is_still_evaluated():
     trainer = Trainer(Diary(), epochs=10, hooks=[StopAfter(2)])
     trainer.run(data(1), test=data(5))
     assert (trainer.epoch, trainer.stopped) == (2, True)
@@ -262,7 +262,7 @@ def test_early_stopping_ends_when_nothing_has_improved_for_its_patience():
     assert [epoch["val/loss"] for epoch in trainer.history] == [5.0, 3.0, 2.0, 4.0, 4.0]
 
 
-def test_early_stopping_goes_on_counting_after_a_resume():
+def test_early_stopping_resumes_its_count():
     first = Trainer(Falling(), epochs=4, hooks=[EarlyStopping(patience=2)])
     first.run(data(1), data(1))
     resumed = Trainer(Falling(), epochs=7, hooks=[EarlyStopping(patience=2)])
@@ -272,7 +272,7 @@ def test_early_stopping_goes_on_counting_after_a_resume():
     assert resumed.epoch == 5
 
 
-def test_the_order_of_the_data_depends_on_seed_and_epoch_alone():
+def test_the_data_order_depends_on_seed_and_epoch_alone():
     def order(seed):
         learner = Diary()
         Trainer(learner, epochs=2, seed=seed).run(ArrayBatches((np.arange(8.0),), 8, shuffle=True))
@@ -294,26 +294,26 @@ def test_another_seed_gives_another_run(small_run, bits):
     assert bits(runs[0]) != bits(runs[1])
 
 
-class Interrupt(Exception):
+class InterruptionError(Exception):
     pass
 
 
-class CutAt:
+class InterruptAt:
     def __init__(self, step):
         self.step = step
 
     @hookimpl
     def batch_ended(self, trainer):
         if trainer.step == self.step:
-            raise Interrupt
+            raise InterruptionError
 
 
 @pytest.mark.parametrize("step", range(1, 19))
-def test_a_run_that_is_cut_off_after_any_batch_and_resumed_has_the_same_bits(step, small_run, bits):
+def test_a_run_interrupted_after_any_batch_and_resumed_has_the_same_bits(step, small_run, bits):
     whole = small_run.finish(small_run.trainer())
     assert whole.step == 18
-    cut = small_run.trainer(CutAt(step))
-    with pytest.raises(Interrupt):
+    cut = small_run.trainer(InterruptAt(step))
+    with pytest.raises(InterruptionError):
         small_run.finish(cut)
     resumed = small_run.trainer(weights=1)
     resumed.learner.load_state(cut.learner.state())
@@ -321,7 +321,7 @@ def test_a_run_that_is_cut_off_after_any_batch_and_resumed_has_the_same_bits(ste
     assert bits(small_run.finish(resumed)) == bits(whole)
 
 
-def test_a_finished_run_can_go_on_for_more_epochs(small_run, bits):
+def test_a_finished_run_can_be_resumed_for_more_epochs(small_run, bits):
     short = small_run.finish(small_run.trainer(epochs=2))
     longer = small_run.trainer(epochs=3, weights=1)
     longer.learner.load_state(short.learner.state())
@@ -333,7 +333,7 @@ def test_the_state_is_a_copy(small_run):
     trainer = small_run.trainer(epochs=1)
     before = trainer.state()
     small_run.finish(trainer)
-    assert (before["history"], before["step"], before["running"]) == ([], 0, {"sums": {}, "weights": {}})
+    assert (before["history"], before["step"], before["epoch_metrics"]) == ([], 0, {"sums": {}, "weights": {}})
 
 
 def test_the_state_of_a_run_with_another_seed_is_refused(small_run):

@@ -1,4 +1,4 @@
-"""Where the windows of a convolution or a pooling lie in an image."""
+"""The geometry of a convolution: where its windows lie in an image."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Windows:
-    """Where the windows of a convolution lie: sizes for height and width, padding before and after each."""
+class ConvGeometry:
+    """Kernel, stride and dilation of a convolution, for height and width, and its padding before and after each."""
 
     kernel: Pair
     stride: Pair = (1, 1)
@@ -22,29 +22,31 @@ class Windows:
     padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
 
     @property
-    def spans(self) -> Pair:
-        """How many rows and columns a window reaches over."""
+    def effective_kernel(self) -> Pair:
+        """Height and width of a window with the gaps of its dilation: dilation (kernel - 1) + 1."""
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return dh * (kh - 1) + 1, dw * (kw - 1) + 1
 
     @property
-    def least(self) -> Pair:
+    def min_input(self) -> Pair:
         """The smallest image (H, W) that a window fits into."""
-        height, width = (max(1, span - sum(p)) for span, p in zip(self.spans, self.padding, strict=True))
+        height, width = (max(1, k - sum(p)) for k, p in zip(self.effective_kernel, self.padding, strict=True))
         return height, width
 
-    def upright(self) -> "Windows":
-        """Return the same windows with height and width exchanged."""
-        return Windows(self.kernel[::-1], self.stride[::-1], self.dilation[::-1], self.padding[::-1])
+    def transposed(self) -> "ConvGeometry":
+        """Return the geometry with height and width exchanged."""
+        return ConvGeometry(self.kernel[::-1], self.stride[::-1], self.dilation[::-1], self.padding[::-1])
 
-    def count(self, size: Pair) -> Pair:
-        """Return how many windows fit into an image (H, W), 0 or less where none does."""
-        (top, bottom), (left, right) = self.padding
-        height, width = size[0] + top + bottom - self.spans[0], size[1] + left + right - self.spans[1]
+    def output_size(self, size: Pair) -> Pair:
+        """Return (H', W'), the number of windows in an image (H, W), 0 or less where none fits."""
+        height, width = (
+            n + before + after - k
+            for n, (before, after), k in zip(size, self.padding, self.effective_kernel, strict=True)
+        )
         return height // self.stride[0] + 1, width // self.stride[1] + 1
 
     def pad(self, x: Array, ctx: Context) -> Array:
-        """Return the images with zeros around them."""
+        """Return zero-padded images."""
         (top, bottom), (left, right) = self.padding
         if not (top or bottom or left or right):
             return x
@@ -55,15 +57,15 @@ class Windows:
 
 
 def view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    """Return a view of an array with these strides: `as_strided`, many times faster for what lies in order."""
+    """Return a view of an array with the given strides: `as_strided`, many times faster for contiguous arrays."""
     if x.flags.c_contiguous:
         return np.ndarray(shape, x.dtype, x, 0, strides)
     return as_strided(x, shape, strides)
 
 
-def slide(places: Array, width: int, stride: int, columns: int) -> Array:
-    """Return a view (P, columns, M, width D) of (P, M, W, D): `width` neighbours in each row as one vector."""
-    p, m, _, d = places.shape
-    p_stride, m_stride, w_stride, d_stride = places.strides
+def sliding_windows(x: Array, width: int, stride: int, columns: int) -> Array:
+    """Return a view (P, columns, M, width D) of x (P, M, W, D): windows of `width` positions of each row."""
+    p, m, _, d = x.shape
+    p_stride, m_stride, w_stride, d_stride = x.strides
     shape, strides = (p, columns, m, width * d), (p_stride, stride * w_stride, m_stride, d_stride)
-    return view(places, shape, strides)
+    return view(x, shape, strides)

@@ -1,6 +1,6 @@
-"""Convolution as a matrix product: the windows of an image side by side, times the weights.
+"""im2col: convolution as a matrix product of the windows of an image, as rows X, and the weights.
 
-    y = X W          dW = X.T dy          dX = dy W.T, of which dx collects what belongs to the same place
+    y = X W          dW = X.T dy          dX = dy W.T, summed into dx position by position (col2im)
 
 Images are (N, H, W, C), kernels (kh, kw, C / groups, O); a sequence is an image of height or width 1.
 """
@@ -10,59 +10,67 @@ from collections.abc import Callable
 import numpy as np
 
 from neuralzoo.core import kernels
-from neuralzoo.core.blocks.conv.geometry import Pair, Windows, slide, view
-from neuralzoo.core.blocks.conv.toeplitz import choose_places, narrow, widen
-from neuralzoo.core.blocks.conv.winograd import correlate_pairs, suits_pairs
+from neuralzoo.core.blocks.conv.geometry import ConvGeometry, Pair, sliding_windows, view
+from neuralzoo.core.blocks.conv.toeplitz import choose_block_width, expand_kernel, fold_kernel_grad
+from neuralzoo.core.blocks.conv.winograd import conv_f2_3, supports_f2_3
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 
-PullKernel = Callable[[Array], Array]
+KernelPullback = Callable[[Array], Array]
 """From dL/dy (N, H', W', O) to dL/d kernel."""
 
-MANY = 8  # channels from which on copies of so few numbers are no burden
+MIN_CHANNELS_SLIDING = 8  # from which on rows of so few elements are copied quickly enough
 
 
-class Lowered:
-    """A convolution with given weights, for images of given width, and what goes back through it.
+class Im2colConv:
+    """A convolution with given weights, for images of W' output columns, and its backward pass.
 
-    A kernel of few channels is applied to several neighbouring places at once (see `banded`).
+    A kernel of few channels is applied to a block of neighbouring positions at once (see `toeplitz`).
     """
 
-    def __init__(self, kernel: Array, windows: Windows, groups: int, columns: int) -> None:
-        self.kernel, self.windows, self.groups = kernel, windows, groups
-        self.places = choose_places(kernel, windows, columns, groups)
-        self.wide, self.strides = (kernel, windows) if self.places == 1 else widen(kernel, windows, self.places)
+    def __init__(self, kernel: Array, geometry: ConvGeometry, groups: int, columns: int) -> None:
+        self.kernel, self.geometry, self.groups = kernel, geometry, groups
+        self.block = choose_block_width(kernel, columns, groups)
+        self.expanded, self.expanded_geometry = (
+            (kernel, geometry) if self.block == 1 else expand_kernel(kernel, geometry, self.block)
+        )
 
-    def sum(self, x: Array, ctx: Context) -> tuple[Array, PullKernel]:
-        """Return y (N, H', W', O), the weighted sums of all windows of images, and the pullback to the kernel."""
-        y, pull = correlate(x, self.wide, self.strides, self.groups, ctx)
+    def forward(self, x: Array, ctx: Context) -> tuple[Array, KernelPullback]:
+        """Return y (N, H', W', O) and the pullback to the kernel."""
+        y, pull = correlate(x, self.expanded, self.expanded_geometry, self.groups, ctx)
 
         def pull_kernel(dy: Array) -> Array:
-            dwide = pull(self._together(dy))
-            return dwide if self.places == 1 else narrow(dwide, self.kernel, self.windows, self.places)
+            dexpanded = pull(self._merge_blocks(dy))
+            if self.block == 1:
+                return dexpanded
+            return fold_kernel_grad(dexpanded, self.kernel, self.geometry, self.block)
 
         return y.reshape(*y.shape[:2], -1, self.kernel.shape[3]), pull_kernel
 
-    def spread(self, dy: Array, size: Pair, ctx: Context) -> Array:
+    def backward_input(self, dy: Array, size: Pair, ctx: Context) -> Array:
         """Return dL/dx of images (H, W) from dy (N, H', W', O)."""
-        back = gather if self.strides.stride == (1, 1) else scatter
-        return back(self._together(dy), self.wide, self.strides, size, self.groups, ctx)
+        dense = self.expanded_geometry.stride == (1, 1)
+        backward = backward_input_dense if dense else backward_input_strided
+        return backward(self._merge_blocks(dy), self.expanded, self.expanded_geometry, size, self.groups, ctx)
 
-    def _together(self, dy: Array) -> Array:
+    def _merge_blocks(self, dy: Array) -> Array:
+        """Return dy with the positions of a block as channels."""
         n, rows, columns, _ = dy.shape
-        return np.ascontiguousarray(dy).reshape(n, rows, columns // self.places, -1)
+        return np.ascontiguousarray(dy).reshape(n, rows, columns // self.block, -1)
 
 
-def correlate(x: Array, kernel: Array, windows: Windows, groups: int, ctx: Context) -> tuple[Array, PullKernel]:
-    """Return the weighted sums of all windows of images, and the pullback to the kernel."""
-    rows, columns = windows.count((x.shape[1], x.shape[2]))
-    if suits_pairs(kernel, windows, groups):
-        return correlate_pairs(x, kernel, windows, ctx)
-    x = windows.pad(x, ctx)
+def correlate(
+    x: Array, kernel: Array, geometry: ConvGeometry, groups: int, ctx: Context
+) -> tuple[Array, KernelPullback]:
+    """Return the cross-correlation of images and the kernel, and the pullback to the kernel."""
+    rows, columns = geometry.output_size((x.shape[1], x.shape[2]))
+    if supports_f2_3(kernel, geometry, groups):
+        return conv_f2_3(x, kernel, geometry, ctx)
+    x = geometry.pad(x, ctx)
     kh, kw, channels, outputs = kernel.shape
     y = ctx.empty((len(x), rows, columns, outputs), np.result_type(x, kernel))
-    if kw > 1 and windows.dilation[1] == 1 and groups == 1 and channels >= MANY:
-        matrices = _sliding(x, windows, rows, columns, ctx)  # (W', N H', kw kh C)
+    if kw > 1 and geometry.dilation[1] == 1 and groups == 1 and channels >= MIN_CHANNELS_SLIDING:
+        matrices = _im2col_rows(x, geometry, rows, columns, ctx)  # (W', N H', kw kh C)
         np.matmul(matrices, kernel.transpose(1, 0, 2, 3).reshape(-1, outputs), out=_by_column(y))
 
         def pull(dy: Array) -> Array:
@@ -70,7 +78,7 @@ def correlate(x: Array, kernel: Array, windows: Windows, groups: int, ctx: Conte
             return product.reshape(kw, kh, channels, outputs).transpose(1, 0, 2, 3)
 
     else:
-        matrices = _unfolded(x, windows, rows, columns, groups, ctx)  # (groups, N H' W', kh kw C)
+        matrices = _im2col(x, geometry, rows, columns, groups, ctx)  # (groups, N H' W', kh kw C)
         np.matmul(matrices, _by_group(kernel, groups), out=_by_group(y, groups))
 
         def pull(dy: Array) -> Array:
@@ -80,10 +88,10 @@ def correlate(x: Array, kernel: Array, windows: Windows, groups: int, ctx: Conte
     return y, pull
 
 
-def _unfolded(x: Array, windows: Windows, rows: int, columns: int, groups: int, ctx: Context) -> Array:
+def _im2col(x: Array, geometry: ConvGeometry, rows: int, columns: int, groups: int, ctx: Context) -> Array:
     """Return all windows as rows of matrices, one for each group of channels."""
     (n, _, _, c), (n_stride, h_stride, w_stride, c_stride) = x.shape, x.strides
-    (kh, kw), (sh, sw), (dh, dw) = windows.kernel, windows.stride, windows.dilation
+    (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     of_group = c // groups
     windowed = view(
         x,
@@ -95,19 +103,19 @@ def _unfolded(x: Array, windows: Windows, rows: int, columns: int, groups: int, 
     return copy.reshape(groups, n * rows * columns, kh * kw * of_group)
 
 
-def _sliding(x: Array, windows: Windows, rows: int, columns: int, ctx: Context) -> Array:
+def _im2col_rows(x: Array, geometry: ConvGeometry, rows: int, columns: int, ctx: Context) -> Array:
     """Return all windows as rows of matrices, one for each column of windows.
 
-    Only the height is unfolded. With the rows of a window side by side at each place, neighbouring places make up a
-    window where they lie, so that matrices which overlap are read from kw times less memory.
+    Only the height is unfolded. With the rows of a window side by side at each position, neighbouring positions are a
+    contiguous window, so that overlapping matrices are read from kw times less memory.
     """
     (n, _, w, c), (n_stride, h_stride, w_stride, c_stride) = x.shape, x.strides
-    (kh, kw), (sh, sw), dh = windows.kernel, windows.stride, windows.dilation[0]
+    (kh, kw), (sh, sw), dh = geometry.kernel, geometry.stride, geometry.dilation[0]
     strides = (n_stride, sh * h_stride, w_stride, dh * h_stride, c_stride)
     unfolded = ctx.empty((n, rows, w, kh, c), x.dtype)
     unfolded[...] = view(x, unfolded.shape, strides)
-    places = unfolded.reshape(1, n * rows, w, kh * c)
-    return np.squeeze(slide(places, kw, sw, columns), 0)
+    positions = unfolded.reshape(1, n * rows, w, kh * c)
+    return np.squeeze(sliding_windows(positions, kw, sw, columns), 0)
 
 
 def _by_column(y: Array) -> Array:
@@ -121,34 +129,38 @@ def _by_group(y: Array, groups: int) -> Array:
     return y.reshape(-1, groups, y.shape[-1] // groups).transpose(1, 0, 2)
 
 
-def gather(dy: Array, kernel: Array, windows: Windows, size: Pair, groups: int, ctx: Context) -> Array:
-    """Return dL/dx of images without their padding, for windows of stride 1: the convolution of dy, turned around.
+def backward_input_dense(
+    dy: Array, kernel: Array, geometry: ConvGeometry, size: Pair, groups: int, ctx: Context
+) -> Array:
+    """Return dL/dx of images without their padding, for stride 1: dy convolved with the flipped kernel.
 
-    dx[i] = sum over a of dy[i + padding - a dilation] W[a].T: the sum over windows of dy with the kernel reversed.
+    dx[i] = sum over a of dy[i + padding - a dilation] W[a].T
     """
     kh, kw, channels, outputs = kernel.shape
-    reversed_kernel = kernel[::-1, ::-1].reshape(kh, kw, channels, groups, outputs // groups)
-    reversed_kernel = reversed_kernel.transpose(0, 1, 4, 3, 2).reshape(kh, kw, outputs // groups, groups * channels)
-    around = [(span - 1 - p[0], span - 1 - p[1]) for span, p in zip(windows.spans, windows.padding, strict=True)]
-    cut = tuple(max(0, -before) for before, _ in around)
-    (top, bottom), (left, right) = ((max(0, before), max(0, after)) for before, after in around)
-    there = Windows(windows.kernel, dilation=windows.dilation, padding=((top, bottom), (left, right)))
-    dx, _ = correlate(dy, reversed_kernel, there, groups, ctx)
-    return dx[:, cut[0] : cut[0] + size[0], cut[1] : cut[1] + size[1]]
+    flipped = kernel[::-1, ::-1].reshape(kh, kw, channels, groups, outputs // groups)
+    flipped = flipped.transpose(0, 1, 4, 3, 2).reshape(kh, kw, outputs // groups, groups * channels)
+    margins = [(k - 1 - p[0], k - 1 - p[1]) for k, p in zip(geometry.effective_kernel, geometry.padding, strict=True)]
+    crop = tuple(max(0, -before) for before, _ in margins)
+    (top, bottom), (left, right) = ((max(0, before), max(0, after)) for before, after in margins)
+    backward = ConvGeometry(geometry.kernel, dilation=geometry.dilation, padding=((top, bottom), (left, right)))
+    dx, _ = correlate(dy, flipped, backward, groups, ctx)
+    return dx[:, crop[0] : crop[0] + size[0], crop[1] : crop[1] + size[1]]
 
 
-def scatter(dy: Array, kernel: Array, windows: Windows, size: Pair, groups: int, ctx: Context) -> Array:
-    """Return dL/dx of images without their padding: the rows of dX, each added where its window was."""
+def backward_input_strided(
+    dy: Array, kernel: Array, geometry: ConvGeometry, size: Pair, groups: int, ctx: Context
+) -> Array:
+    """Return dL/dx of images without their padding, for any stride: the rows of dX, added up (col2im)."""
     (n, rows, columns, _), (kh, kw, channels, _) = dy.shape, kernel.shape
-    (top, bottom), (left, right) = windows.padding
-    (sh, sw), (dh, dw) = windows.stride, windows.dilation
+    (top, bottom), (left, right) = geometry.padding
+    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
     padded = ctx.empty((n, top + size[0] + bottom, left + size[1] + right, groups, channels), dy.dtype)
     padded.fill(0)
-    product = ctx.empty((groups, n, rows, columns, kw, channels), dy.dtype)
+    windows = ctx.empty((groups, n, rows, columns, kw, channels), dy.dtype)
     for a in range(kh):
         row = _by_group(kernel[a], groups).transpose(0, 2, 1)  # (groups, O / groups, kw C / groups)
-        np.matmul(_by_group(dy, groups), row, out=product.reshape(groups, n * rows * columns, kw * channels))
+        np.matmul(_by_group(dy, groups), row, out=windows.reshape(groups, n * rows * columns, kw * channels))
         for group in range(groups):
-            kernels.add_windows(product[group], a * dh, sh, sw, dw, padded[:, :, :, group])
-    whole = padded.reshape(*padded.shape[:3], groups * channels)
-    return whole[:, top : top + size[0], left : left + size[1]]
+            kernels.col2im_add(windows[group], a * dh, sh, sw, dw, padded[:, :, :, group])
+    padded = padded.reshape(*padded.shape[:3], groups * channels)
+    return padded[:, top : top + size[0], left : left + size[1]]

@@ -1,12 +1,12 @@
-"""Convolution with few channels: several neighbouring places at once, so that the matrices are not so narrow.
+"""Block-Toeplitz kernels: a convolution of few channels at a block of neighbouring positions at once.
 
-`places` neighbours see a common stretch of the image. Their weights side by side, shifted by a stride each and 0
-elsewhere, are a kernel of its own, with `places` times as many outputs and `places` times the stride:
+The `block` positions share one stretch of the image. Their weights side by side, shifted by a stride each and 0
+elsewhere, are a kernel with `block` times as many outputs and `block` times the stride:
 
     B[a, j stride + b dilation, c, j] = W[a, b, c]
 
-The product does more multiplications, those with 0 too, but far fewer numbers are copied, and processors multiply
-matrices of some width many times faster than narrow ones.
+The product does more multiplications, those with 0 too, but far fewer values are copied, and processors multiply
+wide matrices many times faster than narrow ones.
 """
 
 from dataclasses import replace
@@ -14,45 +14,45 @@ from dataclasses import replace
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from neuralzoo.core.blocks.conv.geometry import Windows
+from neuralzoo.core.blocks.conv.geometry import ConvGeometry
 from neuralzoo.core.module import Array
 
-FEW = 12  # channels up to which copies of so few numbers and narrow matrices cost more than products with 0
-WIDTH = 80  # how many columns of a matrix are about enough
+FEW_CHANNELS = 12  # below which copies of short rows and narrow matrices cost more than products with 0
+TARGET_COLUMNS = 80  # of the expanded kernel as a matrix
 
 
-def choose_places(kernel: Array, windows: Windows, columns: int, groups: int) -> int:
-    """Return how many of the `columns` places of a row are taken at once, a divisor of it; 1 where there is no gain."""
+def choose_block_width(kernel: Array, columns: int, groups: int) -> int:
+    """Return how many of the `columns` output positions of a row make a block, a divisor; 1 where it would not pay."""
     channels, outputs = kernel.shape[2:]
-    if channels >= FEW or kernel.shape[1] == 1 or groups > 1:
+    if channels >= FEW_CHANNELS or kernel.shape[1] == 1 or groups > 1:
         return 1
-    divisors = (places for places in range(1, columns + 1) if columns % places == 0)
-    return min(divisors, key=lambda places: abs(places - WIDTH / outputs))
+    divisors = (block for block in range(1, columns + 1) if columns % block == 0)
+    return min(divisors, key=lambda block: abs(block - TARGET_COLUMNS / outputs))
 
 
-def widen(kernel: Array, windows: Windows, places: int) -> tuple[Array, Windows]:
-    """Return the kernel B (kh, width, C, places O) and its windows."""
+def expand_kernel(kernel: Array, geometry: ConvGeometry, block: int) -> tuple[Array, ConvGeometry]:
+    """Return the kernel B (kh, width, C, block O) and its geometry."""
     kh, _, channels, outputs = kernel.shape
-    stride, dilation = windows.stride[1], windows.dilation[1]
-    width = (places - 1) * stride + windows.spans[1]
-    wide = np.zeros((kh, width, channels, places, outputs), kernel.dtype)
-    _band(wide, kernel, stride, dilation)[...] = kernel[..., None, :]
-    return wide.reshape(kh, width, channels, places * outputs), replace(
-        windows, kernel=(kh, width), stride=(windows.stride[0], places * stride), dilation=(windows.dilation[0], 1)
+    stride, dilation = geometry.stride[1], geometry.dilation[1]
+    width = (block - 1) * stride + geometry.effective_kernel[1]
+    expanded = np.zeros((kh, width, channels, block, outputs), kernel.dtype)
+    _band(expanded, kernel, stride, dilation)[...] = kernel[..., None, :]
+    return expanded.reshape(kh, width, channels, block * outputs), replace(
+        geometry, kernel=(kh, width), stride=(geometry.stride[0], block * stride), dilation=(geometry.dilation[0], 1)
     )
 
 
-def narrow(dwide: Array, kernel: Array, windows: Windows, places: int) -> Array:
-    """Return dL/d kernel from dL/dB, the pullback of `widen`."""
-    kh, width, channels, _ = dwide.shape
-    dwide = dwide.reshape(kh, width, channels, places, kernel.shape[3])
-    found: Array = _band(dwide, kernel, windows.stride[1], windows.dilation[1]).sum(axis=3)
-    return found
+def fold_kernel_grad(dexpanded: Array, kernel: Array, geometry: ConvGeometry, block: int) -> Array:
+    """Return dL/d kernel from dL/dB, the pullback of `expand_kernel`."""
+    kh, width, channels, _ = dexpanded.shape
+    dexpanded = dexpanded.reshape(kh, width, channels, block, kernel.shape[3])
+    dkernel: Array = _band(dexpanded, kernel, geometry.stride[1], geometry.dilation[1]).sum(axis=3)
+    return dkernel
 
 
-def _band(wide: Array, kernel: Array, stride: int, dilation: int) -> Array:
-    """Return a view (kh, kw, C, places, O) of what is not 0 in B."""
+def _band(expanded: Array, kernel: Array, stride: int, dilation: int) -> Array:
+    """Return a view (kh, kw, C, block, O) of the band of B that is not 0."""
     kh, kw, channels, outputs = kernel.shape
-    height, width, channel, place, output = wide.strides
-    shape = (kh, kw, channels, wide.shape[3], outputs)
-    return as_strided(wide, shape, (height, dilation * width, channel, place + stride * width, output))
+    height, width, channel, position, output = expanded.strides
+    shape = (kh, kw, channels, expanded.shape[3], outputs)
+    return as_strided(expanded, shape, (height, dilation * width, channel, position + stride * width, output))

@@ -1,43 +1,48 @@
-"""The inner loops compiled by numba, few passes over memory: compiled once for each dtype, then from a cache.
+"""Numba backend: one pass over memory per kernel, compiled once for each dtype and then loaded from a cache.
 
 A compiled function calls compiled ones of its own file only: the cache does not see changes in others.
 """
 
-from neuralzoo.core.kernels.numba_backend.conv import add_windows, pair_planes, pair_sums, pair_sums_back
+from neuralzoo.core.kernels.numba_backend.conv import (
+    col2im_add,
+    winograd_input_transform,
+    winograd_output_transform,
+    winograd_output_transform_backward,
+)
 from neuralzoo.core.kernels.numba_backend.elementwise import (
     adam,
-    add_rows,
-    gelu_back,
-    gelu_inside,
-    gelu_outside,
-    rectifier_back,
+    gelu_backward,
+    gelu_from_tanh,
+    gelu_tanh_argument,
+    relu_backward,
+    scatter_add_rows,
 )
-from neuralzoo.core.kernels.numba_backend.norm import batch_norm, batch_norm_back, batch_norm_fixed
+from neuralzoo.core.kernels.numba_backend.norm import batch_norm, batch_norm_backward, batch_norm_inference
 from neuralzoo.core.kernels.numba_backend.pooling import (
-    max_squares,
-    max_squares_back,
-    max_windows,
-    max_windows_back,
-    row_max,
+    max_pool_2x2,
+    max_pool_2x2_backward,
+    max_pool_axis,
+    max_pool_axis_backward,
 )
+from neuralzoo.core.kernels.numba_backend.reductions import row_max
 
 __all__ = [
     "adam",
-    "add_rows",
-    "add_windows",
     "batch_norm",
-    "batch_norm_back",
-    "batch_norm_fixed",
-    "gelu_back",
-    "gelu_inside",
-    "gelu_outside",
-    "max_squares",
-    "max_squares_back",
-    "max_windows",
-    "max_windows_back",
-    "pair_planes",
-    "pair_sums",
-    "pair_sums_back",
-    "rectifier_back",
+    "batch_norm_backward",
+    "batch_norm_inference",
+    "col2im_add",
+    "gelu_backward",
+    "gelu_from_tanh",
+    "gelu_tanh_argument",
+    "max_pool_2x2",
+    "max_pool_2x2_backward",
+    "max_pool_axis",
+    "max_pool_axis_backward",
+    "relu_backward",
     "row_max",
+    "scatter_add_rows",
+    "winograd_input_transform",
+    "winograd_output_transform",
+    "winograd_output_transform_backward",
 ]

@@ -1,4 +1,4 @@
-"""How functions are compiled."""
+"""Settings of the compiler."""
 
 from typing import Any
 

@@ -1,44 +1,19 @@
-"""Maxima of rows, of windows, and of squares, one pass each."""
+"""Max pooling along one axis, and over 2x2 windows of images, one pass each."""
 
 from typing import Any
 
-import numpy as np
-
 from neuralzoo.core.kernels.numba_backend._jit import compiled
 
-LANES = 16
+
+@compiled
+def _maximum(new: Any, old: Any) -> Any:
+    return new if (new > old) | (new != new) else old  # propagates NaN as NumPy does; "or" would be a jump
 
 
 @compiled
-def _larger(new: Any, old: Any) -> Any:
-    return new if (new > old) | (new != new) else old  # NaN goes on, as in NumPy; "or" would be a jump
-
-
-@compiled
-def row_max(x: Any, largest: Any) -> None:
-    """Set the largest number of each row."""
-    count, width = x.shape
-    whole = width - width % LANES
-    lanes = np.empty(LANES, x.dtype)
-    for m in range(count):
-        most = x[m, 0]
-        if whole:
-            for k in range(LANES):  # side by side, which the processor's vectors are made for
-                lanes[k] = x[m, k]
-            for first in range(LANES, whole, LANES):
-                for k in range(LANES):
-                    lanes[k] = _larger(x[m, first + k], lanes[k])
-            for k in range(LANES):
-                most = _larger(lanes[k], most)
-        for k in range(whole, width):
-            most = _larger(x[m, k], most)
-        largest[m] = most
-
-
-@compiled
-def max_windows(x: Any, window: int, stride: int, y: Any, picks: Any) -> None:
-    """Set y to the maxima of windows along the middle axis, and `picks`, if not empty, to where they come from."""
-    wanted = picks.size > 0
+def max_pool_axis(x: Any, window: int, stride: int, y: Any, switches: Any) -> None:
+    """Max pooling along the middle axis: set y to window maxima, and `switches`, unless empty, to their positions."""
+    recorded = switches.size > 0
     for a in range(y.shape[0]):
         for p in range(y.shape[1]):
             for b in range(y.shape[2]):
@@ -46,13 +21,13 @@ def max_windows(x: Any, window: int, stride: int, y: Any, picks: Any) -> None:
             for k in range(1, window):
                 for b in range(y.shape[2]):
                     new, old = x[a, p * stride + k, b], y[a, p, b]
-                    if wanted:
-                        picks[k - 1, a, p, b] = new > old
-                    y[a, p, b] = _larger(new, old)
+                    if recorded:
+                        switches[k - 1, a, p, b] = new > old
+                    y[a, p, b] = _maximum(new, old)
 
 
 @compiled
-def max_windows_back(dy: Any, picks: Any, window: int, stride: int, dx: Any, work: Any) -> None:
+def max_pool_axis_backward(dy: Any, switches: Any, window: int, stride: int, dx: Any, scratch: Any) -> None:
     """Give dy to the first maximum of each window."""
     overlap = stride < window
     for a in range(dy.shape[0]):
@@ -60,58 +35,58 @@ def max_windows_back(dy: Any, picks: Any, window: int, stride: int, dx: Any, wor
             first = p * stride
             if window == 2 and not overlap:  # of nearly all windows: short enough for the processor's vectors
                 for b in range(dy.shape[2]):
-                    taken = dy[a, p, b] * picks[0, a, p, b]
-                    dx[a, first, b] = dy[a, p, b] - taken
-                    dx[a, first + 1, b] = taken
+                    dx_1 = dy[a, p, b] * switches[0, a, p, b]
+                    dx[a, first, b] = dy[a, p, b] - dx_1
+                    dx[a, first + 1, b] = dx_1
                 continue
             for b in range(dy.shape[2]):
-                left = dy[a, p, b]
+                dm = dy[a, p, b]
                 for k in range(window - 1, 0, -1):
-                    taken = left * picks[k - 1, a, p, b]
-                    left -= taken
-                    dx[a, first + k, b] = taken + dx[a, first + k, b] if overlap else taken
-                dx[a, first, b] = left + dx[a, first, b] if overlap else left
+                    dx_k = dm * switches[k - 1, a, p, b]
+                    dm -= dx_k
+                    dx[a, first + k, b] = dx_k + dx[a, first + k, b] if overlap else dx_k
+                dx[a, first, b] = dm + dx[a, first, b] if overlap else dm
 
 
 @compiled
-def max_squares(x: Any, y: Any, picks: Any) -> None:
-    """Set y to the maxima of squares of two by two numbers, and `picks`, if not empty, to where they come from.
+def max_pool_2x2(x: Any, y: Any, switches: Any) -> None:
+    """Max pooling over 2x2 windows: set y to window maxima, and `switches`, unless empty, to their positions.
 
-    The first of its parts gets the number of the place in reading order, the others are not used.
+    Its first part gets the position 0 ... 3 in reading order, the others are not used.
     """
-    wanted = picks.size > 0
+    recorded = switches.size > 0
     zero, one, two, three = y.dtype.type(0), y.dtype.type(1), y.dtype.type(2), y.dtype.type(3)
     for n in range(y.shape[0]):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 for k in range(y.shape[3]):
-                    most, place = x[n, 2 * i, 2 * j, k], zero
+                    largest, position = x[n, 2 * i, 2 * j, k], zero
                     new = x[n, 2 * i, 2 * j + 1, k]
-                    place = one if new > most else place
-                    most = _larger(new, most)
+                    position = one if new > largest else position
+                    largest = _maximum(new, largest)
                     new = x[n, 2 * i + 1, 2 * j, k]
-                    place = two if new > most else place
-                    most = _larger(new, most)
+                    position = two if new > largest else position
+                    largest = _maximum(new, largest)
                     new = x[n, 2 * i + 1, 2 * j + 1, k]
-                    place = three if new > most else place
-                    most = _larger(new, most)
-                    y[n, i, j, k] = most
-                    if wanted:
-                        picks[0, n, i, j, k] = place
+                    position = three if new > largest else position
+                    largest = _maximum(new, largest)
+                    y[n, i, j, k] = largest
+                    if recorded:
+                        switches[0, n, i, j, k] = position
 
 
 @compiled
-def max_squares_back(dy: Any, picks: Any, dx: Any) -> None:
-    """Give dy to the first maximum of each square in reading order, and 0 to its other numbers."""
+def max_pool_2x2_backward(dy: Any, switches: Any, dx: Any) -> None:
+    """Give dy to the first maximum of each 2x2 window in reading order, and 0 to its other elements."""
     zero = dx.dtype.type(0)
     for n in range(dy.shape[0]):
         for i in range(dy.shape[1]):
-            for j in range(dy.shape[2]):  # a short loop for each place suits the processor's vectors
+            for j in range(dy.shape[2]):  # a short loop for each position suits the processor's vectors
                 for k in range(dy.shape[3]):
-                    dx[n, 2 * i, 2 * j, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 0 else zero
+                    dx[n, 2 * i, 2 * j, k] = dy[n, i, j, k] if switches[0, n, i, j, k] == 0 else zero
                 for k in range(dy.shape[3]):
-                    dx[n, 2 * i, 2 * j + 1, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 1 else zero
+                    dx[n, 2 * i, 2 * j + 1, k] = dy[n, i, j, k] if switches[0, n, i, j, k] == 1 else zero
                 for k in range(dy.shape[3]):
-                    dx[n, 2 * i + 1, 2 * j, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 2 else zero
+                    dx[n, 2 * i + 1, 2 * j, k] = dy[n, i, j, k] if switches[0, n, i, j, k] == 2 else zero
                 for k in range(dy.shape[3]):
-                    dx[n, 2 * i + 1, 2 * j + 1, k] = dy[n, i, j, k] if picks[0, n, i, j, k] == 3 else zero
+                    dx[n, 2 * i + 1, 2 * j + 1, k] = dy[n, i, j, k] if switches[0, n, i, j, k] == 3 else zero

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.activation import Identity, ReLU, Tanh
-from neuralzoo.core.blocks.combine import Parallel, Residual, Sequential, maxima_first
+from neuralzoo.core.blocks.combine import Parallel, Residual, Sequential, pool_before_relu
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
 from neuralzoo.core.blocks.pooling import MaxPool2D
 from neuralzoo.core.blocks.shape import Flatten
-from neuralzoo.core.layer import Context, Gradients, Layer, no_pullback
+from neuralzoo.core.layer import Context, Gradients, Layer, unrecorded_pullback
 
 
 class Scale(Layer):
@@ -46,16 +46,16 @@ def test_sequential_applies_layers_in_order_and_pulls_back_in_reverse():
 
 
 @pytest.mark.parametrize("wrap", [Sequential, Residual, Parallel], ids=lambda kind: kind.__name__)
-def test_evaluation_keeps_nothing_for_a_pullback(wrap):
+def test_evaluation_keeps_no_intermediate_arrays(wrap):
     seen = []
     y, pull = wrap(Sequential(Witness(seen), Scale(2)))(X, Context())
     gc.collect()
     assert [reference() for reference in seen] == [None]
-    assert pull is no_pullback
+    assert pull is unrecorded_pullback
     assert np.isfinite(y).all()
 
 
-def test_training_keeps_what_the_pullback_needs():
+def test_training_keeps_the_arrays_that_the_pullback_needs():
     seen = []
     _, pull = Sequential(Witness(seen), Scale(2))(X, Context(training=True))
     assert seen[0]() is not None
@@ -79,16 +79,16 @@ def test_evaluation_of_a_deep_stack_needs_no_more_memory_than_a_shallow_one():
     assert peak(20) < 1.1 * peak(2)
 
 
-def test_the_pullback_of_an_evaluation_is_refused():
+def test_the_pullback_of_an_evaluation_raises():
     _, pull = Sequential(Scale(2))(X, Context())
     with pytest.raises(RuntimeError, match="pullback of an evaluation pass"):
         pull(X)
 
 
-def test_a_rectifier_before_maxima_comes_after_them_with_the_same_numbers_and_gradients():
+def test_max_pooling_before_relu_has_the_same_outputs_and_gradients():
     x = np.random.default_rng(0).integers(-2, 3, (3, 6, 6, 2)).astype(np.float32)  # many are equal
     stack = Sequential(ReLU(), MaxPool2D(2))
-    assert [type(layer) for layer in maxima_first(stack.layers)] == [MaxPool2D, ReLU]
+    assert [type(layer) for layer in pool_before_relu(stack.layers)] == [MaxPool2D, ReLU]
     assert [type(layer) for layer in stack.layers] == [ReLU, MaxPool2D]
     rectified, pull_rectified = ReLU()(x, Context(training=True))
     needed, pull_maxima = MaxPool2D(2)(rectified, Context(training=True))
@@ -99,7 +99,7 @@ def test_a_rectifier_before_maxima_comes_after_them_with_the_same_numbers_and_gr
     np.testing.assert_array_equal(pull(dy), pull_rectified(pull_maxima(dy)))
 
 
-def test_evaluation_with_gradients_records():
+def test_evaluation_that_collects_gradients_is_recorded():
     dense = Dense(2, 2, np.random.default_rng(0))
     stack = Sequential(dense)
     grads = Gradients(stack)
@@ -108,54 +108,54 @@ def test_evaluation_with_gradients_records():
     np.testing.assert_array_equal(grads[dense.bias], [2, 2])
 
 
-def test_residual_adds_input_and_change_and_both_gradients():
+def test_residual_adds_input_and_output_and_both_gradients():
     y, pull = Residual(Scale(2))(X, Context(training=True))
     np.testing.assert_array_equal(y, 3 * X)
     np.testing.assert_array_equal(pull(X), 3 * X)
 
 
-def test_residual_refuses_a_layer_that_changes_the_shape():
+def test_residual_around_a_layer_that_changes_the_shape_raises():
     with pytest.raises(ValueError, match=r"Residual got an output of shape \(2, 1\); it needs the input's shape"):
         Residual(Dense(2, 1, np.random.default_rng(0))).predict(X)
 
 
-def test_parallel_joins_outputs_and_sums_gradients():
+def test_parallel_concatenates_outputs_and_sums_gradients():
     y, pull = Parallel(Scale(2), Identity(), Scale(-1))(X, Context(training=True))
     np.testing.assert_array_equal(y, np.concatenate([2 * X, X, -X], axis=1))
     np.testing.assert_array_equal(pull(np.float32([[1, 0, 0, 1, 1, 1]] * 2)), [[1, 0], [1, 0]])
 
 
-def test_parallel_with_itself_does_not_edit_the_incoming_gradient():
+def test_parallel_does_not_modify_dy():
     _, pull = Parallel(Identity(), Identity())(X, Context(training=True))
     dy = np.ones((2, 4), np.float32)
     dy.flags.writeable = False
     np.testing.assert_array_equal(pull(dy), np.full((2, 2), 2))
 
 
-def test_parallel_of_nothing_is_refused():
+def test_parallel_without_layers_raises():
     with pytest.raises(ValueError, match="needs at least one"):
         Parallel()
 
 
 @pytest.mark.parametrize("wrap", [Residual, Parallel])
-def test_the_data_gets_no_gradient_but_the_weights_inside_do(wrap):
+def test_gradients_of_the_data_are_skipped_and_those_of_the_weights_are_not(wrap):
     dense = Dense(2, 2, np.random.default_rng(0))
     layer = wrap(dense)
     grads = Gradients(layer)
-    _, pull = layer(X, Context(training=True, grads=grads, data=X))
+    _, pull = layer(X, Context(training=True, grads=grads, inputs_without_grad=X))
     assert not pull(np.ones_like(X)).any()
     np.testing.assert_array_equal(grads[dense.bias], [2, 2])
 
 
 @pytest.mark.parametrize("before", [(Scale(2.0),), (Flatten(), Dropout(0.5)), (Dropout(0.5), Flatten(), Scale(3.0))])
-def test_what_is_made_of_the_data_without_parameters_gets_no_gradient_either(before):
+def test_outputs_of_layers_without_parameters_at_the_input_get_no_gradient(before):
     rng = np.random.default_rng(0)
     first, second = Dense(2, 3, rng), Dense(3, 1, rng)
     layer = Sequential(*before, first, second)
     found = []
     for data in (X, None):
         grads = Gradients(layer)
-        y, pull = layer(X, Context(training=True, rng=np.random.default_rng(1), grads=grads, data=data))
+        y, pull = layer(X, Context(training=True, rng=np.random.default_rng(1), grads=grads, inputs_without_grad=data))
         dx = pull(np.ones_like(y))
         assert dx.shape == X.shape
         found.append((grads[first.weight].copy(), grads[second.weight].copy()))
@@ -164,7 +164,7 @@ def test_what_is_made_of_the_data_without_parameters_gets_no_gradient_either(bef
         np.testing.assert_array_equal(skipped, whole)
 
 
-def test_parts_are_named_by_their_place():
+def test_parameters_are_named_by_their_path():
     rng = np.random.default_rng(0)
     names = Sequential(Dense(2, 2, rng), Residual(Dense(2, 2, rng)), Parallel(Dense(2, 1, rng))).named_parameters()
     assert list(names) == [

@@ -1,12 +1,13 @@
-"""Every ready-made layer passes the checks that any layer has to pass."""
+"""Every layer of `core.blocks` passes the conformance checks."""
 
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.activation import ACTIVATIONS, ReLU, Tanh
+from neuralzoo.core.blocks.activation import ACTIVATIONS, ExactGELU, ReLU, Tanh
 from neuralzoo.core.blocks.combine import Parallel, Residual, Sequential
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
+from neuralzoo.core.blocks.norm import LayerNorm
 from neuralzoo.core.blocks.shape import Flatten, Reshape
 from neuralzoo.core.testing import checks_for_layer
 
@@ -17,6 +18,9 @@ LAYERS = {
     "dense": (lambda rng: Dense(4, 3, rng), ROWS),
     "dense_without_bias": (lambda rng: Dense(4, 3, rng, bias=False), ROWS),
     "dense_on_steps": (lambda rng: Dense(4, 3, rng), STEPS),
+    "exact_gelu": (lambda rng: ExactGELU(), STEPS),
+    "layer_norm": (lambda rng: LayerNorm(4), STEPS),
+    "layer_norm_without_bias": (lambda rng: LayerNorm(4, bias=False), ROWS),
     "dropout": (lambda rng: Dropout(0.4), STEPS),
     "flatten": (lambda rng: Flatten(), STEPS),
     "reshape": (lambda rng: Reshape(4, -1), STEPS),

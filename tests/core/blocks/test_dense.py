@@ -14,11 +14,11 @@ def dense():
     return layer
 
 
-def test_a_dense_layer_has_its_known_values(dense):
+def test_dense_has_known_values(dense):
     np.testing.assert_array_equal(dense.predict(np.float32([[1, 0], [1, -1]])), [[11, 22, 33], [7, 17, 27]])
 
 
-def test_gradients_have_their_known_values(dense):
+def test_dense_gradients_have_known_values(dense):
     grads = Gradients(dense)
     _, pull = dense(np.float32([[1, 0], [1, -1]]), Context(training=True, grads=grads))
     dx = pull(np.float32([[1, 0, 0], [0, 1, 2]]))
@@ -33,17 +33,17 @@ def test_all_leading_axes_are_examples(dense):
     assert dense.predict(x).shape == (3, 4, 3)
 
 
-def test_the_data_gets_no_gradient_but_the_weights_do(dense):
+def test_gradients_of_the_data_are_skipped_and_those_of_the_weights_are_not(dense):
     x = np.ones((4, 2), np.float32)
     grads = Gradients(dense)
-    _, pull = dense(x.reshape(2, 2, 2), Context(training=True, grads=grads, data=x))
+    _, pull = dense(x.reshape(2, 2, 2), Context(training=True, grads=grads, inputs_without_grad=x))
     dx = pull(np.ones((2, 2, 3), np.float32))
     assert dx.shape == (2, 2, 2)
     assert not dx.any()
     np.testing.assert_array_equal(grads[dense.weight], np.full((2, 3), 4))
 
 
-def test_every_step_works_in_the_same_memory(dense):
+def test_every_step_reuses_the_workspace(dense):
     workspace = Workspace()
     ctx = Context(training=True, grads=Gradients(dense), workspace=workspace)
     addresses = []
@@ -54,18 +54,18 @@ def test_every_step_works_in_the_same_memory(dense):
     assert addresses[0] == addresses[1]
 
 
-def test_the_start_is_the_given_one_with_a_bias_of_zero():
+def test_the_initializer_is_the_given_one_and_the_bias_is_zero():
     layer = Dense(4, 3, np.random.default_rng(1), init=he_normal)
     np.testing.assert_array_equal(layer.weight.value, he_normal((4, 3), np.random.default_rng(1)))
     assert not layer.bias.value.any()
 
 
-def test_a_wrong_last_axis_is_refused_in_one_sentence(dense):
+def test_a_wrong_last_axis_raises_one_sentence(dense):
     with pytest.raises(ValueError, match=r"^Dense got x of shape \(5, 4\); it needs a last axis of 2$"):
         dense.predict(np.ones((5, 4), np.float32))
 
 
-def test_a_dense_layer_agrees_with_pytorch():
+def test_dense_agrees_with_pytorch():
     torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
     rng = np.random.default_rng(0)
     layer = Dense(5, 3, rng).astype(np.float64)

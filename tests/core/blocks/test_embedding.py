@@ -13,7 +13,7 @@ def embedding():
     return layer
 
 
-def test_each_token_is_replaced_by_its_vector(embedding):
+def test_embedding_looks_up_the_vector_of_each_token(embedding):
     y = embedding.predict(np.array([[3, 0], [1, 3]]))
     np.testing.assert_array_equal(y, [[[30, 31], [0, 1]], [[10, 11], [30, 31]]])
 
@@ -23,7 +23,7 @@ def test_tokens_of_any_shape_get_one_more_axis(embedding, shape):
     assert embedding.predict(np.ones(shape, np.uint8)).shape == (*shape, 2)
 
 
-def test_gradients_of_a_token_that_is_repeated_add_up_and_others_have_none(embedding):
+def test_gradients_of_repeated_tokens_accumulate(embedding):
     grads = Gradients(embedding)
     _, pull = embedding(np.array([[2, 0], [2, 2]]), Context(training=True, grads=grads))
     dx = pull(np.float32([[[1, 2], [3, 4]], [[10, 20], [100, 200]]]))
@@ -41,13 +41,13 @@ def test_an_embedding_is_a_dense_layer_without_bias_on_one_hot_rows(embedding):
     np.testing.assert_allclose(grads[embedding.weight], np.einsum("ntk,ntd->kd", one_hot, dy), atol=1e-14)
 
 
-def test_the_vectors_that_are_handed_out_are_copies(embedding):
+def test_the_output_is_a_copy_of_the_weights(embedding):
     y = embedding.predict(np.array([1]))
     y[...] = 7
     np.testing.assert_array_equal(embedding.weight.value[1], [10, 11])
 
 
-def test_vectors_start_as_standard_normal_numbers_or_as_asked_for():
+def test_vectors_are_initialized_standard_normal_or_by_the_given_initializer():
     weight = Embedding(500, 40, np.random.default_rng(0)).weight.value
     assert abs(weight.mean()) < 0.02
     assert weight.std() == pytest.approx(1, abs=0.02)
@@ -60,16 +60,16 @@ def test_vectors_start_as_standard_normal_numbers_or_as_asked_for():
     [
         ([[0, 4]], "Embedding got token 4; it needs tokens from 0 to 3"),
         ([[2, -1]], "Embedding got token -1; it needs tokens from 0 to 3"),
-        ([[0.0, 1.0]], "Embedding got tokens of dtype float64; it needs whole numbers"),
-        ([[True]], "Embedding got tokens of dtype bool; it needs whole numbers"),
+        ([[0.0, 1.0]], "Embedding got tokens of dtype float64; it needs integers"),
+        ([[True]], "Embedding got tokens of dtype bool; it needs integers"),
     ],
 )
-def test_what_is_no_known_token_is_refused_in_one_sentence(embedding, tokens, words):
+def test_unknown_tokens_raise_one_sentence(embedding, tokens, words):
     with pytest.raises(ValueError, match=f"^{words}$"):
         embedding.predict(np.array(tokens))
 
 
-def test_an_embedding_agrees_with_pytorch():
+def test_embedding_agrees_with_pytorch():
     torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
     rng = np.random.default_rng(2)
     layer, tokens, dy = Embedding(6, 3, rng).astype(np.float64), rng.integers(0, 6, (4, 7)), rng.normal(size=(4, 7, 3))

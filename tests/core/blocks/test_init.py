@@ -16,7 +16,7 @@ VARIANCES = {
 
 @pytest.mark.parametrize("shape", [(300, 500), (3, 3, 120, 150)], ids=["matrix", "kernel"])
 @pytest.mark.parametrize("name", VARIANCES)
-def test_initial_weights_have_mean_zero_and_the_variance_of_their_rule(name, shape):
+def test_initial_weights_have_mean_zero_and_the_documented_variance(name, shape):
     weights = INITIALIZERS[name](shape, np.random.default_rng(0))
     positions = math.prod(shape[:-2])
     needed = VARIANCES[name](positions * shape[-2], positions * shape[-1])
@@ -27,7 +27,7 @@ def test_initial_weights_have_mean_zero_and_the_variance_of_their_rule(name, sha
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANCES if name.endswith("uniform")])
-def test_uniform_weights_reach_their_limit_and_stay_inside(name):
+def test_uniform_weights_reach_their_limit_and_do_not_exceed_it(name):
     weights = INITIALIZERS[name]((300, 500), np.random.default_rng(0))
     limit = math.sqrt(3 * VARIANCES[name](300, 500))
     assert 0.999 * limit < abs(weights).max() <= limit * (1 + 1e-6)
@@ -41,21 +41,21 @@ def test_normal_weights_have_the_tails_of_a_normal_distribution(name):
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (30, 7), (7, 30), (3, 3, 2, 5), (1, 1, 4, 9)])
-def test_an_orthogonal_start_has_orthonormal_rows_or_columns(shape):
+def test_orthogonal_weights_have_orthonormal_rows_or_columns(shape):
     weights = orthogonal(shape, np.random.default_rng(0)).reshape(-1, shape[-1])
     rows, columns = weights.shape
     product = weights.T @ weights if rows >= columns else weights @ weights.T
     np.testing.assert_allclose(product, np.eye(min(rows, columns)), atol=1e-6)
 
 
-def test_an_orthogonal_start_prefers_no_direction():
+def test_orthogonal_weights_have_no_preferred_direction():
     rng = np.random.default_rng(0)
     traces = [np.trace(orthogonal((4, 4), rng)) for _ in range(2000)]
     assert abs(np.mean(traces)) < 5 / math.sqrt(2000)
     assert np.var(traces) == pytest.approx(1, abs=0.15)
 
 
-def test_factories_draw_with_the_given_spread():
+def test_normal_and_uniform_draw_with_the_given_std_and_limit():
     rng = np.random.default_rng(0)
     assert normal(0.02)((400, 400), rng).std() == pytest.approx(0.02, rel=0.02)
     even = uniform(0.3)((400, 400), rng)
@@ -71,11 +71,11 @@ def test_equal_seeds_give_equal_weights(name):
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
-def test_a_vector_is_refused_in_one_sentence(name):
-    with pytest.raises(ValueError, match=r"shape \(3,\); its start needs \(inputs, outputs\)"):
+def test_the_shape_of_a_vector_raises_one_sentence(name):
+    with pytest.raises(ValueError, match=r"shape \(3,\); its initialization needs \(inputs, outputs\)"):
         INITIALIZERS[name]((3,), np.random.default_rng(0))
 
 
-def test_fans_count_every_position_of_a_kernel():
+def test_fans_include_every_position_of_a_kernel():
     assert fans((7, 11)) == (7, 11)
     assert fans((3, 5, 7, 11)) == (105, 165)

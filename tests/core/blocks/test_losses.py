@@ -26,7 +26,7 @@ EVERY = pytest.mark.parametrize(("loss", "prediction", "target"), CASES.values()
 
 
 @EVERY
-def test_the_gradient_is_that_of_finite_differences(loss, prediction, target):
+def test_the_gradient_agrees_with_finite_differences(loss, prediction, target):
     step, needed = 1e-6, np.zeros_like(prediction)
     for place in np.ndindex(prediction.shape):
         ahead, behind = prediction.copy(), prediction.copy()
@@ -38,7 +38,7 @@ def test_the_gradient_is_that_of_finite_differences(loss, prediction, target):
 
 @EVERY
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
-def test_value_and_gradient_are_those_of_pytorch(loss, prediction, target, dtype, tolerance):
+def test_value_and_gradient_agree_with_pytorch(loss, prediction, target, dtype, tolerance):
     torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
     functional = torch.nn.functional
     x = torch.tensor(prediction.astype(dtype), requires_grad=True)
@@ -61,7 +61,7 @@ def test_value_and_gradient_are_those_of_pytorch(loss, prediction, target, dtype
 
 
 @EVERY
-def test_the_gradient_has_the_predictions_dtype_and_nothing_is_edited(loss, prediction, target):
+def test_the_gradient_has_the_dtype_of_the_prediction_and_no_argument_is_modified(loss, prediction, target):
     prediction, target = prediction.astype(np.float32), target.copy()
     prediction.flags.writeable = target.flags.writeable = False
     value, gradient = loss(prediction, target)
@@ -71,7 +71,7 @@ def test_the_gradient_has_the_predictions_dtype_and_nothing_is_edited(loss, pred
 
 
 @EVERY
-def test_views_serve_like_arrays(loss, prediction, target):
+def test_noncontiguous_inputs_work(loss, prediction, target):
     value, gradient = loss(prediction[::2, ::-1], target[::2, ::-1])
     needed_value, needed_gradient = loss(prediction[::2, ::-1].copy(), target[::2, ::-1].copy())
     assert value == pytest.approx(needed_value, rel=1e-14)
@@ -79,7 +79,7 @@ def test_views_serve_like_arrays(loss, prediction, target):
 
 
 @EVERY
-def test_a_batch_that_is_given_twice_has_the_same_loss_and_half_the_gradient(loss, prediction, target):
+def test_a_duplicated_batch_has_the_same_loss_and_half_the_gradient(loss, prediction, target):
     value, gradient = loss(prediction, target)
     twice, halves = loss(np.concatenate([prediction] * 2), np.concatenate([target] * 2))
     assert twice == pytest.approx(value, rel=1e-12)
@@ -87,7 +87,7 @@ def test_a_batch_that_is_given_twice_has_the_same_loss_and_half_the_gradient(los
 
 
 @EVERY
-def test_a_nan_in_the_prediction_shows_in_the_loss(loss, prediction, target):
+def test_losses_propagate_nan(loss, prediction, target):
     broken = prediction.copy()
     broken.flat[3] = np.nan
     assert math.isnan(loss(broken, target)[0])
@@ -104,7 +104,7 @@ def test_known_values():
 @pytest.mark.parametrize(
     ("loss", "shape", "target"), [(CrossEntropy(), (4, 5), CLASSES[:, 0]), (BinaryCrossEntropy(), (4,), SHARES[:, 0])]
 )
-def test_padding_changes_neither_the_loss_nor_the_gradient_of_the_rest(loss, shape, target):
+def test_masked_targets_change_neither_the_loss_nor_the_gradient_of_the_others(loss, shape, target):
     prediction = RNG.normal(size=shape)
     value, gradient = loss(prediction, target)
     padded = np.concatenate([prediction, RNG.normal(size=shape)]), np.concatenate([target, np.full_like(target, -1)])
@@ -112,7 +112,7 @@ def test_padding_changes_neither_the_loss_nor_the_gradient_of_the_rest(loss, sha
     np.testing.assert_array_equal(loss(*padded)[1], np.concatenate([gradient, np.zeros_like(gradient)]))
 
 
-def test_cross_entropy_ignores_a_shift_of_the_logits():
+def test_cross_entropy_is_invariant_to_a_shift_of_the_logits():
     value, gradient = CrossEntropy(0.1)(LOGITS, CLASSES)
     shifted, same = CrossEntropy(0.1)(LOGITS + 500, CLASSES)
     assert shifted == pytest.approx(value, rel=1e-11)
@@ -123,18 +123,18 @@ def test_cross_entropy_gradients_of_a_row_add_up_to_zero():
     np.testing.assert_allclose(CrossEntropy(0.3)(LOGITS, CLASSES)[1].sum(axis=-1), 0, atol=1e-15)
 
 
-def test_huge_logits_cause_neither_a_warning_nor_a_nan():
+def test_large_logits_cause_neither_a_warning_nor_a_nan():
     x = np.float32([[1e4, -1e4], [-1e4, 1e4]])
     assert CrossEntropy()(x, np.array([0, 0]))[0] == pytest.approx(1e4)
     assert BinaryCrossEntropy()(x, np.float32([[1, 0], [1, 1]]))[0] == pytest.approx(2500)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
-def test_any_integers_serve_as_classes(dtype):
+def test_class_indices_may_have_any_integer_dtype(dtype):
     assert CrossEntropy()(LOGITS, CLASSES.astype(dtype))[0] == CrossEntropy()(LOGITS, CLASSES)[0]
 
 
-def test_yes_or_no_may_be_given_as_booleans():
+def test_binary_targets_may_be_booleans():
     answers = SHARES > 0.5
     assert BinaryCrossEntropy()(NUMBERS, answers)[0] == BinaryCrossEntropy()(NUMBERS, answers.astype(float))[0]
 
@@ -143,26 +143,31 @@ def test_yes_or_no_may_be_given_as_booleans():
     ("loss", "prediction", "target", "message"),
     [
         (CrossEntropy(), LOGITS, CLASSES + 1, r"targets from [01] to 5; it needs classes from 0 to 4"),
-        (CrossEntropy(), LOGITS, CLASSES - 2, r"targets from -2 to [23]; it needs classes from 0 to 4, or -1 for padd"),
-        (CrossEntropy(), LOGITS, CLASSES * 0 - 1, "CrossEntropy got only targets of -1, padding; it needs one that co"),
-        (BinaryCrossEntropy(), NUMBERS, SHARES * 0 - 1, "BinaryCrossEntropy got only targets of -1, padding; it needs"),
-        (BinaryCrossEntropy(), NUMBERS, SHARES - 0.5, "BinaryCrossEntropy got targets from .*, or -1 for padding"),
+        (CrossEntropy(), LOGITS, CLASSES - 2, r"targets from -2 to [23]; it needs classes from 0 to 4, or -1 for mask"),
+        (CrossEntropy(), LOGITS, CLASSES * 0 - 1, "CrossEntropy got only targets of -1, which are masked; it needs on"),
+        (
+            BinaryCrossEntropy(),
+            NUMBERS,
+            SHARES * 0 - 1,
+            "BinaryCrossEntropy got only targets of -1, which are masked; ",
+        ),
+        (BinaryCrossEntropy(), NUMBERS, SHARES - 0.5, "BinaryCrossEntropy got targets from .*, or -1 for masked ones"),
         (CrossEntropy(), LOGITS, CLASSES[:, :2], r"shape \(4, 3, 5\) and targets of shape \(4, 2\); it needs"),
         (CrossEntropy(), LOGITS, CLASSES * 1.0, "targets of dtype float64; it needs integers"),
         (CrossEntropy(), LOGITS[:0], CLASSES[:0], r"targets of shape \(0, 3\)"),
-        (BinaryCrossEntropy(), NUMBERS, SHARES + 1, r"BinaryCrossEntropy got targets from .*; it needs numbers in"),
+        (BinaryCrossEntropy(), NUMBERS, SHARES + 1, r"BinaryCrossEntropy got targets from .*; it needs values in"),
         (BinaryCrossEntropy(), NUMBERS, SHARES[:1], r"shape \(4, 3\) and targets of shape \(1, 3\); it needs one"),
         (MeanSquaredError(), NUMBERS, SHARES[:, 0], r"MeanSquaredError got .* targets of shape \(4,\); it needs one"),
         (Huber(), NUMBERS, SHARES[:1], "Huber got predictions of shape"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(loss, prediction, target, message):
+def test_invalid_targets_raise_one_sentence(loss, prediction, target, message):
     with pytest.raises(ValueError, match=message) as caught:
         loss(prediction, target)
     assert "\n" not in str(caught.value)
 
 
-def test_settings_out_of_range_are_refused():
+def test_settings_out_of_range_raise():
     with pytest.raises(ValueError, match=r"label_smoothing=1.0; it needs a number in \[0, 1\)"):
         CrossEntropy(1.0)
     with pytest.raises(ValueError, match="delta=0; it needs a positive number"):

@@ -5,7 +5,7 @@ from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.combine import Sequential
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.losses import CrossEntropy
-from neuralzoo.core.blocks.norm import BatchNorm
+from neuralzoo.core.blocks.norm import BatchNorm, LayerNorm
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.checkpoint import load_checkpoint, save_checkpoint
 from neuralzoo.core.layer import Context, Gradients
@@ -43,7 +43,7 @@ def test_each_feature_has_zero_mean_and_unit_variance_in_training(x):
     np.testing.assert_allclose(y.var(axis=0), 1, atol=1e-5)
 
 
-def test_gain_and_bias_are_the_deviation_and_mean_of_what_comes_out():
+def test_gain_and_bias_are_the_std_and_mean_of_the_output():
     layer = BatchNorm(3).astype(np.float64)
     layer.gain.value[...], layer.bias.value[...] = [1, 2, -3], [4, 5, 6]
     y = train(layer, ROWS)
@@ -51,7 +51,7 @@ def test_gain_and_bias_are_the_deviation_and_mean_of_what_comes_out():
     np.testing.assert_allclose(y.std(axis=0), [1, 2, 3], rtol=1e-4)
 
 
-def test_training_ignores_scale_and_shift_of_its_input():
+def test_batch_norm_is_invariant_to_scale_and_shift_of_its_input_in_training():
     layer = BatchNorm(3).astype(np.float64)
     np.testing.assert_allclose(train(layer, 1000 * IMAGES - 5), train(layer, 1000 * IMAGES), atol=1e-9)
     np.testing.assert_allclose(train(layer, 1e4 * ROWS), train(layer, 1e3 * ROWS), atol=1e-9)
@@ -64,14 +64,14 @@ def test_running_statistics_move_a_tenth_of_the_way_with_an_unbiased_variance():
     np.testing.assert_allclose(layer.running_variance.value, 0.9 + 0.1 * ROWS.var(axis=0, ddof=1))
 
 
-def test_evaluation_uses_the_running_statistics_alone():
+def test_evaluation_uses_only_the_running_statistics():
     layer = BatchNorm(3, epsilon=1e-12).astype(np.float64)
     layer.running_mean.value[...], layer.running_variance.value[...] = [1, 2, 3], [4, 9, 16]
     np.testing.assert_allclose(layer.predict(ROWS), (ROWS - [1, 2, 3]) / [2, 3, 4])
     np.testing.assert_allclose(layer.predict(ROWS[:1]), (ROWS[:1] - [1, 2, 3]) / [2, 3, 4])
 
 
-def test_running_statistics_settle_at_those_of_the_data():
+def test_running_statistics_converge_to_those_of_the_data():
     layer = BatchNorm(3, momentum=0.5)
     x = (3 * IMAGES + 2).astype(np.float32)
     for _ in range(60):
@@ -81,7 +81,7 @@ def test_running_statistics_settle_at_those_of_the_data():
 
 
 @pytest.mark.parametrize("grads", [False, True], ids=["plain", "recording"])
-def test_nothing_but_a_training_pass_changes_the_running_statistics(grads):
+def test_only_a_training_pass_updates_the_running_statistics(grads):
     layer = BatchNorm(3).astype(np.float64)
     before = layer.state()
     y, pull = layer(ROWS, Context(grads=Gradients(layer if grads else None)))
@@ -90,7 +90,7 @@ def test_nothing_but_a_training_pass_changes_the_running_statistics(grads):
     assert all(np.array_equal(before[name], array) for name, array in layer.state().items())
 
 
-def test_the_pullback_of_an_evaluation_keeps_the_statistics_that_it_had():
+def test_the_pullback_of_an_evaluation_uses_the_statistics_of_its_forward_pass():
     layer = BatchNorm(3).astype(np.float64)
     found = []
     for trains in (False, True):
@@ -106,12 +106,12 @@ def test_the_pullback_of_an_evaluation_keeps_the_statistics_that_it_had():
 
 def test_running_statistics_are_saved_but_not_trained():
     layer = BatchNorm(3)
-    assert set(layer.trainable()) == {"gain", "bias"}
-    assert layer.size == 6
+    assert set(layer.trainable_parameters()) == {"gain", "bias"}
+    assert layer.num_parameters == 6
     assert set(layer.state()) == {"gain", "bias", "running_mean", "running_variance"}
 
 
-def test_a_checkpoint_has_the_running_statistics_bit_for_bit(tmp_path):
+def test_a_checkpoint_restores_the_running_statistics_to_the_bit(tmp_path):
     def trainer():
         rng = np.random.default_rng(0)
         module = Sequential(Dense(3, 4, rng), BatchNorm(4), Dense(4, 2, rng))
@@ -128,23 +128,23 @@ def test_a_checkpoint_has_the_running_statistics_bit_for_bit(tmp_path):
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
-def test_a_large_mean_does_not_drown_the_variance():
+def test_the_variance_is_accurate_at_a_large_mean():
     x = (1000 + RNG.normal(size=(400, 3))).astype(np.float32)
     layer = BatchNorm(3)
     y = train(layer, x)
     np.testing.assert_allclose(y, train(BatchNorm(3).astype(np.float64), x.astype(np.float64)), atol=1e-3)
 
 
-def test_one_number_for_each_feature_is_refused_in_training_and_fine_in_evaluation():
+def test_one_value_per_feature_raises_in_training_and_works_in_evaluation():
     layer = BatchNorm(3)
     for x in (ROWS[:1], STEPS[:1, :1], IMAGES[:1, :1, :1]):
-        with pytest.raises(ValueError, match=r"^BatchNorm got a training batch of shape \(1, .*3\), a single number"):
+        with pytest.raises(ValueError, match=r"^BatchNorm got a training batch of shape \(1, .*3\), a single value"):
             train(layer, x)
         assert layer.predict(x).shape == x.shape
     assert not layer.running_mean.value.any()
 
 
-def test_a_single_image_has_enough_numbers():
+def test_a_single_image_has_enough_values():
     y = train(BatchNorm(3).astype(np.float64), IMAGES[:1])
     np.testing.assert_allclose(y.mean(axis=(0, 1, 2)), 0, atol=1e-12)
 
@@ -159,7 +159,7 @@ def test_a_single_image_has_enough_numbers():
         (lambda: BatchNorm(3).predict(np.ones(3)), r"^BatchNorm got x of shape \(3,\)"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(wrong, words):
+def test_invalid_arguments_raise_one_sentence(wrong, words):
     with pytest.raises(ValueError, match=words):
         wrong()
 
@@ -198,3 +198,37 @@ def test_batch_norm_agrees_with_pytorch(name, training):
         for key in ("running_mean", "running_variance"):
             needed_state = counterparts[key].numpy()
             np.testing.assert_allclose(layer.state()[key], needed_state, atol=1e-12)
+
+
+def test_layer_norm_is_invariant_to_scale_and_shift_of_its_input():
+    x = RNG.normal(size=(4, 5, 8))
+    layer = LayerNorm(8, epsilon=1e-12).astype(np.float64)
+    np.testing.assert_allclose(layer.predict(3 * x + 7), layer.predict(x), atol=1e-9)
+    np.testing.assert_allclose(layer.predict(x).mean(axis=-1), 0, atol=1e-12)
+    np.testing.assert_allclose(layer.predict(x).std(axis=-1), 1, atol=1e-9)
+
+
+def test_layer_norm_of_another_width_raises_one_sentence():
+    with pytest.raises(ValueError, match=r"^LayerNorm got x of shape \(2, 4\); it needs a last axis of 3$"):
+        LayerNorm(3).predict(np.ones((2, 4)))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
+def test_layer_norm_agrees_with_pytorch(dtype, tolerance):
+    torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
+    rng = np.random.default_rng(3)
+    x, dy = (rng.normal(size=(40, 24)).astype(dtype) for _ in range(2))
+    layer, theirs = LayerNorm(24).astype(dtype), torch.nn.LayerNorm(24, dtype=getattr(torch, dtype))
+    with torch.no_grad():
+        for parameter, counterpart in ((layer.gain, theirs.weight), (layer.bias, theirs.bias)):
+            parameter.value[...] = rng.normal(size=24)
+            counterpart.copy_(torch.tensor(parameter.value))
+    inputs = torch.tensor(3 * x, requires_grad=True)
+    needed = theirs(inputs)
+    needed.backward(torch.tensor(dy))
+    grads = Gradients(layer)
+    y, pull = layer(3 * x, Context(training=True, grads=grads))
+    np.testing.assert_allclose(y, needed.detach().numpy(), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(pull(dy), inputs.grad.numpy(), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(grads[layer.gain], theirs.weight.grad.numpy(), rtol=tolerance, atol=10 * tolerance)
+    np.testing.assert_allclose(grads[layer.bias], theirs.bias.grad.numpy(), rtol=tolerance, atol=10 * tolerance)

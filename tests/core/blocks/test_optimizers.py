@@ -52,9 +52,9 @@ def step(optimizer, values):
 @EVERY
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-6)])
 @pytest.mark.parametrize("block", [4, 16384], ids=["many_blocks", "one_block"])
-def test_fifty_steps_lead_where_pytorch_leads(kind, settings, theirs, dtype, tolerance, block, monkeypatch):
+def test_fifty_steps_agree_with_pytorch(kind, settings, theirs, dtype, tolerance, block, monkeypatch):
     torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
-    monkeypatch.setattr(optimizers, "BLOCK", block)
+    monkeypatch.setattr(optimizers, "BLOCK_ELEMENTS", block)
     module = Weights(dtype)
     weights = torch.nn.Parameter(torch.tensor(module.pack().copy()))
     names = {"decay": "alpha", "epsilon": "eps"}
@@ -71,7 +71,7 @@ def test_fifty_steps_lead_where_pytorch_leads(kind, settings, theirs, dtype, tol
 
 
 @EVERY
-def test_a_valley_is_descended(kind, settings, theirs):
+def test_every_optimizer_minimizes_a_quadratic(kind, settings, theirs):
     module = Weights()
     bottom = np.linspace(-1, 1, 30)
     optimizer = kind(module, **settings | {"weight_decay": 0.0} if "weight_decay" in settings else settings)
@@ -81,7 +81,7 @@ def test_a_valley_is_descended(kind, settings, theirs):
     assert abs(module.pack() - bottom).mean() < 0.1 * before
 
 
-def test_the_first_step_of_adam_has_the_length_of_the_learning_rate():
+def test_the_first_step_of_adam_has_the_size_of_the_learning_rate():
     module = Weights()
     before = module.pack().copy()
     values = np.where(np.arange(30) % 2, 1000.0, -0.001)
@@ -89,14 +89,14 @@ def test_the_first_step_of_adam_has_the_length_of_the_learning_rate():
     np.testing.assert_allclose(before - module.pack(), 0.01 * np.sign(values), rtol=1e-6)
 
 
-def test_without_a_gradient_adamw_shrinks_the_weights_by_its_decay():
+def test_adamw_decays_the_weights_without_a_gradient():
     module = Weights()
     before = module.pack().copy()
     step(AdamW(module, 0.1, weight_decay=0.5), np.zeros(30))
     np.testing.assert_allclose(module.pack(), 0.95 * before)
 
 
-def test_weight_decay_can_be_kept_off_the_vectors():
+def test_decay_only_matrices_leaves_biases_and_norm_gains_undecayed():
     module = Weights()
     before = module.pack().copy()
     step(AdamW(module, 0.1, weight_decay=0.5, decay_only_matrices=True), np.zeros(30))
@@ -105,8 +105,28 @@ def test_weight_decay_can_be_kept_off_the_vectors():
     np.testing.assert_allclose(module.pack(), needed)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-6)])
+def test_decay_only_matrices_agrees_with_two_parameter_groups_of_pytorch(dtype, tolerance):
+    torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
+    module = Weights(dtype)
+    parameters = [torch.nn.Parameter(torch.tensor(part.value.copy())) for part in module.parts]
+    groups = [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": 0.1},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    reference = torch.optim.AdamW(groups, lr=0.02, betas=(0.9, 0.99))
+    optimizer = AdamW(module, 0.02, beta2=0.99, weight_decay=0.1, decay_only_matrices=True)
+    for values in gradients(50):
+        step(optimizer, values)
+        for parameter, gradient in zip(parameters, np.split(values, [15, 22]), strict=True):
+            parameter.grad = torch.tensor(gradient.reshape(parameter.shape).astype(dtype))
+        reference.step()
+    needed = np.concatenate([parameter.detach().numpy().ravel() for parameter in parameters])
+    np.testing.assert_allclose(module.pack(), needed, rtol=tolerance, atol=tolerance)
+
+
 @EVERY
-def test_a_run_that_goes_on_from_a_saved_state_ends_with_the_same_bits(kind, settings, theirs):
+def test_resuming_from_a_saved_state_is_bit_identical(kind, settings, theirs):
     whole, first, second = Weights(np.float32), Weights(np.float32), Weights(np.float32)
     optimizer = kind(whole, **settings)
     for values in gradients(20):
@@ -128,11 +148,11 @@ def test_float32_stays_float32(kind, settings, theirs):
     optimizer = kind(module, **settings)
     step(optimizer, np.ones(30))
     assert module.pack().dtype == np.float32
-    assert {vector.dtype for vector in optimizer.memory.values()} <= {np.dtype(np.float32)}
+    assert {vector.dtype for vector in optimizer.moments.values()} <= {np.dtype(np.float32)}
 
 
 @EVERY
-def test_a_step_allocates_nothing_of_the_size_of_the_weights(kind, settings, theirs):
+def test_a_step_allocates_no_array_of_the_size_of_the_weights(kind, settings, theirs):
     module = Module()
     module.weight = Parameter(np.ones((1000, 300), np.float32))
     optimizer = kind(module, **settings)
@@ -158,7 +178,7 @@ def test_the_learning_rate_may_be_a_schedule():
 
 
 @EVERY
-def test_a_long_gradient_is_clipped(kind, settings, theirs):
+def test_a_large_gradient_is_clipped_to_the_given_norm(kind, settings, theirs):
     long, short = Weights(), Weights()
     values = np.linspace(1, 2, 30)
     step(kind(long, **settings, clip=0.5), values)
@@ -178,6 +198,6 @@ def test_a_long_gradient_is_clipped(kind, settings, theirs):
         (lambda m: AdamW(m, 0.1, beta2=-0.1), "AdamW got beta2=-0.1"),
     ],
 )
-def test_settings_out_of_range_are_refused_in_one_sentence(make, message):
+def test_settings_out_of_range_raise_one_sentence(make, message):
     with pytest.raises(ValueError, match=message):
         make(Weights())

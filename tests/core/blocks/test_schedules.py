@@ -4,16 +4,16 @@ import pytest
 from neuralzoo.core.blocks.schedules import constant, cosine, step_decay
 
 
-def test_a_constant_rate_stays():
+def test_a_constant_schedule_does_not_change():
     assert [constant(0.3)(step) for step in (0, 1, 1000)] == [0.3, 0.3, 0.3]
 
 
-def test_step_decay_multiplies_after_every_so_many_steps():
+def test_step_decay_multiplies_after_every_period():
     rates = [step_decay(8.0, 3, 0.5)(step) for step in range(8)]
     assert rates == [8, 8, 8, 4, 4, 4, 2, 2]
 
 
-def test_a_cosine_starts_at_the_rate_is_half_way_in_the_middle_and_ends_at_the_floor():
+def test_a_cosine_schedule_has_known_values():
     rate = cosine(2.0, 100, floor=0.1)
     assert rate(0) == 2.0
     assert rate(50) == pytest.approx(1.1)
@@ -21,18 +21,18 @@ def test_a_cosine_starts_at_the_rate_is_half_way_in_the_middle_and_ends_at_the_f
     assert rate(1000) == pytest.approx(0.2)
 
 
-def test_a_warmup_rises_in_equal_steps_to_the_rate_and_hands_over_without_a_jump():
+def test_a_linear_warmup_joins_the_cosine_without_a_jump():
     rate = cosine(1.0, 100, warmup=4)
     assert [rate(step) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert rate(52) == pytest.approx(0.5)
 
 
-def test_after_the_warmup_a_cosine_only_falls():
+def test_a_cosine_schedule_decreases_after_the_warmup():
     rates = [cosine(1.0, 50, warmup=10, floor=0.2)(step) for step in range(9, 51)]
     assert (np.diff(rates) <= 0).all()
 
 
-def test_a_warmup_as_long_as_the_run_leaves_no_fall():
+def test_a_warmup_as_long_as_the_run_has_no_decay():
     rate = cosine(1.0, 4, warmup=4)
     assert [rate(step) for step in range(4)] == [0.25, 0.5, 0.75, 1.0]
 
@@ -45,12 +45,12 @@ def test_a_warmup_as_long_as_the_run_leaves_no_fall():
         (lambda: cosine(1.0, 10, warmup=-1), "warmup=-1"),
     ],
 )
-def test_settings_out_of_range_are_refused(make, message):
+def test_settings_out_of_range_raise(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_schedules_are_those_of_pytorch():
+def test_schedules_agree_with_pytorch():
     torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
     kinds = torch.optim.lr_scheduler
     for make, ours in [

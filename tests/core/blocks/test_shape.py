@@ -7,25 +7,25 @@ from neuralzoo.core.layer import Context
 X = np.arange(24).reshape(2, 3, 4)
 
 
-def test_flatten_keeps_the_examples_and_shares_their_memory():
+def test_flatten_returns_a_view():
     y, pull = Flatten()(X, Context())
     np.testing.assert_array_equal(y, [range(12), range(12, 24)])
     assert np.shares_memory(y, X)
     np.testing.assert_array_equal(pull(y), X)
 
 
-def test_flattened_data_is_still_known_as_the_data():
+def test_flattened_data_needs_no_gradient_either():
     data = np.ones((2, 3, 4))
-    ctx = Context(training=True, data=data)
-    assert ctx.skips(Flatten()(data, ctx)[0])
+    ctx = Context(training=True, inputs_without_grad=data)
+    assert not ctx.needs_grad(Flatten()(data, ctx)[0])
 
 
-def test_reshape_gives_every_example_the_shape():
+def test_reshape_applies_to_every_example():
     y, pull = Reshape(2, -1)(X, Context())
     np.testing.assert_array_equal(y[1], np.arange(12, 24).reshape(2, 6))
     np.testing.assert_array_equal(pull(y), X)
 
 
-def test_a_shape_that_does_not_fit_is_refused_in_one_sentence():
-    with pytest.raises(ValueError, match=r"^Reshape got x of shape \(2, 3, 4\); it needs what fits \('N', 5\)$"):
+def test_a_shape_of_another_size_raises_one_sentence():
+    with pytest.raises(ValueError, match=r"^Reshape got x of shape \(2, 3, 4\); it needs one that fits \('N', 5\)$"):
         Reshape(5).predict(X)

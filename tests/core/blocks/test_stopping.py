@@ -7,7 +7,7 @@ from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.losses import MeanSquaredError
 from neuralzoo.core.blocks.optimizers import SGD
-from neuralzoo.core.blocks.stopping import EarlyStopping, Until
+from neuralzoo.core.blocks.stopping import EarlyStopping, StopWhen
 from neuralzoo.core.learner import Supervised
 from neuralzoo.core.trainer import Trainer
 
@@ -23,21 +23,21 @@ def stops_after(values, **settings):
     return None
 
 
-def test_training_stops_when_the_best_epoch_is_as_old_as_the_patience():
+def test_early_stopping_stops_when_the_best_epoch_is_as_old_as_the_patience():
     assert stops_after([5, 4, 3, 4, 5, 6], patience=2) == 5
     assert stops_after([5, 4, 3, 3, 3, 3], patience=3) == 6
 
 
-def test_training_goes_on_while_the_metric_gets_better():
+def test_early_stopping_continues_while_the_metric_improves():
     assert stops_after([5, 6, 4, 5, 3, 4, 2], patience=2) is None
 
 
-def test_larger_may_be_better():
+def test_early_stopping_maximizes_in_mode_max():
     assert stops_after([1, 2, 3], patience=1, mode="max") is None
     assert stops_after([3, 2, 1], patience=1, mode="max") == 2
 
 
-def test_a_trainer_listens():
+def test_the_trainer_stops_early():
     rng = np.random.default_rng(0)
     module = Dense(2, 1, rng)
     learner = Supervised(module, MeanSquaredError(), SGD(module, 1e-30))
@@ -54,19 +54,19 @@ def test_a_trainer_listens():
         ({"patience": 0}, "patience=0; it needs at least 1"),
     ],
 )
-def test_settings_out_of_range_are_refused(settings, message):
+def test_settings_out_of_range_raise(settings, message):
     with pytest.raises(ValueError, match=message):
         EarlyStopping(**settings)
 
 
-def test_a_metric_that_no_epoch_has_is_refused_with_those_there_are():
+def test_an_unknown_metric_raises_and_lists_the_known_ones():
     with pytest.raises(ValueError, match="no metric 'val/accuracy'; the epoch has val/loss"):
         EarlyStopping("val/accuracy").should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
 
 
 def until(values, **bound):
     """Return after how many epochs with these losses it is reached."""
-    goal = Until("val/loss", **bound)
+    goal = StopWhen("val/loss", **bound)
     history = []
     for value in values:
         history.append({"val/loss": value})
@@ -75,7 +75,7 @@ def until(values, **bound):
     return None
 
 
-def test_training_goes_on_until_a_bound_is_reached_and_on_the_bound_it_is():
+def test_stop_when_stops_at_the_bound():
     assert until([3, 2.5, 2, 1], at_most=2) == 3
     assert until([1, 2, 2.5, 3], at_least=2.5) == 3
     assert until([3, 4, 5], at_most=2) is None
@@ -84,11 +84,11 @@ def test_training_goes_on_until_a_bound_is_reached_and_on_the_bound_it_is():
 
 
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 1, "at_most": 2}])
-def test_a_goal_has_one_bound(bounds):
-    with pytest.raises(ValueError, match=r"Until got at_least=.* and at_most=.*; it needs exactly one of them"):
-        Until("val/loss", **bounds)
+def test_stop_when_needs_exactly_one_bound(bounds):
+    with pytest.raises(ValueError, match=r"StopWhen got at_least=.* and at_most=.*; it needs exactly one of them"):
+        StopWhen("val/loss", **bounds)
 
 
-def test_a_goal_of_a_metric_that_no_epoch_has_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match="Until got no metric 'train/loss'; the epoch has val/loss"):
-        Until("train/loss", at_most=1).should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
+def test_stop_when_of_an_unknown_metric_raises_and_lists_the_known_ones():
+    with pytest.raises(ValueError, match="StopWhen got no metric 'train/loss'; the epoch has val/loss"):
+        StopWhen("train/loss", at_most=1).should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))

@@ -10,26 +10,26 @@ from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.core.layer import Context
 
 
-def learner(kind, outputs=3, answer="class"):
+def learner(kind, outputs=3, target="class"):
     module = Dense(4, outputs, np.random.default_rng(0))
-    return supervised(module, None, SimpleNamespace(kind=kind, answer=answer), lambda module: Adam(module, 0.1))
+    return supervised(module, None, SimpleNamespace(kind=kind, target=target), lambda module: Adam(module, 0.1))
 
 
 @pytest.mark.parametrize(
-    ("kind", "answer", "loss", "measures"),
+    ("kind", "target", "loss", "metrics"),
     [
         ("classification", "class", CrossEntropy, {"accuracy"}),
-        ("classification", "marks", BinaryCrossEntropy, {"accuracy"}),
+        ("classification", "multilabel", BinaryCrossEntropy, {"accuracy"}),
         ("sequence-labelling", "class", CrossEntropy, {"accuracy"}),
-        ("sequence-labelling", "marks", BinaryCrossEntropy, {"accuracy", "nats_per_step"}),
+        ("sequence-labelling", "multilabel", BinaryCrossEntropy, {"accuracy", "nats_per_step"}),
         ("language-modelling", "class", CrossEntropy, {"accuracy"}),
-        ("regression", "numbers", MeanSquaredError, {"mean_absolute_error"}),
-        ("reconstruction", "numbers", MeanSquaredError, set()),
+        ("regression", "continuous", MeanSquaredError, {"mean_absolute_error"}),
+        ("reconstruction", "continuous", MeanSquaredError, set()),
     ],
 )
-def test_the_kind_of_task_and_its_answers_decide_loss_and_measures(kind, answer, loss, measures):
-    assert isinstance(learner(kind, answer=answer).loss, loss)
-    assert learner(kind, answer=answer).measures.keys() == measures
+def test_the_kinds_of_task_and_target_decide_loss_and_metrics(kind, target, loss, metrics):
+    assert isinstance(learner(kind, target=target).loss, loss)
+    assert learner(kind, target=target).metrics.keys() == metrics
 
 
 def test_classes_are_learned():
@@ -63,45 +63,45 @@ class Framewise(Dense):
         return super().__call__(inputs[0], ctx)
 
 
-def padded_learner(answer, seed=0):
+def padded_learner(target, seed=0):
     module = Framewise(4, 3, np.random.default_rng(seed))
-    task = SimpleNamespace(kind="sequence-labelling", answer=answer)
+    task = SimpleNamespace(kind="sequence-labelling", target=target)
     return supervised(module, None, task, lambda module: Adam(module, 0.1))
 
 
-def sequences(answer):
+def sequences(target):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(5, 6, 4)).astype(np.float32)
-    y = rng.integers(0, 3, (5, 6)) if answer == "class" else rng.integers(0, 2, (5, 6, 3)).astype(np.float32)
+    y = rng.integers(0, 3, (5, 6)) if target == "class" else rng.integers(0, 2, (5, 6, 3)).astype(np.float32)
     return x, np.array([6, 1, 3, 2, 5]), y
 
 
-@pytest.mark.parametrize("answer", ["class", "marks"])
-def test_what_lies_beyond_the_length_of_a_sequence_does_not_count(answer):
-    x, lengths, y = sequences(answer)
+@pytest.mark.parametrize("target", ["class", "multilabel"])
+def test_padding_is_masked(target):
+    x, lengths, y = sequences(target)
     other_x, other_y = x.copy(), y.copy()
     for row, length in enumerate(lengths):
         other_x[row, length:], other_y[row, length:] = 7, 1
     states = []
     for batch in ((x, lengths, y), (other_x, lengths, other_y)):
-        learning = padded_learner(answer)
+        learning = padded_learner(target)
         metrics = learning.evaluate(batch), learning.learn(batch, Context(training=True, rng=None))
-        states.append((metrics, learning.module.weight.value.tobytes(), learning.count(batch)))
+        states.append((metrics, learning.module.weight.value.tobytes(), learning.num_examples(batch)))
     assert states[0] == states[1]
 
 
-@pytest.mark.parametrize(("answer", "each"), [("class", 1), ("marks", 3)])
-def test_batches_weigh_as_much_as_they_have_targets_that_count(answer, each):
-    x, lengths, y = sequences(answer)
-    learning = padded_learner(answer)
-    assert learning.count((x, lengths, y)) == 17 * each
+@pytest.mark.parametrize(("target", "each"), [("class", 1), ("multilabel", 3)])
+def test_batches_are_weighted_by_their_unmasked_targets(target, each):
+    x, lengths, y = sequences(target)
+    learning = padded_learner(target)
+    assert learning.num_examples((x, lengths, y)) == 17 * each
     halves = [(x[:2], lengths[:2], y[:2]), (x[2:], lengths[2:], y[2:])]
     whole, parts = learning.evaluate((x, lengths, y)), learning.evaluate_all(halves)
     assert parts == pytest.approx(whole, rel=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "answer"), [("generation", "numbers"), ("classification", "classes")])
-def test_another_kind_of_task_is_refused_in_one_sentence(kind, answer):
-    words = f"^supervised got a task of kind {kind!r} with answers made of {answer!r}; it needs .*numbers$"
+@pytest.mark.parametrize(("kind", "target"), [("generation", "continuous"), ("classification", "classes")])
+def test_another_kind_of_task_is_refused_in_one_sentence(kind, target):
+    words = f"^supervised got a task of kind {kind!r} with targets of kind {target!r}; it needs .*continuous$"
     with pytest.raises(ValueError, match=words):
-        learner(kind, answer=answer)
+        learner(kind, target=target)

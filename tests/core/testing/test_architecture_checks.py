@@ -46,13 +46,13 @@ def cross_entropy(logits, labels):
     return float(-np.log(p[rows, labels]).mean()), (p - np.eye(p.shape[1], dtype=p.dtype)[labels]) / len(labels)
 
 
-def learner(module, config, task, make_optimizer):
-    return Supervised(module, cross_entropy, make_optimizer(module))
+def learner(module, config, task, optimizer_factory):
+    return Supervised(module, cross_entropy, optimizer_factory(module))
 
 
 def architecture(**changes):
     right = Architecture(
-        contract=1,
+        api_version=1,
         name="net",
         summary="A small network for tests",
         citation="Nobody (1999), A network that is right",
@@ -159,7 +159,7 @@ class NoisyLearner(Supervised):
 
 
 class ForgetfulLearner(Supervised):
-    """Learns from every second batch, and does not save where it is."""
+    """Learns from every second batch, and does not save its position."""
 
     turn = 0
 
@@ -191,8 +191,8 @@ class WritesIntoTheBatch(Supervised):
         return super().learn(batch, ctx)
 
 
-class Climbs(Supervised):
-    """Goes up the loss."""
+class AscendsTheLoss(Supervised):
+    """Ascends the gradient of the loss."""
 
     def __init__(self, module, loss, optimizer):
         def uphill(prediction, target):
@@ -205,7 +205,7 @@ class Climbs(Supervised):
         return {"loss": cross_entropy(self.layer.predict(batch[0]), batch[1])[0]}
 
 
-class Wordless(Supervised):
+class WithoutLoss(Supervised):
     def evaluate(self, batch):
         return {"error": super().evaluate(batch)["loss"]}
 
@@ -232,26 +232,26 @@ class Square(Layer):
         return x @ self.weight.value, pull
 
 
-class TwoParts(Module):
-    """A module that is no function: a maker of examples and a judge of them."""
+class TwoNetworks(Module):
+    """A module of two networks: a generator and a discriminator."""
 
     def __init__(self, config, rng):
         self.maker, self.judge = Square(rng), Square(rng)
 
 
-class TwoPartsOneHidden(TwoParts):
+class TwoNetworksOneHidden(TwoNetworks):
     def __init__(self, config, rng):
         super().__init__(config, rng)
         self.shift = float(rng.normal())
 
 
 class TwoOptimizers(Learner):
-    """Both parts learn to give back their input, each by its own optimizer."""
+    """Both networks learn the identity, each with its own optimizer."""
 
     drift = np.float32(1)
 
-    def __init__(self, module, loss, make_optimizer):
-        super().__init__(module, {name: make_optimizer(getattr(module, name)) for name in ("maker", "judge")})
+    def __init__(self, module, loss, optimizer_factory):
+        super().__init__(module, {name: optimizer_factory(getattr(module, name)) for name in ("maker", "judge")})
         self.grads = {name: Gradients(getattr(module, name)) for name in self.optimizers}
 
     def learn(self, batch, ctx):
@@ -277,10 +277,10 @@ class DriftingTwoOptimizers(TwoOptimizers):
 class DriftingMemory(TwoOptimizers):
     def __init__(self, *args):
         super().__init__(*args)
-        self.optimizers["judge"].memory["sum"] = self.optimizers["judge"].memory["sum"].astype(np.float64)
+        self.optimizers["judge"].moments["sum"] = self.optimizers["judge"].moments["sum"].astype(np.float64)
 
 
-def two_parts(learner=TwoOptimizers, module=TwoParts):
+def two_parts(learner=TwoOptimizers, module=TwoNetworks):
     return architecture(
         build=lambda config, task, rng: module(config, rng),
         learner=lambda module, config, task, make: learner(module, None, make),
@@ -288,7 +288,7 @@ def two_parts(learner=TwoOptimizers, module=TwoParts):
 
 
 class ClosedForm(Learner):
-    """Least squares: all is learned before the first step."""
+    """Least squares: fitted before the first step."""
 
     def prepare(self, data, ctx):
         x, labels = next(data.epoch(np.random.default_rng(0)))
@@ -334,8 +334,8 @@ BROKEN = {
         {"training_resumes_bit_for_bit"},
     ),
     "one output too many": (of(OneTooMany), "predictions_have_the_right_shape", set()),
-    "a mixed batch": (of(MixesExamples), "examples_do_not_mix", set()),
-    "a walk along the batch": (of(FollowsItsPredecessor), "examples_do_not_mix", set()),
+    "a mixed batch": (of(MixesExamples), "examples_are_independent", set()),
+    "a walk along the batch": (of(FollowsItsPredecessor), "examples_are_independent", set()),
     "hidden float64": (of(Drifts), "float32_stays_float32", set()),
     "a wrong gradient": (of(WrongGradient), "gradients_match_finite_differences", set()),
     "an unused parameter": (of(Unused), "training_reaches_every_parameter", set()),
@@ -350,8 +350,8 @@ BROKEN = {
         {"training_resumes_bit_for_bit"},
     ),
     "a written batch": (trained_by(WritesIntoTheBatch), "batches_are_left_alone", set()),
-    "a climber": (trained_by(Climbs), "tiny_batch_is_overfitted", set()),
-    "no loss": (trained_by(Wordless), "tiny_batch_is_overfitted", set()),
+    "a climber": (trained_by(AscendsTheLoss), "tiny_batch_is_overfitted", set()),
+    "no loss": (trained_by(WithoutLoss), "tiny_batch_is_overfitted", set()),
     "hidden state": (of(HiddenState), "saved_weights_predict_the_same", {"training_resumes_bit_for_bit"}),
     "a generator of its own": (trained_by(NoisyLearner), "training_resumes_bit_for_bit", set()),
     "a forgetful learner": (trained_by(ForgetfulLearner), "training_resumes_bit_for_bit", set()),
@@ -367,7 +367,7 @@ def failing(wrong, **options):
 
 
 @pytest.mark.parametrize("check", checks_for_architecture(architecture()), ids=str)
-def test_a_right_architecture_passes(check):
+def test_a_correct_architecture_passes(check):
     check()
 
 
@@ -382,10 +382,10 @@ def test_every_check_is_failed_by_a_broken_architecture():
     assert made_for == known - {"not_applicable_names_real_checks", PADDING}
 
 
-def test_a_right_architecture_of_two_parts_passes_without_predict():
+def test_a_correct_architecture_of_two_networks_passes_without_predict():
     found = outcomes(two_parts())
     assert {name: outcome.message for name, outcome in found.items() if outcome.status == "fail"} == {}
-    left_out = {"predictions_have_the_right_shape", "examples_do_not_mix", "gradients_match_finite_differences"}
+    left_out = {"predictions_have_the_right_shape", "examples_are_independent", "gradients_match_finite_differences"}
     assert {name for name, outcome in found.items() if outcome.status == "not applicable"} == left_out | {PADDING}
 
 
@@ -397,19 +397,19 @@ def test_a_right_architecture_of_two_parts_passes_without_predict():
     ],
     ids=["gradients", "memory"],
 )
-def test_float64_is_found_in_an_architecture_of_two_parts(wrong, message):
+def test_float64_is_found_in_an_architecture_of_two_networks(wrong, message):
     assert message in outcomes(wrong)["float32_stays_float32"].message
 
 
-def test_hidden_state_is_found_in_an_architecture_of_two_parts():
-    outcome = outcomes(two_parts(module=TwoPartsOneHidden))["saved_weights_predict_the_same"]
+def test_hidden_state_is_found_in_an_architecture_of_two_networks():
+    outcome = outcomes(two_parts(module=TwoNetworksOneHidden))["saved_weights_predict_the_same"]
     assert (outcome.status, outcome.message[:62]) == (
         "fail",
         "a fresh network with the saved weights is evaluated otherwise;",
     )
 
 
-def test_an_architecture_that_learns_all_before_the_first_step_has_learned():
+def test_an_architecture_that_is_fitted_by_prepare_alone_passes():
     closed = architecture(**of(Linear), learner=lambda module, config, task, make: ClosedForm(module, {}))
     assert failing(closed) == set()
 
@@ -417,13 +417,13 @@ def test_an_architecture_that_learns_all_before_the_first_step_has_learned():
 @pytest.mark.parametrize(
     ("task", "reason"),
     [
-        ({"kind": "regression", "answer": "numbers"}, "net got the task 'regression'; it can do classification"),
-        ({"input": "image"}, "net got image inputs; it can read tabular"),
-        ({"lengths": True}, "net got examples of different lengths; it can only read those of one"),
-        ({"answer": "marks"}, "net got answers made of 'marks'; it can learn class, numbers"),
+        ({"kind": "regression", "target": "continuous"}, "net got the task 'regression'; it supports classification"),
+        ({"input": "image"}, "net got image inputs; it supports tabular"),
+        ({"variable_length": True}, "net got examples of different lengths; it supports one length only"),
+        ({"target": "multilabel"}, "net got targets of kind 'multilabel'; it supports class, continuous"),
     ],
 )
-def test_a_task_that_the_architecture_does_not_declare_is_told_with_the_reason(task, reason):
+def test_a_task_that_the_architecture_does_not_declare_is_reported_with_the_reason(task, reason):
     undeclared = TASK.model_copy(update=task)
     for which, found in (
         ("example", outcomes(architecture(example=undeclared), task=TASK)),
@@ -445,12 +445,12 @@ def test_a_parameter_that_training_does_not_reach_is_named():
     )
 
 
-def test_the_layer_where_float32_gets_lost_is_named():
+def test_the_layer_where_float32_is_lost_is_named():
     message = outcomes(architecture(**of(Drifts)))["float32_stays_float32"].message
     assert message.startswith("float32 does not stay: the output of scale is float64;")
 
 
-def test_a_network_without_predictions_is_told_what_to_do():
+def test_a_network_without_predict_is_reported_with_the_remedy():
     class Silent(Net):
         predict = property()
 
@@ -458,9 +458,9 @@ def test_a_network_without_predictions_is_told_what_to_do():
     assert message == "Silent has no predict(x); give it one, or say in not_applicable why there is none"
 
 
-def test_what_an_architecture_declares_is_left_out_with_its_reason():
+def test_declared_exceptions_are_skipped_with_their_reasons():
     reason = "it is trained by an adversary and has no loss that falls"
-    found = outcomes(architecture(not_applicable={"tiny_batch_is_overfitted": reason}, **trained_by(Climbs)))
+    found = outcomes(architecture(not_applicable={"tiny_batch_is_overfitted": reason}, **trained_by(AscendsTheLoss)))
     assert {name for name, outcome in found.items() if outcome.status != "pass"} == {
         "tiny_batch_is_overfitted",
         PADDING,
@@ -476,11 +476,11 @@ def test_an_exception_from_an_unknown_check_is_a_failure():
 def test_the_optimizer_and_the_settings_can_be_chosen():
     made = []
 
-    def make_optimizer(module):
+    def optimizer_factory(module):
         made.append(module.into.value.shape)
         return SGD(module, 1.0)
 
-    assert failing(architecture(), make_optimizer=make_optimizer, settings={"hidden": 7}) == set()
+    assert failing(architecture(), optimizer_factory=optimizer_factory, settings={"hidden": 7}) == set()
     assert set(made) == {(4, 7)}
 
 
@@ -491,7 +491,7 @@ KINDS = [
     (Task(kind="generation", input="tabular", shape=(2,), outputs=2), np.float32, (8, 2), np.float32),
     (Task(kind="sequence-labelling", input="sequence", shape=(5, 2), outputs=3), np.float32, (8, 5), np.int64),
     (
-        Task(kind="language-modelling", input="tokens", shape=(6,), outputs=5, vocabulary=5),
+        Task(kind="language-modelling", input="tokens", shape=(6,), outputs=5, vocab_size=5),
         np.int64,
         (8, 6),
         np.int64,
@@ -500,13 +500,13 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("task", "dtype", "target_shape", "target_dtype"), KINDS, ids=lambda v: getattr(v, "kind", ""))
-def test_tiny_data_are_what_data_sets_are(task, dtype, target_shape, target_dtype):
+def test_tiny_data_has_the_shapes_and_dtypes_of_datasets(task, dtype, target_shape, target_dtype):
     x, target = tiny_data(task)
     assert (x.shape, x.dtype) == ((8, *task.shape), dtype)
     assert (target.shape, target.dtype) == (target_shape, target_dtype)
 
 
-def test_tiny_text_is_to_be_continued_by_one_token():
+def test_tiny_text_has_the_next_token_as_target():
     x, target = tiny_data(KINDS[-1][0])
     np.testing.assert_array_equal(target[:, :-1], x[:, 1:])
 
@@ -516,9 +516,9 @@ def test_tiny_labels_cover_all_classes():
 
 
 @pytest.mark.parametrize("kind", ["language-modelling", "sequence-labelling"])
-@pytest.mark.parametrize("vocabulary", [2, 5, 30])
-def test_whoever_knows_the_tokens_so_far_can_know_all_answers(kind, vocabulary):
-    task = Task(kind=kind, input="tokens", shape=(6,), outputs=vocabulary, vocabulary=vocabulary)
+@pytest.mark.parametrize("vocab_size", [2, 5, 30])
+def test_targets_are_functions_of_the_tokens_so_far(kind, vocab_size):
+    task = Task(kind=kind, input="tokens", shape=(6,), outputs=vocab_size, vocab_size=vocab_size)
     answers = {}
     for tokens, targets in zip(*tiny_data(task), strict=True):
         for t, answer in enumerate(targets):

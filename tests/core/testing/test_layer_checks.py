@@ -1,4 +1,4 @@
-"""A right layer passes every check; each way to be wrong fails the check made for it."""
+"""A correct layer passes every check; each kind of error fails the check made for it."""
 
 import math
 import unittest
@@ -7,15 +7,15 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from neuralzoo.core.layer import Layer, no_gradient
+from neuralzoo.core.layer import Layer, zero_grad_like
 from neuralzoo.core.module import Parameter
-from neuralzoo.core.testing import CheckFailed, NotApplicable, Outcome, checks_for_layer
+from neuralzoo.core.testing import CheckFailedError, CheckResult, NotApplicable, checks_for_layer
 
 X = np.random.default_rng(0).normal(size=(5, 4))
 
 
 class Affine(Layer):
-    """tanh(x W) + b, done right; `drop` silences half of the outputs in training."""
+    """tanh(x W) + b, correct; with `drop`, half of the outputs are dropped in training."""
 
     def __init__(self, rng, *, drop=False):
         self.weight = Parameter(rng.normal(size=(4, 3)).astype(np.float32))
@@ -33,8 +33,8 @@ class Affine(Layer):
             ctx.grads.add(self.bias, dy.sum(axis=0))
             inner = (1 - t * t) * (dy if keep is None else dy * keep)
             ctx.grads.add_product(self.weight, x.T, inner)
-            if ctx.skips(x):
-                return no_gradient(x)
+            if not ctx.needs_grad(x):
+                return zero_grad_like(x)
             return inner @ weight.T
 
         return (t if keep is None else t * keep) + self.bias.value, pull
@@ -48,8 +48,8 @@ class Lookup(Layer):
 
     def __call__(self, x, ctx):
         def pull(dy):
-            ctx.grads.add_at(self.table, x, dy)
-            return no_gradient(x)
+            ctx.grads.scatter_add(self.table, x, dy)
+            return zero_grad_like(x)
 
         return self.table.value[x], pull
 
@@ -69,13 +69,13 @@ class CachesOnSelf(Squash):
         return self.t, lambda dy: (1 - self.t * self.t) * dy
 
 
-class EditsItsInput(Squash):
+class ModifiesItsInput(Squash):
     def __call__(self, x, ctx):
         np.tanh(x, out=x)
         return x, lambda dy: (1 - x * x) * dy
 
 
-class EditsTheIncomingGradient(Squash):
+class ModifiesTheIncomingGradient(Squash):
     def __call__(self, x, ctx):
         t = np.tanh(x)
 
@@ -119,15 +119,15 @@ class WrongInputGradient(Squash):
 
 
 class RightAloneOnly(Squash):
-    """Leaves its gradient out whenever there is data somewhere, not only when x is the data."""
+    """Leaves dL/dx out whenever the context has inputs_without_grad, not only when x is one."""
 
     def __call__(self, x, ctx):
         t = np.tanh(x)
-        return t, lambda dy: no_gradient(x) if ctx.data is not None else (1 - t * t) * dy
+        return t, lambda dy: zero_grad_like(x) if ctx.inputs_without_grad is not None else (1 - t * t) * dy
 
 
 class NeedsContiguousInput(Squash):
-    """Works in one pass over the memory of x, whatever lies there."""
+    """Reads the memory of x in one pass, whatever its strides."""
 
     def __call__(self, x, ctx):
         if not x.flags.c_contiguous:
@@ -137,7 +137,7 @@ class NeedsContiguousInput(Squash):
 
 
 class MixesUpMemoryOrder(Squash):
-    """Takes the memory of the incoming gradient for the gradient."""
+    """Ignores the strides of the incoming gradient."""
 
     def __call__(self, x, ctx):
         t = np.tanh(x)
@@ -161,7 +161,7 @@ class ForgetsAParameterGradient(Affine):
 class AssignsAParameterGradient(Affine):
     def __call__(self, x, ctx):
         def pull(dy):
-            if ctx.grads.wanted and self.bias.trainable:
+            if ctx.grads.enabled and self.bias.trainable:
                 ctx.grads[self.bias][...] = dy.sum(axis=0)
             ctx.grads.add_product(self.weight, x.T, dy)
             return dy @ self.weight.value.T
@@ -180,10 +180,10 @@ class InsistsOnGradients(Affine):
         return x @ self.weight.value + self.bias.value, pull
 
 
-class SkipsParametersOfTheData(Affine):
+class SkipsParametersWithoutInputGradient(Affine):
     def __call__(self, x, ctx):
         y, pull = super().__call__(x, ctx)
-        return y, lambda dy: no_gradient(x) if ctx.skips(x) else pull(dy)
+        return y, lambda dy: pull(dy) if ctx.needs_grad(x) else zero_grad_like(x)
 
 
 class LeaksAcrossTheBatch(Squash):
@@ -209,8 +209,8 @@ class WalksAlongTheBatch(Squash):
         return h, pull
 
 
-class TellsTheFirstFromTheOthers(Squash):
-    """Treats the place in the batch as if it were a place in time, from the second example of a batch on."""
+class TreatsTheFirstExampleOtherwise(Squash):
+    """Treats the position in the batch as a time step, from the second example on."""
 
     def __call__(self, x, ctx):
         scale = np.where(np.arange(len(x)) % 2 == 0, 1, 2).astype(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
@@ -267,7 +267,7 @@ class SharesWithItsCopies(Affine):
 
 
 class ReusesItsOutput(Squash):
-    """Writes every output into the same memory."""
+    """Writes every output into the same array."""
 
     buffers: ClassVar = {}
 
@@ -277,7 +277,7 @@ class ReusesItsOutput(Squash):
         return y, lambda dy: dy * 2
 
 
-class TrustsBorrowedMemory(Squash):
+class TrustsReusedMemory(Squash):
     def __call__(self, x, ctx):
         def pull(dy):
             dx = ctx.empty(x.shape, x.dtype) if ctx.workspace is not None else np.zeros_like(x)
@@ -318,20 +318,20 @@ NOT_FAILED_HERE = {"not_applicable_names_real_checks", "padding_does_not_matter"
 
 # Each broken layer, the check made for its fault, and the others that see it as well.
 BROKEN = [
-    (CachesOnSelf, "calls_leave_nothing_behind", {"two_passes_keep_apart"}),
+    (CachesOnSelf, "calls_are_stateless", {"passes_are_independent"}),
     (
-        EditsItsInput,
+        ModifiesItsInput,
         "inputs_are_left_alone",
         {
             STACK,
-            "views_serve_like_arrays",
-            "two_passes_keep_apart",
-            "examples_do_not_mix",
+            "noncontiguous_inputs_work",
+            "passes_are_independent",
+            "examples_are_independent",
             "memory_may_be_reused",
-            "gradients_may_be_unwanted",
+            "gradients_can_be_disabled",
         },
     ),
-    (EditsTheIncomingGradient, "inputs_are_left_alone", {STACK, "views_serve_like_arrays"}),
+    (ModifiesTheIncomingGradient, "inputs_are_left_alone", {STACK, "noncontiguous_inputs_work"}),
     (DriftsToFloat64, "dtype_is_kept", set()),
     (DriftsInThePullback, "dtype_is_kept", set()),
     (AlwaysFloat32, "dtype_is_kept", set()),
@@ -341,36 +341,36 @@ BROKEN = [
     (OverflowsInSoftmax, "large_inputs_stay_finite", set()),
     (WrongInputGradient, ALONE, {STACK}),
     (RightAloneOnly, STACK, set()),
-    (NeedsContiguousInput, "views_serve_like_arrays", set()),
-    (MixesUpMemoryOrder, "views_serve_like_arrays", {STACK}),
+    (NeedsContiguousInput, "noncontiguous_inputs_work", set()),
+    (MixesUpMemoryOrder, "noncontiguous_inputs_work", {STACK}),
     (ForgetsAParameterGradient, "parameter_gradients_match_finite_differences", {STACK, "every_parameter_matters"}),
     (AssignsAParameterGradient, "gradients_add_up", set()),
-    (InsistsOnGradients, "gradients_may_be_unwanted", set()),
-    (SkipsParametersOfTheData, "gradients_may_be_unwanted", set()),
-    (LeaksAcrossTheBatch, "examples_do_not_mix", set()),
-    (WalksAlongTheBatch, "examples_do_not_mix", set()),
-    (TellsTheFirstFromTheOthers, "examples_do_not_mix", set()),
-    (CountsEvaluations, "evaluation_is_repeatable", {ALONE, "examples_do_not_mix", "copies_are_independent"}),
+    (InsistsOnGradients, "gradients_can_be_disabled", set()),
+    (SkipsParametersWithoutInputGradient, "gradients_can_be_disabled", set()),
+    (LeaksAcrossTheBatch, "examples_are_independent", set()),
+    (WalksAlongTheBatch, "examples_are_independent", set()),
+    (TreatsTheFirstExampleOtherwise, "examples_are_independent", set()),
+    (CountsEvaluations, "evaluation_is_repeatable", {ALONE, "examples_are_independent", "copies_are_independent"}),
     (KeepsAHiddenConstant, "state_makes_an_equal_layer", set()),
     (SharesWithItsCopies, "copies_are_independent", set()),
-    (ReusesItsOutput, "two_passes_keep_apart", set()),
-    (TrustsBorrowedMemory, "memory_may_be_reused", set()),
+    (ReusesItsOutput, "passes_are_independent", set()),
+    (TrustsReusedMemory, "memory_may_be_reused", set()),
     (
         DrawsFromItsOwnGenerator,
         "randomness_comes_from_the_context",
         {
             ALONE,
             STACK,
-            "views_serve_like_arrays",
-            "two_passes_keep_apart",
+            "noncontiguous_inputs_work",
+            "passes_are_independent",
             "memory_may_be_reused",
-            "gradients_may_be_unwanted",
+            "gradients_can_be_disabled",
         },
     ),
     (
         DrawsInEvaluation,
         "evaluation_is_repeatable",
-        {"examples_do_not_mix", "state_makes_an_equal_layer", "copies_are_independent"},
+        {"examples_are_independent", "state_makes_an_equal_layer", "copies_are_independent"},
     ),
 ]
 
@@ -390,7 +390,7 @@ def failing(make, x=X):
 
 
 @pytest.mark.parametrize("check", checks_for_layer(Affine, X), ids=str)
-def test_a_right_layer_passes(check):
+def test_a_correct_layer_passes(check):
     check()
 
 
@@ -405,7 +405,7 @@ def test_a_right_layer_passes(check):
     ],
     ids=["drawing", "no parameters", "one example", "more axes", "tokens"],
 )
-def test_right_layers_of_other_kinds_pass(make, x):
+def test_correct_layers_of_other_kinds_pass(make, x):
     assert failing(make, x) == set()
 
 
@@ -414,9 +414,9 @@ def test_a_broken_layer_fails_the_check_made_for_it(kind, made_for_it, others):
     assert failing(maker(kind)) == {made_for_it} | others
 
 
-@pytest.mark.parametrize("x", [np.ones((3, 4)), np.full((2, 3), 5)], ids=["numbers", "tokens"])
+@pytest.mark.parametrize("x", [np.ones((3, 4)), np.full((2, 3), 5)], ids=["values", "tokens"])
 def test_examples_that_are_all_equal_are_refused(x):
-    with pytest.raises(ValueError, match=r"got [23] equal examples; it needs examples that differ: random numbers"):
+    with pytest.raises(ValueError, match=r"got [23] equal examples; it needs examples that differ: random values"):
         checks_for_layer(Affine, x)
 
 
@@ -425,13 +425,13 @@ def test_every_check_is_failed_by_a_broken_layer():
     assert made_for == {check.name for check in checks_for_layer(Affine, X)} - NOT_FAILED_HERE
 
 
-def test_a_failure_says_where_and_by_how_much():
+def test_a_failure_names_the_entry_and_both_values():
     message = outcomes(maker(WrongInputGradient))[ALONE].message
     assert "x in training at (0, 0) is" in message
     assert "finite differences say" in message
 
 
-def test_a_wrong_gradient_far_out_in_a_large_array_is_found():
+def test_a_wrong_gradient_anywhere_in_a_large_array_is_found():
     class OneWrong(Squash):
         def __call__(self, x, ctx):
             def pull(dy):
@@ -462,15 +462,17 @@ def test_an_error_inside_a_layer_is_a_failure_and_not_a_crash():
     assert (outcome.status, outcome.message) == ("fail", "it raised KeyError: 'no such thing'; no error is due here")
 
 
-def test_what_does_not_apply_is_told_with_its_reason():
-    found = outcomes(maker(LeaksAcrossTheBatch), not_applicable={"examples_do_not_mix": "it is about the whole batch"})
-    assert found["examples_do_not_mix"] == Outcome(
-        "examples_do_not_mix", "not applicable", "it is about the whole batch"
+def test_a_check_that_does_not_apply_is_reported_with_its_reason():
+    found = outcomes(
+        maker(LeaksAcrossTheBatch), not_applicable={"examples_are_independent": "it is about the whole batch"}
+    )
+    assert found["examples_are_independent"] == CheckResult(
+        "examples_are_independent", "not applicable", "it is about the whole batch"
     )
     assert found["parameter_gradients_match_finite_differences"].message == "there are no trainable parameters"
 
 
-def test_test_runners_take_what_does_not_apply_as_a_skip():
+def test_test_runners_skip_a_check_that_does_not_apply():
     checks = checks_for_layer(Affine, X, not_applicable={"dtype_is_kept": "there is a reason for it"})
     with pytest.raises(NotApplicable, match="there is a reason") as caught:
         next(check for check in checks if check.name == "dtype_is_kept")()
@@ -492,11 +494,11 @@ def test_an_exception_from_an_unknown_check_or_without_a_reason_is_a_failure(dec
 
 def test_a_check_called_by_hand_raises_its_failure():
     check = next(check for check in checks_for_layer(maker(DriftsToFloat64), X) if str(check) == "dtype_is_kept")
-    with pytest.raises(CheckFailed, match="the output in training is float64 where float32 came in"):
+    with pytest.raises(CheckFailedError, match="the output in training is float64 where float32 came in"):
         check()
 
 
-def test_checking_leaves_the_example_alone():
+def test_checks_do_not_modify_the_example():
     x = X.copy()
-    failing(maker(EditsItsInput), x)
+    failing(maker(ModifiesItsInput), x)
     np.testing.assert_array_equal(x, X)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.supervised import supervised
-from neuralzoo.core.layer import Layer, no_gradient
+from neuralzoo.core.layer import Layer, zero_grad_like
 from neuralzoo.core.learner import Supervised
 from neuralzoo.core.module import Parameter
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
@@ -45,7 +45,7 @@ class Recurrence(Layer):
                 ctx.grads.add_product(self.weight, h[t].T, da)
                 dx[:, t] = da @ into.T
                 dh = np.where(inside[:, t], da @ weight.T, dh)
-            return no_gradient(x) if ctx.skips(x) else dx
+            return dx if ctx.needs_grad(x) else zero_grad_like(x)
 
         return h[1:].swapaxes(0, 1) * inside if self.steps else h[-1].copy(), pull
 
@@ -69,8 +69,8 @@ class Bag(Layer):
         share = self.share(tokens, lengths, self.table.value.dtype)
 
         def pull(dy):
-            ctx.grads.add_at(self.table, tokens, share * dy[:, None])
-            return no_gradient(tokens)
+            ctx.grads.scatter_add(self.table, tokens, share * dy[:, None])
+            return zero_grad_like(tokens)
 
         return (self.table.value[tokens] * share).sum(axis=1), pull
 
@@ -80,15 +80,15 @@ class BagOfPadding(Bag):
         return np.full((*tokens.shape, 1), 1 / tokens.shape[1], dtype)
 
 
-class GoesOnInThePadding(Last):
-    """Takes the state at the last step for the state at the end of an example."""
+class UpdatesTheStateInThePadding(Last):
+    """Returns the state at the last step instead of that at the end of an example."""
 
     def inside(self, x, lengths):
         return np.ones(x.shape[:2], bool)
 
 
 class LooksAhead(Recurrence):
-    """Adds to each step the sum of all steps, padding and all."""
+    """Adds to each step the sum of all steps, padding included."""
 
     def __call__(self, batch, ctx):
         y, pull = super().__call__(batch, ctx)
@@ -101,7 +101,7 @@ class LooksAhead(Recurrence):
         return y + batch[0].sum(axis=(1, 2), keepdims=True) * inside, pull_both
 
 
-class TakesOneLengthForAll(Recurrence):
+class UsesOneLengthForAll(Recurrence):
     def inside(self, x, lengths):
         return super().inside(x, np.full_like(lengths, lengths[0]))
 
@@ -127,7 +127,7 @@ class LearnsFromThePadding(Recurrence):
 
 
 class ForgetsToUnsort(Last):
-    """Works on the longest first, as packing does, and leaves its answers in that order."""
+    """Sorts by length, as packing does, and leaves its outputs in that order."""
 
     def __call__(self, batch, ctx):
         x, lengths = batch
@@ -142,14 +142,14 @@ class ForgetsToUnsort(Last):
         return y, pull_back
 
 
-class EditsTheLengths(Recurrence):
+class ModifiesTheLengths(Recurrence):
     def __call__(self, batch, ctx):
         lengths = batch[1].copy()
         batch[1][:] = 1
         return super().__call__((batch[0], lengths), ctx)
 
 
-class EditsTheLengthsLater(Recurrence):
+class ModifiesTheLengthsLater(Recurrence):
     def __call__(self, batch, ctx):
         y, pull = super().__call__(batch, ctx)
 
@@ -160,8 +160,8 @@ class EditsTheLengthsLater(Recurrence):
         return y, pull_and_edit
 
 
-class BorrowsTheLengths(Recurrence):
-    """Writes into the lengths and puts them back."""
+class ModifiesAndRestoresTheLengths(Recurrence):
+    """Writes into the lengths and restores them."""
 
     def __call__(self, batch, ctx):
         batch[1][:] -= 1
@@ -195,15 +195,15 @@ class LeavesThePaddingUnset(Recurrence):
         return memory, pull
 
 
-class TakesAnyDataForItsOwn(Recurrence):
-    """Leaves the gradient out whenever there is data somewhere."""
+class LeavesAnyInputGradientOut(Recurrence):
+    """Leaves dL/dx out whenever the context has inputs_without_grad."""
 
     def __call__(self, batch, ctx):
         y, pull = super().__call__(batch, ctx)
 
         def pull_part(dy):
             dx = pull(dy)
-            return dx if ctx.data is None else no_gradient(dx)
+            return dx if ctx.inputs_without_grad is None else zero_grad_like(dx)
 
         return y, pull_part
 
@@ -215,19 +215,19 @@ STACK = "gradients_hold_inside_a_stack"
 
 # Each broken layer, the check made for its fault, and the others that see it as well.
 BROKEN_LAYERS = [
-    (GoesOnInThePadding, PADDING, set()),
+    (UpdatesTheStateInThePadding, PADDING, set()),
     (LooksAhead, PADDING, set()),
     (BagOfPadding, PADDING, set()),
     (SendsGradientsIntoThePadding, PADDING, {ALONE, STACK}),
     (LearnsFromThePadding, PADDING, {WEIGHTS, STACK}),
-    (TakesOneLengthForAll, "examples_do_not_mix", set()),
-    (ForgetsToUnsort, "examples_do_not_mix", set()),
-    (BorrowsTheLengths, "inputs_are_left_alone", {"views_serve_like_arrays"}),
-    (KeepsTheLengths, "calls_leave_nothing_behind", set()),
-    (NeedsLengthsSideBySide, "views_serve_like_arrays", set()),
+    (UsesOneLengthForAll, "examples_are_independent", set()),
+    (ForgetsToUnsort, "examples_are_independent", set()),
+    (ModifiesAndRestoresTheLengths, "inputs_are_left_alone", {"noncontiguous_inputs_work"}),
+    (KeepsTheLengths, "calls_are_stateless", set()),
+    (NeedsLengthsSideBySide, "noncontiguous_inputs_work", set()),
     (DividesByLengths, "dtype_is_kept", set()),
     (LeavesThePaddingUnset, "memory_may_be_reused", set()),
-    (TakesAnyDataForItsOwn, STACK, set()),
+    (LeavesAnyInputGradientOut, STACK, set()),
 ]
 
 
@@ -244,12 +244,12 @@ def failing(checks):
 
 
 @pytest.mark.parametrize("check", checks_for_layer(Recurrence, X), ids=str)
-def test_a_right_layer_that_reads_lengths_passes(check):
+def test_a_correct_layer_that_reads_lengths_passes(check):
     check()
 
 
 @pytest.mark.parametrize("kind", [Last, Bag])
-def test_right_layers_that_give_one_answer_or_read_tokens_pass(kind):
+def test_correct_layers_with_one_output_or_tokens_pass(kind):
     found = outcomes(checks_for_layer(kind, example_for(kind)))
     assert {name: outcome.message for name, outcome in found.items() if outcome.status == "fail"} == {}
     assert found[PADDING].status == "pass"
@@ -260,8 +260,8 @@ def test_a_broken_layer_that_reads_lengths_fails_the_check_made_for_it(kind, mad
     assert failing(checks_for_layer(kind, example_for(kind))) == {made_for_it} | others
 
 
-@pytest.mark.parametrize("kind", [EditsTheLengths, EditsTheLengthsLater])
-def test_a_layer_that_edits_the_lengths_is_found(kind):
+@pytest.mark.parametrize("kind", [ModifiesTheLengths, ModifiesTheLengthsLater])
+def test_a_layer_that_modifies_the_lengths_is_found(kind):
     message = outcomes(checks_for_layer(kind, X))["inputs_are_left_alone"].message
     assert "edited" in message
     np.testing.assert_array_equal(X[1], LENGTHS)
@@ -271,12 +271,12 @@ def test_a_layer_that_edits_the_lengths_is_found(kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (GoesOnInThePadding, "what stands beyond the lengths changes the output in training;"),
+        (UpdatesTheStateInThePadding, "what stands beyond the lengths changes the output in training;"),
         (LearnsFromThePadding, "what stands beyond the lengths changes the parameter gradients in training;"),
         (SendsGradientsIntoThePadding, "the input gradient in training is not zero beyond the lengths;"),
     ],
 )
-def test_a_failure_says_what_the_padding_gets_into(kind, message):
+def test_a_failure_names_what_the_padding_changes(kind, message):
     found = outcomes(checks_for_layer(kind, X))[PADDING].message
     assert found == f"{message} do not let steps at or after an example's length take part"
 
@@ -284,14 +284,14 @@ def test_a_failure_says_what_the_padding_gets_into(kind, message):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        ((X[0], LENGTHS[:2]), "got 2 rows of int64 beside 3 examples; it needs a row of whole numbers for each"),
-        ((X[0], LENGTHS / 1), "got 3 rows of float64 beside 3 examples; it needs a row of whole numbers for each"),
+        ((X[0], LENGTHS[:2]), "got 2 rows of int64 beside 3 examples; it needs a row of integers for each"),
+        ((X[0], LENGTHS / 1), "got 3 rows of float64 beside 3 examples; it needs a row of integers for each"),
         ((np.ones((2, 3, 4)), np.array([2, 2])), "got 2 equal examples; it needs examples that differ"),
         ((X[0], np.array([5, 5, 5])), "got lengths that are all 5; it needs a shorter one as well"),
     ],
-    ids=["too few", "no whole numbers", "equal examples", "no padding"],
+    ids=["too few", "no integers", "equal examples", "no padding"],
 )
-def test_an_input_that_would_hide_faults_is_refused(x, message):
+def test_an_input_that_could_hide_errors_is_refused(x, message):
     with pytest.raises(ValueError, match=message):
         checks_for_layer(Recurrence, x)
 
@@ -304,7 +304,7 @@ def test_an_input_may_be_lists():
     assert failing(checks_for_layer(Recurrence, (X[0].tolist(), LENGTHS.tolist()))) == set()
 
 
-def test_an_answer_with_as_many_numbers_as_there_are_steps_counts_whole():
+def test_an_output_with_as_many_features_as_steps_is_compared_whole():
     class TakesAFeatureOfEachStep(Layer):
         def __call__(self, batch, ctx):
             x = batch[0]
@@ -313,7 +313,7 @@ def test_an_answer_with_as_many_numbers_as_there_are_steps_counts_whole():
     assert failing(checks_for_layer(lambda rng: TakesAFeatureOfEachStep(), X)) == {PADDING}
 
 
-def test_whole_numbers_that_are_no_lengths_can_be_declared():
+def test_integers_that_are_no_lengths_can_be_declared():
     class Chosen(Layer):
         """Keeps of each example the part whose number is given."""
 
@@ -328,7 +328,7 @@ def test_whole_numbers_that_are_no_lengths_can_be_declared():
     assert failing(checks_for_layer(lambda rng: Chosen(), x, not_applicable=reason)) == set()
 
 
-def test_checking_leaves_the_whole_example_alone():
+def test_checks_do_not_modify_the_lengths():
     x = (X[0].copy(), LENGTHS.copy())
     failing(checks_for_layer(Recurrence, x))
     for array, needed in zip(x, X, strict=True):
@@ -336,17 +336,17 @@ def test_checking_leaves_the_whole_example_alone():
 
 
 def task(kind="classification", **changes):
-    return Task(**{"kind": kind, "input": "sequence", "shape": (5, 2), "outputs": 3, "lengths": True} | changes)
+    return Task(**{"kind": kind, "input": "sequence", "shape": (5, 2), "outputs": 3, "variable_length": True} | changes)
 
 
 ONE_ANSWER, EACH_STEP = task(), task("sequence-labelling")
 TASKS = {
     "one answer": ONE_ANSWER,
-    "numbers": task("regression"),
+    "continuous": task("regression"),
     "an answer for each step": EACH_STEP,
-    "marks for each step": task("sequence-labelling", answer="marks"),
-    "one length": task(lengths=False),
-    "tokens": task(input="tokens", shape=(6,), vocabulary=5),
+    "multilabel targets for each step": task("sequence-labelling", target="multilabel"),
+    "one length": task(variable_length=False),
+    "tokens": task(input="tokens", shape=(6,), vocab_size=5),
 }
 
 
@@ -362,8 +362,8 @@ class ReadsTokens(Layer):
         y, pull = self.last((self.table.value[tokens], lengths), ctx)
 
         def pull_both(dy):
-            ctx.grads.add_at(self.table, tokens, pull(dy))
-            return no_gradient(tokens)
+            ctx.grads.scatter_add(self.table, tokens, pull(dy))
+            return zero_grad_like(tokens)
 
         return y, pull_both
 
@@ -373,7 +373,7 @@ class Reader(Layer):
 
     def __init__(self, task, rng, step_by_step=Recurrence, at_the_end=Last):
         if task.input == "tokens":
-            self.read = ReadsTokens(rng, task.vocabulary, 8)
+            self.read = ReadsTokens(rng, task.vocab_size, 8)
         else:
             self.read = (step_by_step if task.kind == "sequence-labelling" else at_the_end)(rng, task.shape[1], 8)
         self.out = Parameter((0.5 * rng.normal(size=(8, task.outputs))).astype(np.float32))
@@ -389,7 +389,7 @@ class Reader(Layer):
 
 
 class StepAlone(Recurrence):
-    """Each step by itself, in the padding too: right where nobody looks there."""
+    """Each step by itself, in the padding too: correct where padding is not compared."""
 
     def __call__(self, batch, ctx):
         x = batch[0]
@@ -426,14 +426,14 @@ class OneHidden(Reader):
 
 
 class CountsThePadding(Supervised):
-    """Learns and measures without a look at the lengths."""
+    """Trains and evaluates without regard to the lengths."""
 
     def __init__(self, module, optimizer):
         super().__init__(module, lambda y, target: (float((y**2).mean()), 2 * y / y.size), optimizer)
 
 
-class MeasuresThePadding(Supervised):
-    """Reports the mean of all that it gets to see."""
+class EvaluatesThePadding(Supervised):
+    """Reports the mean over all steps, padding included."""
 
     def evaluate(self, batch):
         return super().evaluate(batch) | {"brightness": float(batch[0].mean())}
@@ -441,15 +441,15 @@ class MeasuresThePadding(Supervised):
 
 def architecture(example=ONE_ANSWER, network=Reader, learner=supervised, **readers):
     return Architecture(
-        contract=1,
+        api_version=1,
         name="reader",
         summary="A small network that reads sequences",
         citation="Nobody (1999), A network that is right",
         url="https://example.org/reader",
         tasks=frozenset({"classification", "regression", "sequence-labelling"}),
         inputs=frozenset({"sequence", "tokens"}),
-        lengths=True,
-        answers=frozenset({"class", "marks", "numbers"}),
+        supports_variable_length=True,
+        targets=frozenset({"class", "multilabel", "continuous"}),
         config=Config,
         build=lambda config, task, rng: network(task, rng, **readers),
         learner=learner,
@@ -459,7 +459,7 @@ def architecture(example=ONE_ANSWER, network=Reader, learner=supervised, **reade
 
 
 @pytest.mark.parametrize("check", checks_for_architecture(architecture()), ids=str)
-def test_a_right_architecture_that_reads_lengths_passes(check):
+def test_a_correct_architecture_that_reads_lengths_passes(check):
     check()
 
 
@@ -468,7 +468,7 @@ def test_an_architecture_is_checked_with_each_task_that_it_can_do(name):
     found = outcomes(checks_for_architecture(architecture(), TASKS[name]))
     assert {name: outcome.message for name, outcome in found.items() if outcome.status == "fail"} == {}
     left_out = {name for name, outcome in found.items() if outcome.status == "not applicable"}
-    assert left_out == (set() if TASKS[name].lengths else {PADDING})
+    assert left_out == (set() if TASKS[name].variable_length else {PADDING})
 
 
 def test_the_task_that_is_given_is_the_one_that_is_checked():
@@ -483,7 +483,7 @@ def test_the_task_that_is_given_is_the_one_that_is_checked():
     assert set(seen) == {EACH_STEP}
 
 
-def test_a_network_that_reads_the_padding_is_right_where_it_is_not_counted():
+def test_a_network_that_reads_the_padding_passes_where_padding_is_not_compared():
     assert failing(checks_for_architecture(architecture(EACH_STEP, step_by_step=StepAlone))) == set()
 
 
@@ -501,7 +501,7 @@ def measured_by(kind):
 
 # What is wrong, the check made for it, and the others that see it as well.
 BROKEN_ARCHITECTURES = {
-    "an answer from the padding": ({"at_the_end": GoesOnInThePadding}, PADDING, set()),
+    "an answer from the padding": ({"at_the_end": UpdatesTheStateInThePadding}, PADDING, set()),
     "steps that see the padding": ({"example": EACH_STEP, "step_by_step": LooksAhead}, PADDING, set()),
     "a gradient for the padding": (
         {"example": EACH_STEP, "step_by_step": SendsGradientsIntoThePadding},
@@ -514,11 +514,11 @@ BROKEN_ARCHITECTURES = {
         PADDING,
         set(),
     ),
-    "a metric of the padding": (measured_by(MeasuresThePadding), PADDING, set()),
-    "examples out of order": ({"at_the_end": ForgetsToUnsort}, "examples_do_not_mix", set()),
+    "a metric of the padding": (measured_by(EvaluatesThePadding), PADDING, set()),
+    "examples out of order": ({"at_the_end": ForgetsToUnsort}, "examples_are_independent", set()),
     "one length for all": (
-        {"example": EACH_STEP, "step_by_step": TakesOneLengthForAll},
-        "examples_do_not_mix",
+        {"example": EACH_STEP, "step_by_step": UsesOneLengthForAll},
+        "examples_are_independent",
         set(),
     ),
     "float64 from lengths": ({"at_the_end": DividesByLengths}, "float32_stays_float32", set()),
@@ -542,12 +542,12 @@ def test_a_broken_architecture_that_reads_lengths_fails_the_check_made_for_it(wr
         ("a step from the padding", "module.read.into after a step"),
     ],
 )
-def test_it_says_what_of_an_architecture_the_padding_gets_into(wrong, what):
+def test_a_failure_of_an_architecture_names_what_the_padding_changes(wrong, what):
     found = outcomes(checks_for_architecture(architecture(**BROKEN_ARCHITECTURES[wrong][0])))[PADDING].message
     assert found.startswith(f"what stands beyond the lengths changes {what};")
 
 
-@pytest.mark.parametrize("kind", [EditsTheLengths, EditsTheLengthsLater])
-def test_a_network_that_edits_the_lengths_is_found(kind):
+@pytest.mark.parametrize("kind", [ModifiesTheLengths, ModifiesTheLengthsLater])
+def test_a_network_that_modifies_the_lengths_is_found(kind):
     found = outcomes(checks_for_architecture(architecture(EACH_STEP, step_by_step=kind)))["batches_are_left_alone"]
     assert "assignment destination is read-only" in found.message

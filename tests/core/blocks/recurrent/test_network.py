@@ -18,10 +18,10 @@ BEYOND = np.arange(6) >= LENGTHS[:, None]
 READOUTS = ["last", "mean", None]
 
 
-def network(readout="last", *, cell=LSTMCell, tokens=False, bidirectional=True, levels=2, dropout=0.0, outputs=2):
+def network(readout="last", *, cell=LSTMCell, tokens=False, bidirectional=True, layers=2, dropout=0.0, outputs=2):
     rng = np.random.default_rng(1)
     recurrent = Recurrent(
-        3, lambda inputs, rng: cell(inputs, 4, rng), rng, levels=levels, bidirectional=bidirectional, dropout=dropout
+        3, lambda inputs, rng: cell(inputs, 4, rng), rng, layers=layers, bidirectional=bidirectional, dropout=dropout
     )
     embedding = Embedding(5, 3, rng) if tokens else None
     made = SequenceNetwork(recurrent, outputs, rng, embedding=embedding, readout=readout, dropout=dropout)
@@ -43,14 +43,14 @@ def test_the_last_readout_reads_the_end_of_each_direction(bidirectional, lengths
     made = network("last", bidirectional=bidirectional)
     h = made.recurrent.predict(X if lengths is None else (X, lengths))
     ends = np.full(4, 5) if lengths is None else lengths - 1
-    summary = h[np.arange(4), ends, :4]  # forth it ends at the length, back at the start
+    summary = h[np.arange(4), ends, :4]  # forward it ends at the length, backward at the first step
     summary = np.hstack([summary, h[:, 0, 4:]]) if bidirectional else summary
     needed = summary @ made.head.weight.value + made.head.bias.value
     np.testing.assert_allclose(made.predict(X if lengths is None else (X, lengths)), needed, atol=1e-12)
 
 
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
-def test_the_mean_readout_reads_the_mean_of_the_steps_that_there_are(lengths):
+def test_the_mean_readout_reads_the_mean_of_the_unpadded_steps(lengths):
     made = network("mean")
     x = X if lengths is None else (X, lengths)
     h = made.recurrent.predict(x)
@@ -59,7 +59,7 @@ def test_the_mean_readout_reads_the_mean_of_the_steps_that_there_are(lengths):
 
 
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
-def test_without_a_readout_each_step_has_an_answer_and_padding_has_zeros(lengths):
+def test_without_a_readout_each_step_has_an_output_and_padding_has_zeros(lengths):
     made = network(None)
     x = X if lengths is None else (X, lengths)
     needed = made.recurrent.predict(x) @ made.head.weight.value + made.head.bias.value
@@ -69,7 +69,7 @@ def test_without_a_readout_each_step_has_an_answer_and_padding_has_zeros(lengths
 
 @pytest.mark.parametrize("padding", [1e6, np.nan, np.inf])
 @pytest.mark.parametrize("readout", READOUTS)
-def test_padding_changes_no_bit_of_answers_and_gradients(readout, padding):
+def test_padding_changes_no_bit_of_outputs_and_gradients(readout, padding):
     made = network(readout)
     other = np.where(BEYOND[..., None], padding, X)
     for got, needed in zip(everything(made, other, LENGTHS), everything(made, X, LENGTHS), strict=True):
@@ -85,7 +85,7 @@ def test_tokens_in_the_padding_may_be_unknown_ones(readout):
 
 
 @pytest.mark.parametrize("readout", READOUTS)
-def test_a_network_of_tokens_is_one_of_numbers_that_reads_their_vectors(readout):
+def test_a_network_of_tokens_equals_one_that_reads_their_embeddings(readout):
     made = network(readout, tokens=True)
     vectors = made.embedding.predict(TOKENS)
     plain = made.copy()
@@ -96,9 +96,9 @@ def test_a_network_of_tokens_is_one_of_numbers_that_reads_their_vectors(readout)
 def test_the_state_can_be_carried_from_one_part_to_the_next():
     made = network(None, bidirectional=False)
     first, state, _ = made.run(X[:, :4], Context())
-    second, end, _ = made.run(X[:, 4:], Context(), None, state)
+    second, final, _ = made.run(X[:, 4:], Context(), None, state)
     np.testing.assert_allclose(np.hstack([first, second]), made.predict(X), atol=1e-12)
-    for got, needed in zip(end, made.run(X, Context())[1], strict=True):
+    for got, needed in zip(final, made.run(X, Context())[1], strict=True):
         np.testing.assert_allclose(got, needed, atol=1e-12)
 
 
@@ -107,29 +107,29 @@ def test_the_state_can_be_carried_from_one_part_to_the_next():
 @pytest.mark.parametrize("readout", READOUTS)
 def test_gradients_of_states_carried_in_and_out_agree_with_finite_differences(readout, cell, lengths):
     made, rng = network(readout, cell=cell), np.random.default_rng(4)
-    memories = made.recurrent.cells[0].memories
-    start, way, dend = (tuple(rng.standard_normal((4, 4, 4)) for _ in range(memories)) for _ in range(3))
+    num_states = made.recurrent.cells[0].num_states
+    initial, way, dfinal = (tuple(rng.standard_normal((4, 4, 4)) for _ in range(num_states)) for _ in range(3))
     dy = rng.standard_normal(made.run(X, Context())[0].shape)
 
     def loss(step):
-        y, end, _ = made.run(X, Context(), lengths, tuple(s + step * w for s, w in zip(start, way, strict=True)))
-        return (y * dy).sum() + sum((state * d).sum() for state, d in zip(end, dend, strict=True))
+        y, final, _ = made.run(X, Context(), lengths, tuple(s + step * w for s, w in zip(initial, way, strict=True)))
+        return (y * dy).sum() + sum((state * d).sum() for state, d in zip(final, dfinal, strict=True))
 
-    _, _, pull = made.run(X, Context(training=True), lengths, start)
-    claimed = sum((d * w).sum() for d, w in zip(pull(dy, dend)[1], way, strict=True))
+    _, _, pull = made.run(X, Context(training=True), lengths, initial)
+    claimed = sum((d * w).sum() for d, w in zip(pull(dy, dfinal)[1], way, strict=True))
     assert claimed == pytest.approx((loss(1e-6) - loss(-1e-6)) / 2e-6, rel=1e-6, abs=1e-6)
 
 
-def test_dropout_silences_what_the_answer_is_read_from():
+def test_dropout_acts_on_the_input_of_the_head():
     for readout in READOUTS:
-        made = network(readout, levels=1, dropout=0.5)
+        made = network(readout, layers=1, dropout=0.5)
         one, two = (made(X, Context(training=True, rng=np.random.default_rng(seed)))[0] for seed in (0, 1))
         assert not np.allclose(one, two)
         np.testing.assert_array_equal(made.predict(X), made.predict(X))
 
 
 @pytest.mark.parametrize("readout", READOUTS)
-def test_dropout_is_in_the_gradient(readout):
+def test_the_gradient_includes_the_dropout_mask(readout):
     made, way = network(readout, dropout=0.4), np.random.default_rng(5).standard_normal(X.shape)
 
     def run(x):
@@ -142,13 +142,13 @@ def test_dropout_is_in_the_gradient(readout):
     assert (pull(dy) * inside).sum() == pytest.approx(slope, rel=1e-6)
 
 
-@pytest.mark.parametrize("tokens", [False, True], ids=["numbers", "tokens"])
+@pytest.mark.parametrize("tokens", [False, True], ids=["features", "tokens"])
 @pytest.mark.parametrize("readout", READOUTS)
-def test_the_data_get_no_gradient_and_the_weights_the_same_one(readout, tokens):
+def test_without_input_gradients_the_weight_gradients_are_the_same(readout, tokens):
     made, x = network(readout, tokens=tokens), TOKENS if tokens else X
     _, _, needed = everything(made, x, LENGTHS)
     grads = Gradients(made)
-    y, pull = made((x, LENGTHS), Context(training=True, grads=grads, data=x))
+    y, pull = made((x, LENGTHS), Context(training=True, grads=grads, inputs_without_grad=x))
     dx = pull(np.random.default_rng(3).standard_normal(y.shape))
     assert dx.shape == x.shape
     assert not dx.any()
@@ -160,9 +160,9 @@ def config(**changed):
     return SimpleNamespace(**settings | changed)
 
 
-def task(kind, *, vocabulary=None):
-    shape = (6,) if vocabulary else (6, 3)
-    return SimpleNamespace(kind=kind, answer="class", shape=shape, outputs=9, vocabulary=vocabulary)
+def task(kind, *, vocab_size=None):
+    shape = (6,) if vocab_size else (6, 3)
+    return SimpleNamespace(kind=kind, target="class", shape=shape, outputs=9, vocab_size=vocab_size)
 
 
 def build(config, task):
@@ -178,34 +178,34 @@ def build(config, task):
         ("language-modelling", None, (4, 6, 9)),
     ],
 )
-def test_the_kind_of_task_decides_whether_each_step_is_answered(kind, readout, shape):
+def test_the_kind_of_task_decides_whether_each_step_has_an_output(kind, readout, shape):
     made = build(config(), task(kind))
     assert made.readout == readout
     assert made.predict(X.astype(np.float32)).shape == shape
 
 
 def test_config_and_task_decide_all_sizes():
-    made = build(config(bidirectional=True), task("classification", vocabulary=11))
+    made = build(config(bidirectional=True), task("classification", vocab_size=11))
     assert made.embedding.weight.value.shape == (11, 7)
-    assert [cell.weight_input.value.shape for cell in made.recurrent.cells] == [(7, 12)] * 2 + [(8, 12)] * 2
+    assert [cell.weight_ih.value.shape for cell in made.recurrent.cells] == [(7, 12)] * 2 + [(8, 12)] * 2
     assert made.head.weight.value.shape == (8, 9)
     assert made.recurrent.dropout.rate == made.dropout.rate == 0.25
     assert build(config(), task("classification")).recurrent.inputs == 3
 
 
-def test_a_language_model_that_reads_both_ways_is_refused_in_one_sentence():
-    words = r"^a language model got bidirectional=True, with which it reads what it has to foretell$"
+def test_a_bidirectional_language_model_is_refused_in_one_sentence():
+    words = r"^a language model got bidirectional=True, with which it reads the tokens that it has to predict$"
     with pytest.raises(ValueError, match=words):
-        build(config(bidirectional=True), task("language-modelling", vocabulary=11))
+        build(config(bidirectional=True), task("language-modelling", vocab_size=11))
     assert build(config(bidirectional=True), task("sequence-labelling")).readout is None
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_not_finite_are_refused_in_one_sentence_inside_the_lengths_only(wrong):
+def test_values_that_are_not_finite_are_refused_in_one_sentence_within_the_lengths_only(wrong):
     made, x = network(), X.copy()
-    x[0, 3] = wrong  # the first that is beyond
+    x[0, 3] = wrong  # the first step of the padding
     made.predict((x, LENGTHS))
-    words = r"^a network of LSTMCells got x with NaN or infinite numbers; it needs finite ones$"
+    words = r"^a network of LSTMCells got x with NaN or infinite values; it needs finite ones$"
     with pytest.raises(ValueError, match=words):
         made.predict(x)
     x[0, 2] = wrong
@@ -229,7 +229,7 @@ def test_an_input_of_another_shape_is_refused_in_one_sentence(shape, tokens, wor
 
 
 @pytest.mark.parametrize("dtype", [complex, str, object])
-def test_what_is_no_real_number_is_refused_in_one_sentence(dtype):
+def test_a_dtype_without_real_numbers_is_refused_in_one_sentence(dtype):
     x = X.astype(dtype)
     words = rf"^a network of LSTMCells got x of dtype {x.dtype}; it needs real numbers$"
     with pytest.raises(ValueError, match=words):
@@ -237,9 +237,9 @@ def test_what_is_no_real_number_is_refused_in_one_sentence(dtype):
 
 
 @pytest.mark.parametrize("lengths", [None, LENGTHS[:0]], ids=["whole", "lengths"])
-@pytest.mark.parametrize("tokens", [False, True], ids=["numbers", "tokens"])
+@pytest.mark.parametrize("tokens", [False, True], ids=["features", "tokens"])
 @pytest.mark.parametrize("readout", READOUTS)
-def test_no_sequences_have_no_answers_and_no_gradient(readout, tokens, lengths):
+def test_an_empty_batch_has_no_outputs_and_no_gradient(readout, tokens, lengths):
     x = (TOKENS if tokens else X)[:0]
     y, dx, gradient = everything(network(readout, tokens=tokens), x, lengths)
     assert y.shape == ((0, 6, 2) if readout is None else (0, 2))
@@ -247,9 +247,9 @@ def test_no_sequences_have_no_answers_and_no_gradient(readout, tokens, lengths):
     assert not gradient.any()
 
 
-def test_what_is_no_known_token_is_refused_in_one_sentence():
+def test_an_unknown_token_is_refused_in_one_sentence():
     made = network(tokens=True)
-    with pytest.raises(ValueError, match=r"^Embedding got tokens of dtype float64; it needs whole numbers$"):
+    with pytest.raises(ValueError, match=r"^Embedding got tokens of dtype float64; it needs integers$"):
         made.predict(TOKENS.astype(float))
     with pytest.raises(ValueError, match=r"^Embedding got token 5; it needs tokens from 0 to 4$"):
         made.predict(np.where(TOKENS == 0, 5, TOKENS))
@@ -260,8 +260,8 @@ def test_what_is_no_known_token_is_refused_in_one_sentence():
     [
         ([3, 6, 0, 5], "length 0 for sequence 2 of 4; it needs 1 to 6"),
         ([3, 7, 1, 5], "length 7 for sequence 1 of 4; it needs 1 to 6"),
-        ([3, 6, 1], r"lengths of shape \(3,\) and dtype int64; it needs one whole number for each of 4 sequences"),
-        ([3.0, 6.0, 1.0, 5.0], r"lengths of shape \(4,\) and dtype float64; it needs one whole number .* sequences"),
+        ([3, 6, 1], r"lengths of shape \(3,\) and dtype int64; it needs one integer for each of 4 sequences"),
+        ([3.0, 6.0, 1.0, 5.0], r"lengths of shape \(4,\) and dtype float64; it needs one integer .* sequences"),
     ],
 )
 def test_wrong_lengths_are_refused_in_one_sentence(lengths, words):

@@ -5,10 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.conv.layers import Conv1D, Conv2D
-from neuralzoo.core.blocks.conv.toeplitz import FEW, choose_places
-from neuralzoo.core.blocks.conv.transposed import ConvTranspose1D, ConvTranspose2D
-from neuralzoo.core.blocks.conv.winograd import suits_pairs
+from neuralzoo.core.blocks.conv import Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D
+from neuralzoo.core.blocks.conv.toeplitz import FEW_CHANNELS, choose_block_width
+from neuralzoo.core.blocks.conv.winograd import supports_f2_3
 from neuralzoo.core.layer import Context, Gradients
 
 torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
@@ -31,7 +30,7 @@ def plain_pytorch():
 
 
 def draw(rng, axes):
-    """Return the settings of a random convolution, and the shape of what it reads."""
+    """Return the settings of a random convolution, and the shape of its input."""
     groups = int(rng.choice([1, 1, 1, 1, 1, 1, 2, 3]))
     usual = rng.random() < 0.4  # the kernels that most networks have
     kernel = (3,) * axes if usual else tuple(int(k) for k in rng.integers(1, 6, axes))
@@ -47,7 +46,7 @@ def draw(rng, axes):
 
 
 def errors(ours, theirs, axes, shape, dtype, rng, *, transposed=False):
-    """Return the largest difference in each array, in units of its largest number where that is above 1."""
+    """Return the largest difference in each array, relative to its largest value where that is above 1."""
     ours, x = ours.astype(dtype), rng.standard_normal(shape).astype(dtype)
     last, first = (0, axes + 1, *range(1, axes + 1)), (0, *range(2, axes + 2), 1)
     turned = (axes + 1, axes, *range(axes))  # (kernel..., in, out) to (out, in, kernel...)
@@ -72,42 +71,42 @@ def errors(ours, theirs, axes, shape, dtype, rng, *, transposed=False):
     return {name: abs(a - b).max() / max(1, abs(b).max()) for name, (a, b) in found.items()}
 
 
-def way(layer, shape):
-    """Return how our convolution is computed."""
-    windows, size = layer.windows, shape[1:3] if len(shape) == 4 else (1, shape[1])
-    if isinstance(layer, Conv1D) and layer.inputs >= FEW:
-        windows, size = windows.upright(), size[::-1]
-    kernel = layer.weight.value.reshape(*windows.kernel, *layer.weight.value.shape[-2:])
-    if choose_places(kernel, windows, windows.count(size)[1], layer.groups) > 1:
-        return "banded"
-    if suits_pairs(kernel, windows, layer.groups):
-        return "pairs"
-    return "groups" if layer.groups > 1 else "plain"
+def algorithm(layer, shape):
+    """Return the algorithm that computes our convolution."""
+    geometry, size = layer.geometry, shape[1:3] if len(shape) == 4 else (1, shape[1])
+    if isinstance(layer, Conv1D) and layer.inputs >= FEW_CHANNELS:
+        geometry, size = geometry.transposed(), size[::-1]
+    kernel = layer.weight.value.reshape(*geometry.kernel, *layer.weight.value.shape[-2:])
+    if choose_block_width(kernel, geometry.output_size(size)[1], layer.groups) > 1:
+        return "toeplitz"
+    if supports_f2_3(kernel, geometry, layer.groups):
+        return "winograd"
+    return "grouped im2col" if layer.groups > 1 else "im2col"
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize(("axes", "kind", "theirs"), [(1, Conv1D, "Conv1d"), (2, Conv2D, "Conv2d")], ids=["1D", "2D"])
 def test_outputs_and_all_gradients_agree_with_pytorch(axes, kind, theirs, dtype):
     rng = np.random.default_rng(axes)
-    ways, found = Counter(), []
+    algorithms, found = Counter(), []
     for _ in range(NETWORKS):
         inputs, outputs, kernel, settings, shape = draw(rng, axes)
         peer = getattr(torch.nn, theirs)(inputs, outputs, kernel, dtype=getattr(torch, dtype), **settings)
         mine = settings if axes == 2 else {k: v[0] if isinstance(v, tuple) else v for k, v in settings.items()}
         ours = kind(inputs, outputs, kernel if axes == 2 else kernel[0], rng, **mine)
-        ways[way(ours, (*shape, inputs))] += 1
+        algorithms[algorithm(ours, (*shape, inputs))] += 1
         found += [
             (error, name, (inputs, outputs, kernel, settings, shape))
             for name, error in errors(ours, peer, axes, (*shape, inputs), dtype, rng).items()
         ]
     worst = max(found, key=lambda one: one[0])
-    print(f"\n{theirs} {dtype}: {NETWORKS} layers {dict(ways)}, {len(found)} arrays, worst error {worst[0]:.1e}")
+    print(f"\n{theirs} {dtype}: {NETWORKS} layers {dict(algorithms)}, {len(found)} arrays, worst error {worst[0]:.1e}")
     assert worst[0] < TOLERANCE[dtype], worst
-    assert min(ways.values()) >= 10  # of each way
+    assert min(algorithms.values()) >= 10
 
 
 def draw_transposed(rng, axes):
-    """Return the settings of a random transposed convolution, and the shape of what it reads."""
+    """Return the settings of a random transposed convolution, and the shape of its input."""
     stride = tuple(int(s) for s in rng.integers(1, 4, axes))
     kernel = tuple(int(k) for k in rng.integers(2, 6, axes))
     settings = {

@@ -1,10 +1,12 @@
+import doctest
 import re
 
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.conv.layers import Conv1D, Conv2D
-from neuralzoo.core.blocks.conv.transposed import ConvTranspose1D, ConvTranspose2D
+from neuralzoo.core.blocks.conv import Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D, transposed
+from neuralzoo.core.blocks.conv.geometry import ConvGeometry
+from neuralzoo.core.blocks.conv.reference import conv2d
 from neuralzoo.core.layer import Context, Gradients, Workspace
 from neuralzoo.core.testing import checks_for_layer
 
@@ -17,11 +19,11 @@ LAYERS = {
         IMAGES,
     ),
     "depthwise": (lambda rng: Conv2D(4, 8, 3, rng, groups=4, padding="same"), IMAGES),
-    "one place": (lambda rng: Conv2D(4, 3, 1, rng), IMAGES),
-    "pairs of rows": (lambda rng: Conv2D(16, 17, 3, rng, padding=1), RNG.normal(size=(2, 5, 4, 16))),
-    "neighbours": (lambda rng: Conv2D(4, 3, 3, rng, padding=1), IMAGES),
+    "kernel of one": (lambda rng: Conv2D(4, 3, 1, rng), IMAGES),
+    "winograd": (lambda rng: Conv2D(16, 17, 3, rng, padding=1), RNG.normal(size=(2, 5, 4, 16))),
+    "toeplitz": (lambda rng: Conv2D(4, 3, 3, rng, padding=1), IMAGES),
     "sequence": (lambda rng: Conv1D(4, 3, 3, rng, stride=2, padding=1, dilation=2), SEQUENCES),
-    "sequence of many": (lambda rng: Conv1D(16, 16, 3, rng, padding="same"), RNG.normal(size=(2, 7, 16))),
+    "sequence of many channels": (lambda rng: Conv1D(16, 16, 3, rng, padding="same"), RNG.normal(size=(2, 7, 16))),
     "transposed": (
         lambda rng: ConvTranspose2D(4, 3, (3, 4), rng, stride=(1, 2), padding=(0, 1), output_padding=(0, 1)),
         IMAGES,
@@ -39,7 +41,7 @@ def test_convolutions_conform(check):
     check()
 
 
-def test_a_kernel_of_one_reads_the_pixel_it_stands_on():
+def test_conv2d_with_a_one_hot_kernel_shifts_the_image():
     layer = Conv2D(1, 1, 3, np.random.default_rng(0))
     layer.weight.value[...] = 0
     layer.weight.value[0, 2] = 1  # the upper right corner of the window
@@ -47,7 +49,7 @@ def test_a_kernel_of_one_reads_the_pixel_it_stands_on():
     np.testing.assert_array_equal(layer.predict(image)[0, :, :, 0], [[2, 3, 4], [7, 8, 9]])
 
 
-def test_stride_dilation_and_padding_have_their_known_places():
+def test_conv1d_has_known_values_with_stride_dilation_and_padding():
     layer = Conv1D(1, 1, 2, np.random.default_rng(0), stride=2, dilation=3, padding=1)
     layer.weight.value[:, 0, 0] = [1, 10]
     layer.bias.value[...] = 100
@@ -55,7 +57,7 @@ def test_stride_dilation_and_padding_have_their_known_places():
     np.testing.assert_array_equal(layer.predict(steps)[0, :, 0], [100 + 30, 100 + 2 + 50, 100 + 4 + 0])
 
 
-def test_groups_do_not_see_one_another():
+def test_groups_are_independent():
     layer = Conv2D(4, 6, 3, np.random.default_rng(0), groups=2, padding="same")
     x = RNG.normal(size=(1, 5, 5, 4)).astype(np.float32)
     other = x.copy()
@@ -67,15 +69,41 @@ def test_groups_do_not_see_one_another():
 @pytest.mark.parametrize("channels", [(1, 3), (5, 40), (16, 16), (20, 3)], ids=str)
 @pytest.mark.parametrize("kernel", [1, 3, (3, 5), 4], ids=str)
 @pytest.mark.parametrize("weights", [np.float32, np.float64])
-def test_every_way_to_compute_gives_the_sum_of_the_definition(channels, kernel, weights):
+def test_every_algorithm_agrees_with_the_reference(channels, kernel, weights):
     layer = Conv2D(*channels, kernel, np.random.default_rng(0), padding=1).astype(weights)
     x = RNG.normal(size=(2, 7, 8, channels[0]))
-    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    rows, columns = layer.output_shape((7, 8))
-    needed = np.zeros((2, rows, columns, channels[1]))
-    for a, b in np.ndindex(*layer.windows.kernel):
-        needed += padded[:, a : a + rows, b : b + columns] @ layer.weight.value[a, b]
+    needed, _ = conv2d(x, layer.weight.value, layer.bias.value, layer.geometry)
     np.testing.assert_allclose(layer.predict(x), needed, atol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [(4, 6), (16, 18)], ids=str)
+@pytest.mark.parametrize("stride", [1, (2, 3)], ids=str)
+@pytest.mark.parametrize("dilation", [1, (1, 2)], ids=str)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_conv2d_and_its_gradients_agree_with_the_reference(channels, stride, dilation, groups):
+    layer = Conv2D(*channels, 3, RNG, stride=stride, padding=(1, 2), dilation=dilation, groups=groups)
+    layer = layer.astype(np.float64)
+    layer.bias.value[...] = RNG.normal(size=channels[1])
+    x, grads = RNG.normal(size=(2, 7, 8, channels[0])), Gradients(layer)
+    y, pull = layer(x, Context(training=True, grads=grads))
+    needed, pull_reference = conv2d(x, layer.weight.value, layer.bias.value, layer.geometry, groups)
+    dy = RNG.normal(size=y.shape)
+    dx, dweight, dbias = pull_reference(dy)
+    np.testing.assert_allclose(y, needed, atol=1e-12)
+    np.testing.assert_allclose(pull(dy), dx, atol=1e-12)
+    np.testing.assert_allclose(grads[layer.weight], dweight, atol=1e-12)
+    np.testing.assert_allclose(grads[layer.bias], dbias, atol=1e-12)
+
+
+def test_the_reference_convolution_has_known_values():
+    x = np.arange(12.0).reshape(1, 3, 4, 1)
+    weight, bias = np.array([[1.0, 10.0], [100.0, 1000.0]]).reshape(2, 2, 1, 1), np.array([0.5])
+    y, pull = conv2d(x, weight, bias, ConvGeometry((2, 2), stride=(1, 2)))
+    np.testing.assert_array_equal(y[0, :, :, 0], [[5410.5, 7632.5], [9854.5, 12076.5]])
+    dx, dweight, dbias = pull(np.ones_like(y))
+    np.testing.assert_array_equal(dx[0, :, :, 0], [[1, 10, 1, 10], [101, 1010, 101, 1010], [100, 1000, 100, 1000]])
+    np.testing.assert_array_equal(dweight[:, :, 0, 0], [[12, 16], [28, 32]])
+    np.testing.assert_array_equal(dbias, [4])
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
@@ -88,7 +116,7 @@ def test_same_padding_divides_the_size_by_the_stride_and_rounds_up(kernel, strid
         assert layer.predict(np.ones((1, *size, 2), np.float32)).shape == (1, *needed, 3)
 
 
-def test_shifting_an_image_shifts_what_a_convolution_gives():
+def test_convolution_is_translation_equivariant():
     layer = Conv2D(3, 5, 3, np.random.default_rng(0))
     x = RNG.normal(size=(2, 9, 9, 3)).astype(np.float32)
     np.testing.assert_allclose(layer.predict(x[:, 2:, 1:]), layer.predict(x)[:, 2:, 1:], atol=1e-5)
@@ -104,13 +132,13 @@ def test_a_transposed_convolution_is_the_transpose_of_a_convolution():
     np.testing.assert_allclose((forth.predict(x) * z).sum(), (x * back.predict(z)).sum())
 
 
-def test_the_data_gets_no_gradient_but_the_weights_do():
+def test_gradients_of_the_data_are_skipped_and_those_of_the_weights_are_not():
     for layer, x in ((Conv2D(4, 3, 3, RNG), IMAGES), (Conv1D(4, 3, 3, RNG), SEQUENCES)):
         x = x.astype(np.float32)
         results = []
         for data in (None, x):
             grads = Gradients(layer)
-            y, pull = layer(x, Context(training=True, grads=grads, data=data))
+            y, pull = layer(x, Context(training=True, grads=grads, inputs_without_grad=data))
             results.append((pull(np.ones_like(y)), grads.vector.copy()))
         assert results[0][0].any()
         assert not results[1][0].any()
@@ -118,7 +146,7 @@ def test_the_data_gets_no_gradient_but_the_weights_do():
         np.testing.assert_array_equal(results[0][1], results[1][1])
 
 
-def test_every_step_works_in_the_same_memory():
+def test_every_step_reuses_the_workspace():
     layer, workspace = Conv2D(16, 16, 3, RNG, padding=1), Workspace()
     x = RNG.normal(size=(2, 6, 6, 16)).astype(np.float32)
     addresses = []
@@ -129,11 +157,15 @@ def test_every_step_works_in_the_same_memory():
     assert addresses[0] == addresses[1]
 
 
-def test_many_images_are_evaluated_in_parts_and_give_the_same():
+def test_evaluation_in_chunks_agrees_with_the_whole_batch():
     layer = Conv2D(1, 2, 3, np.random.default_rng(0), stride=2)
     x = RNG.normal(size=(600, 5, 5, 1)).astype(np.float32)
     recorded, _ = layer(x, Context(training=True))
     np.testing.assert_allclose(layer.predict(x), recorded, atol=1e-5)
+
+
+def test_the_example_in_the_docstring_of_conv_transpose_1d_holds():
+    assert doctest.testmod(transposed) == (0, 3)
 
 
 def make(kind, *sizes, **settings):
@@ -166,7 +198,7 @@ def make(kind, *sizes, **settings):
         (make(Conv2D, 4, 6, 3, stride=(1, 0)), "Conv2D got a stride of (1, 0); it needs at least 1"),
         (make(Conv1D, 4, 6, 3, dilation=0), "Conv1D got a dilation of 0; it needs at least 1"),
         (make(Conv1D, 4, 6, 3, padding=-1), "Conv1D got a padding of -1; it needs at least 0"),
-        (make(Conv2D, 4, 6, 3, padding="full"), 'Conv2D got padding="full"; it needs "same", "valid" or numbers'),
+        (make(Conv2D, 4, 6, 3, padding="full"), 'Conv2D got padding="full"; it needs "same", "valid" or whole numbers'),
         (make(Conv2D, 4, 6, (3, 3, 3)), "Conv2D got a kernel of (3, 3, 3); it needs one whole number or two"),
         (make(Conv2D, 4, 6, 2.5), "Conv2D got a kernel of 2.5; it needs one whole number or two"),
         (
@@ -183,7 +215,7 @@ def make(kind, *sizes, **settings):
         ),
     ],
 )
-def test_mistakes_are_refused_in_one_sentence(act, message):
+def test_invalid_arguments_raise_one_sentence(act, message):
     with pytest.raises(ValueError, match="^" + re.escape(message)) as error:
         act()
     assert "\n" not in str(error.value)

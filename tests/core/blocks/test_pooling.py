@@ -55,7 +55,7 @@ def back(layer, x, dy):
 SQUARE = image([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16]])
 
 
-def test_windows_have_their_known_maxima_and_means():
+def test_pooling_has_known_values():
     np.testing.assert_array_equal(MaxPool2D(2).predict(SQUARE)[0, ..., 0], [[6, 8], [14, 16]])
     np.testing.assert_array_equal(AveragePool2D(2).predict(SQUARE)[0, ..., 0], [[3.5, 5.5], [11.5, 13.5]])
     np.testing.assert_array_equal(MaxPool2D(3, 1).predict(SQUARE)[0, ..., 0], [[11, 12], [15, 16]])
@@ -64,7 +64,7 @@ def test_windows_have_their_known_maxima_and_means():
     np.testing.assert_array_equal(MaxPool1D(2).predict(SQUARE[0]).ravel(), [2, 4, 6, 8, 10, 12, 14, 16])
 
 
-def test_what_is_left_over_at_the_end_is_not_read():
+def test_rows_and_columns_beyond_the_last_window_are_not_read():
     x = IMAGES.copy()
     y = MaxPool2D(2).predict(x)
     assert y.shape == (3, 2, 3, 2)
@@ -75,12 +75,12 @@ def test_what_is_left_over_at_the_end_is_not_read():
     assert not dx[:, :, 6:].any()
 
 
-def test_the_gradient_of_a_maximum_goes_where_it_was_found():
+def test_max_pooling_gives_the_gradient_to_the_maximum():
     dx = back(MaxPool2D(2), SQUARE, image([[1, 2], [3, 4]]))
     np.testing.assert_array_equal(dx[0, ..., 0], [[0, 0, 0, 0], [0, 1, 0, 2], [0, 0, 0, 0], [0, 3, 0, 4]])
 
 
-def test_of_equal_maxima_the_first_in_reading_order_gets_the_whole_gradient():
+def test_the_first_of_equal_maxima_in_reading_order_gets_the_whole_gradient():
     dy = image([[5]])
     for rows, needed in (
         ([[7, 7], [7, 7]], [[5, 0], [0, 0]]),
@@ -99,7 +99,7 @@ def test_gradients_of_overlapping_windows_add_up():
     np.testing.assert_array_equal(dx.ravel(), [1, 3, 2])
 
 
-def test_channels_and_examples_are_pooled_apart():
+def test_channels_and_examples_are_pooled_independently():
     y = MaxPool2D(2).predict(IMAGES)
     for n in range(3):
         for c in range(2):
@@ -108,20 +108,20 @@ def test_channels_and_examples_are_pooled_apart():
             )
 
 
-def test_a_shift_of_a_stride_shifts_the_output_by_one():
+def test_pooling_is_equivariant_to_shifts_by_the_stride():
     x = np.pad(IMAGES, ((0, 0), (2, 2), (2, 2), (0, 0)))
     for layer in (MaxPool2D(3, 2), AveragePool2D(2)):
         y, shifted = layer.predict(x), layer.predict(np.roll(x, 2, axis=1))
         np.testing.assert_array_equal(shifted[:, 1:], y[:, :-1])
 
 
-def test_global_pooling_ignores_where_something_is():
+def test_global_pooling_is_invariant_to_permutations_of_positions():
     shuffled = IMAGES.reshape(3, 35, 2)[:, RNG.permutation(35)].reshape(IMAGES.shape)
     np.testing.assert_array_equal(GlobalMaxPool().predict(shuffled), GlobalMaxPool().predict(IMAGES))
     np.testing.assert_allclose(GlobalAveragePool().predict(shuffled), GlobalAveragePool().predict(IMAGES), atol=1e-12)
 
 
-def test_the_output_has_the_foretold_shape():
+def test_output_shape_is_the_shape_of_the_output():
     for layer in (MaxPool2D((2, 3), (2, 1)), AveragePool2D(2, 3), MaxPool2D(5)):
         assert layer.predict(IMAGES).shape == (3, *layer.output_shape((5, 7)), 2)
     for layer in (MaxPool1D(3), AveragePool1D(2, 3)):
@@ -129,8 +129,8 @@ def test_the_output_has_the_foretold_shape():
 
 
 @pytest.mark.parametrize("layer", [MaxPool2D(2), AveragePool2D(2), GlobalAveragePool(), GlobalMaxPool()])
-def test_the_data_gets_no_gradient(layer):
-    y, pull = layer(IMAGES, Context(training=True, grads=Gradients(layer), data=IMAGES))
+def test_gradients_of_the_data_are_skipped(layer):
+    y, pull = layer(IMAGES, Context(training=True, grads=Gradients(layer), inputs_without_grad=IMAGES))
     dx = pull(np.ones_like(y))
     assert dx.shape == IMAGES.shape
     assert not dx.any()
@@ -139,8 +139,8 @@ def test_the_data_gets_no_gradient(layer):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda: MaxPool2D(0), r"^MaxPool2D got window=0, 0 and stride=0, 0; it needs numbers above 0$"),
-        (lambda: AveragePool1D(2, 0), r"^AveragePool1D got window=2 and stride=0; it needs numbers above 0$"),
+        (lambda: MaxPool2D(0), r"^MaxPool2D got window=0, 0 and stride=0, 0; it needs sizes above 0$"),
+        (lambda: AveragePool1D(2, 0), r"^AveragePool1D got window=2 and stride=0; it needs sizes above 0$"),
         (lambda: MaxPool2D(6).predict(IMAGES), r"^MaxPool2D got images of 5 x 7; its window needs at least 6 x 6$"),
         (lambda: AveragePool1D(8).predict(STEPS), r"^AveragePool1D got sequences of 7 steps; .* at least 8$"),
         (lambda: MaxPool2D(2).predict(STEPS), r"^MaxPool2D got x of shape \(3, 7, 2\); it needs \(N, H, W, C\)$"),
@@ -149,7 +149,7 @@ def test_the_data_gets_no_gradient(layer):
         (lambda: GlobalAveragePool().predict(IMAGES[:, :0]), r"^GlobalAveragePool got x of shape \(3, 0, 7, 2\)"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(wrong, words):
+def test_invalid_arguments_raise_one_sentence(wrong, words):
     with pytest.raises(ValueError, match=words):
         wrong()
 
@@ -176,7 +176,7 @@ def test_pooling_agrees_with_pytorch(kind, window, stride):
 
 
 @pytest.mark.parametrize(("window", "stride"), [(2, 2), (3, 1), (2, 3)])
-def test_pooling_of_sequences_agrees_with_pytorch(window, stride):
+def test_1d_pooling_agrees_with_pytorch(window, stride):
     torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
     x = RNG.integers(0, 4, size=(4, 9, 3)).astype(float)
     for layer, theirs in (
@@ -192,7 +192,7 @@ def test_pooling_of_sequences_agrees_with_pytorch(window, stride):
         np.testing.assert_allclose(pull(dy).transpose(0, 2, 1), inputs.grad.numpy(), atol=1e-12)
 
 
-def test_maxima_of_the_smallest_image_leave_it_as_it_is():
+def test_max_pooling_does_not_modify_the_smallest_image():
     x = np.array([[[[1.0], [4.0]], [[2.0], [3.0]]]])
     before = x.copy()
     y, pull = MaxPool2D(2)(x, Context(training=True))

@@ -1,4 +1,4 @@
-"""Recurrences, and the networks around them, pass the checks that any layer has to pass, with lengths and without."""
+"""Recurrent layers and sequence networks pass the checks of a layer, with lengths and without."""
 
 from itertools import product
 
@@ -9,28 +9,28 @@ from neuralzoo.core.blocks.embedding import Embedding
 from neuralzoo.core.blocks.recurrent.layer import Recurrent
 from neuralzoo.core.blocks.recurrent.network import SequenceNetwork
 from neuralzoo.core.testing import checks_for_layer
-from neuralzoo.plugins.gru.network import EarlyResetGRUCell, GRUCell
+from neuralzoo.plugins.gru.network import GRUCell, ResetBeforeGRUCell
 from neuralzoo.plugins.lstm.network import LSTMCell
 from neuralzoo.plugins.rnn.network import RNNCell
 
 
-def rectified(inputs, hidden, rng):
-    return RNNCell(inputs, hidden, rng, rectified=True)
+def relu_cell(inputs, hidden, rng):
+    return RNNCell(inputs, hidden, rng, activation="relu")
 
 
-CELLS = {"tanh": RNNCell, "relu": rectified, "lstm": LSTMCell, "gru": GRUCell, "early reset": EarlyResetGRUCell}
+CELLS = {"tanh": RNNCell, "relu": relu_cell, "lstm": LSTMCell, "gru": GRUCell, "reset before": ResetBeforeGRUCell}
 LENGTHS = np.array([2, 4, 1])
 X = np.random.default_rng(0).normal(size=(3, 4, 3))
 TOKENS = np.random.default_rng(1).integers(0, 5, (3, 4))
 
 
-def recurrence(cell, levels, bidirectional, dropout=0.0):
+def recurrence(cell, layers, bidirectional, dropout=0.0):
     def make(rng):
         return Recurrent(
             3,
             lambda inputs, rng: cell(inputs, 3, rng),
             rng,
-            levels=levels,
+            layers=layers,
             bidirectional=bidirectional,
             dropout=dropout,
         )
@@ -47,11 +47,11 @@ def network(recurrent, readout, embedding=False, dropout=0.0):
 
 
 LAYERS = {"embedding": (lambda rng: Embedding(5, 3, rng), TOKENS)}
-for (name, cell), levels, lengths in product(CELLS.items(), (1, 2), (False, True)):
-    shape = f"{name} {'two levels both ways' if levels > 1 else 'one level'}{' lengths' * lengths}"
-    LAYERS[shape] = recurrence(cell, levels, levels > 1), (X, LENGTHS) if lengths else X
+for (name, cell), layers, lengths in product(CELLS.items(), (1, 2), (False, True)):
+    shape = f"{name} {'two layers bidirectional' if layers > 1 else 'one layer'}{' lengths' * lengths}"
+    LAYERS[shape] = recurrence(cell, layers, layers > 1), (X, LENGTHS) if lengths else X
 for readout, both, tokens in product(("last", "mean", None), (False, True), (False, True)):
-    shape = f"network {readout}{' both ways' * both}{' tokens' * tokens}"
+    shape = f"network {readout}{' bidirectional' * both}{' tokens' * tokens}"
     LAYERS[shape] = network(recurrence(LSTMCell, 1, both), readout, tokens), (TOKENS if tokens else X, LENGTHS)
     if both:
         LAYERS[f"{shape} whole"] = LAYERS[shape][0], TOKENS if tokens else X

@@ -1,4 +1,4 @@
-"""The checks of a layer's numbers: their dtype, their size, and that each parameter has a part in them."""
+"""Numerical checks of layers: dtype, overflow, and that every parameter has an effect."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from neuralzoo.core.testing._probes import (
     DtypeGradients,
     LayerCase,
     context,
-    direction,
     mode,
     need_float_input,
     need_parameters,
+    random_cotangent,
     require_dtype,
 )
 from neuralzoo.core.testing.checks import require
@@ -28,7 +28,7 @@ def dtype_is_kept(case: LayerCase) -> None:
             layer, x = case.layer(dtype), case.input(dtype)
             y, pull = layer(x, replace(context(training=training), grads=DtypeGradients(layer)))
             require_dtype(f"the output in {mode(training)}", y, dtype)
-            dx = pull(direction(y))
+            dx = pull(random_cotangent(y))
             if case.differentiable:
                 require_dtype(f"the input gradient in {mode(training)}", dx, dtype)
 
@@ -47,8 +47,8 @@ def every_parameter_matters(case: LayerCase) -> None:
     need_parameters(layer)
     ctx = context(layer)
     y, pull = layer(x, ctx)
-    pull(direction(y))
-    dead = [name for name, parameter in layer.trainable().items() if not ctx.grads[parameter].any()]
+    pull(random_cotangent(y))
+    dead = [name for name, parameter in layer.trainable_parameters().items() if not ctx.grads[parameter].any()]
     require(not dead, f"the gradient of {', '.join(dead)} is zero everywhere; use it, or make it trainable=False")
 
 
@@ -59,7 +59,7 @@ def large_inputs_stay_finite(case: LayerCase) -> None:
     first_of(x)[...] *= LARGE / max(float(np.abs(first_of(x)).max(initial=0)), 1e-6)
     with np.errstate(all="ignore"):
         y, pull = layer(x, context(layer))
-        dx = pull(direction(y))
+        dx = pull(random_cotangent(y))
     for name, array in (("output", y), ("input gradient", dx)):
         finite = bool(np.isfinite(array).all())
-        require(finite, f"the {name} for numbers up to {LARGE:g} is not finite; subtract a maximum before exp, or clip")
+        require(finite, f"the {name} for values up to {LARGE:g} is not finite; subtract a maximum before exp, or clip")

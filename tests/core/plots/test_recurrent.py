@@ -1,4 +1,4 @@
-"""The pictures are read back from the figure: what is drawn is what the network computes."""
+"""Figures of recurrent networks are read back from matplotlib: they show what the network computes."""
 
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -6,49 +6,60 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.recurrent.generation import write
+from neuralzoo.core.blocks.recurrent.generation import generate
 from neuralzoo.core.blocks.recurrent.inspection import gradient_norms, states_and_gates
+from neuralzoo.core.plots.palette import HIGHLIGHT, SERIES
 from neuralzoo.core.plots.recurrent import (
-    COLOURS,
-    LINES,
-    PROMPT,
-    WIDTH,
+    PROMPT_TOKENS,
+    TEXT_LINES,
+    TEXT_WIDTH,
     Gate,
-    by_phase,
-    colours_of,
+    assign_colours,
     draw_accuracy_by_lag,
     draw_gates,
+    draw_generated_text,
     draw_gradient_by_lag,
     draw_gradients,
     draw_hidden_state,
-    draw_text,
+    order_by_phase,
     wrap,
 )
 from neuralzoo.plugins.lstm.figures import draw_lstm_gates
 from neuralzoo.registry import Task, create
 
-pytest.importorskip("matplotlib", reason="pictures need the extra 'experiments'")
+pytest.importorskip("matplotlib", reason="figures need the extra 'experiments'")
 STEPS, FEATURES, OUTPUTS = 7, 3, 5
 LETTERS = tuple("ab$\n _")
 TASKS = {
-    "one class": Task(kind="classification", input="sequence", shape=(STEPS, FEATURES), outputs=OUTPUTS, lengths=True),
-    "some marks": Task(kind="classification", input="sequence", shape=(STEPS, 1), outputs=OUTPUTS, answer="marks"),
-    "a number": Task(kind="regression", input="sequence", shape=(STEPS, 12), outputs=2),
-    "tokens": Task(kind="classification", input="tokens", shape=(STEPS,), outputs=OUTPUTS, vocabulary=11, lengths=True),
-    "many tokens": Task(kind="sequence-labelling", input="tokens", shape=(90,), outputs=30, vocabulary=11),
-    "a class each": Task(kind="sequence-labelling", input="sequence", shape=(STEPS, FEATURES), outputs=OUTPUTS),
-    "marks each": Task(
-        kind="sequence-labelling", input="sequence", shape=(STEPS, 4), outputs=4, answer="marks", lengths=True
+    "one class": Task(
+        kind="classification", input="sequence", shape=(STEPS, FEATURES), outputs=OUTPUTS, variable_length=True
     ),
-    "letters": Task(kind="language-modelling", input="tokens", shape=(STEPS,), outputs=6, vocabulary=6),
-    "names": Task(kind="language-modelling", input="tokens", shape=(STEPS,), outputs=6, vocabulary=6, lengths=True),
+    "multilabel": Task(kind="classification", input="sequence", shape=(STEPS, 1), outputs=OUTPUTS, target="multilabel"),
+    "continuous": Task(kind="regression", input="sequence", shape=(STEPS, 12), outputs=2),
+    "tokens": Task(
+        kind="classification", input="tokens", shape=(STEPS,), outputs=OUTPUTS, vocab_size=11, variable_length=True
+    ),
+    "many tokens": Task(kind="sequence-labelling", input="tokens", shape=(90,), outputs=30, vocab_size=11),
+    "a class each": Task(kind="sequence-labelling", input="sequence", shape=(STEPS, FEATURES), outputs=OUTPUTS),
+    "multilabel each": Task(
+        kind="sequence-labelling",
+        input="sequence",
+        shape=(STEPS, 4),
+        outputs=4,
+        target="multilabel",
+        variable_length=True,
+    ),
+    "letters": Task(kind="language-modelling", input="tokens", shape=(STEPS,), outputs=6, vocab_size=6),
+    "names": Task(
+        kind="language-modelling", input="tokens", shape=(STEPS,), outputs=6, vocab_size=6, variable_length=True
+    ),
     "one step": Task(kind="classification", input="sequence", shape=(1, FEATURES), outputs=2),
 }
 
 
 @dataclass
 class Data:
-    """As much of a data set as pictures read: random examples that nobody may write to."""
+    """As much of a dataset as pictures read: random examples that nobody may generate to."""
 
     task: Task
     classes: tuple[str, ...] = ()
@@ -58,16 +69,16 @@ class Data:
         rng, n, task = np.random.default_rng(0), 5, self.task
         steps = task.shape[0]
         x = rng.normal(size=(n, *task.shape)).astype(np.float32)
-        if task.vocabulary:
-            x = rng.integers(task.vocabulary, size=(n, steps))
+        if task.vocab_size:
+            x = rng.integers(task.vocab_size, size=(n, steps))
         each = (steps,) * (task.kind in ("sequence-labelling", "language-modelling"))
-        if task.answer == "class":
+        if task.target == "class":
             y = rng.integers(task.outputs, size=(n, *each))
-        elif task.answer == "marks":
+        elif task.target == "multilabel":
             y = rng.integers(2, size=(n, *each, task.outputs)).astype(np.float32)
         else:
             y = rng.normal(size=(n, task.outputs)).astype(np.float32)
-        self.test = (x, np.array([4, 6, 5, 6, 2]), y) if task.lengths else (x, y)
+        self.test = (x, np.array([4, 6, 5, 6, 2]), y) if task.variable_length else (x, y)
         for array in self.test:
             array.flags.writeable = False
 
@@ -92,7 +103,7 @@ def figure():
 
 
 def panels(figure):
-    """Return the panels without the scales of colours beside them, by the first word of their title."""
+    """Return the panels without their colour bars, by the first word of their title."""
     return {axes.get_title("left").split()[0]: axes for axes in figure.axes if axes.get_title("left")}
 
 
@@ -118,13 +129,13 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(("task", "name"), list(zip(TASKS, ["lstm", "rnn", "gru"] * 4, strict=False)))
-def test_every_picture_can_be_drawn_of_every_task(figure, name, task):
+def test_every_figure_can_be_drawn_for_every_task(figure, name, task):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     data = data_for(task)
     module = network(name, data.task, **({} if data.classes else SETTINGS[name]))
     before = module.state()
-    for declared in import_module(f"neuralzoo.plugins.{name}.pictures").FIGURES:
+    for declared in import_module(f"neuralzoo.plugins.{name}.figures").FIGURES:
         figure.clear()
         declared.draw(figure, module, data)
         assert figure.axes or figure.texts
@@ -144,91 +155,91 @@ def test_the_state_is_drawn_unit_by_unit_on_a_symmetric_scale(figure):
         np.testing.assert_allclose(sorted(drawn.tolist()), sorted(state.T.tolist()), rtol=1e-6)
 
 
-def test_both_memories_of_an_lstm_have_the_same_order_of_units(figure):
+def test_both_states_of_an_lstm_have_the_same_order_of_units(figure):
     data = data_for("one class")
     lstm = network("lstm", data.task)
     draw_hidden_state(figure, lstm, data)
     (h, c), _ = states_and_gates(lstm, data.test[0][1, :6])
     drawn_h, drawn_c = (image(panels(figure)[name])[0] for name in ("h,", "c,"))
-    order = [int(np.flatnonzero((h.T == row).all(axis=1))[0]) for row in drawn_h.astype(np.float32)]
+    order = [int(np.flatnonzero((row == h.T).all(axis=1))[0]) for row in drawn_h.astype(np.float32)]
     np.testing.assert_array_equal(drawn_c.astype(np.float32), c.T[order])
 
 
-def test_units_that_go_round_one_after_the_other_are_put_in_that_order():
+def test_units_of_shifted_phase_are_ordered_by_phase():
     phase = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     waves = np.sin(np.linspace(0, 12, 80)[:, None] + phase)
     mixed = np.random.default_rng(4).permutation(24)
-    found = mixed[by_phase(waves[:, mixed] + 3.0)]
+    found = mixed[order_by_phase(waves[:, mixed] + 3.0)]
     turns = np.diff(np.append(found, found[0])) % 24
     assert set(turns) in ({1}, {23})
 
 
 @pytest.mark.parametrize("states", [np.ones((5, 4)), np.zeros((1, 4)), np.eye(4)[:, :1], np.eye(2, 4)])
-def test_states_that_say_little_have_an_order_too(states):
-    assert sorted(by_phase(states)) == list(range(states.shape[1]))
+def test_degenerate_states_have_an_order_too(states):
+    assert sorted(order_by_phase(states)) == list(range(states.shape[1]))
 
 
-@pytest.mark.parametrize("name", ["a class each", "marks each"])
-def test_the_answers_are_drawn_as_probabilities_and_the_right_ones_as_dots(figure, name):
+@pytest.mark.parametrize("name", ["a class each", "multilabel each"])
+def test_outputs_are_drawn_as_probabilities_and_targets_as_dots(figure, name):
     data = data_for(name)
     gru = network("gru", data.task)
     draw_hidden_state(figure, gru, data)
-    row, steps = (1, 6) if data.task.lengths else (0, STEPS)
+    row, steps = (1, 6) if data.task.variable_length else (0, STEPS)
     x, target = data.test[0][row, :steps], data.test[-1][row, :steps]
     logits = gru.predict(x[None])[0]
-    expected = softmax(logits) if data.task.answer == "class" else 1 / (1 + np.exp(-logits))
-    drawn, limits = image(panels(figure)["how"])
+    expected = softmax(logits) if data.task.target == "class" else 1 / (1 + np.exp(-logits))
+    drawn, limits = image(panels(figure)["output"])
     assert limits == (0, 1)
     np.testing.assert_allclose(drawn, expected.T, rtol=1e-5)
-    (dots,) = panels(figure)["how"].lines
+    (dots,) = panels(figure)["output"].lines
     marks = np.zeros(expected.shape, int)
     marks[dots.get_xdata().astype(int) - 1, dots.get_ydata().astype(int) - 1] = 1
-    right = np.eye(OUTPUTS, dtype=int)[target] if data.task.answer == "class" else target
+    right = np.eye(OUTPUTS, dtype=int)[target] if data.task.target == "class" else target
     np.testing.assert_array_equal(marks, right)
 
 
 @pytest.mark.parametrize("settings", [{}, {"bidirectional": True, "layers": 2}, {"readout": "mean"}])
-def test_the_answer_at_a_step_is_that_of_the_sequence_cut_there(figure, settings):
+def test_the_output_at_a_step_is_that_of_the_sequence_up_to_it(figure, settings):
     data = data_for("one class")
     rnn = network("rnn", data.task, **settings)
     draw_hidden_state(figure, rnn, data)
     x, right = data.test[0][1, :6], data.test[-1][1]
-    lines = panels(figure)["how"].lines
+    lines = panels(figure)["output"].lines
     for steps in range(1, 7):
         expected = softmax(rnn.predict(x[None, :steps])[0])
         np.testing.assert_allclose([line.get_ydata()[steps - 1] for line in lines], expected, rtol=1e-5)
-    assert [line.get_color() == COLOURS["rnn"] for line in lines] == [k == right for k in range(OUTPUTS)]
+    assert [line.get_color() == HIGHLIGHT for line in lines] == [k == right for k in range(OUTPUTS)]
 
 
-def test_a_text_that_is_read_is_shown_letter_by_letter(figure):
+def test_an_input_text_is_drawn_character_by_character(figure):
     data = data_for("letters")
     data.test = (np.array([[1, 2, 3, 4, 5]]), np.array([[2, 3, 4, 5, 0]]))
     draw_hidden_state(figure, network("rnn", data.task), data)
-    assert [text.get_text() for text in panels(figure)["what"].texts] == list("b$↵␣_")
+    assert [text.get_text() for text in panels(figure)["input"].texts] == list("b$↵␣_")
 
 
-def test_a_long_text_is_shown_as_far_as_its_letters_are_legible(figure):
+def test_a_long_text_is_drawn_as_far_as_its_characters_are_legible(figure):
     data, x = data_for("letters"), np.arange(256)[None] % 6
     data.test = (x, x)
     lstm = network("lstm", data.task)
     for draw in (draw_hidden_state, draw_lstm_gates):
         figure.clear()
         draw(figure, lstm, data)
-        assert [text.get_text() for text in panels(figure)["what"].texts] == [*"ab$↵␣_"] * 13 + ["a", "b"]
-        assert panels(figure)["what"].get_xlim() == (0.5, 80.5)
+        assert [text.get_text() for text in panels(figure)["input"].texts] == [*"ab$↵␣_"] * 13 + ["a", "b"]
+        assert panels(figure)["input"].get_xlim() == (0.5, 80.5)
 
 
-def test_features_have_no_names_of_classes_that_only_happen_to_be_as_many(figure):
+def test_features_of_equal_number_do_not_get_the_names_of_classes(figure):
     task = Task(kind="classification", input="sequence", shape=(STEPS, 5), outputs=5)
     data = Data(task, tuple("vwxyz"))
     draw_hidden_state(figure, network("rnn", task), data)
-    assert not set("vwxyz") & {label.get_text() for label in panels(figure)["what"].get_yticklabels()}
+    assert not set("vwxyz") & {label.get_text() for label in panels(figure)["input"].get_yticklabels()}
 
 
-def test_the_gates_are_drawn_with_the_units_that_keep_most_on_top(figure):
+def test_gates_are_drawn_with_the_units_that_keep_most_on_top(figure):
     data = data_for("a class each")
     gru = network("gru", data.task)
-    draw_gates(figure, gru, data, (Gate("reset"), Gate("update"), Gate("new", signed=True)), keeps=1)
+    draw_gates(figure, gru, data, (Gate("reset"), Gate("update"), Gate("new", signed=True)), sort_by=1)
     blocks = np.split(states_and_gates(gru, data.test[0][0])[1], 3, axis=1)
     drawn = {name: image(axes) for name, axes in panels(figure).items() if name in ("reset", "update", "new")}
     kept = drawn["update"][0].mean(axis=1)
@@ -241,51 +252,51 @@ def test_the_gates_are_drawn_with_the_units_that_keep_most_on_top(figure):
 
 def halving(rnn):
     cell = rnn.recurrent.cells[0]
-    cell.weight_input.value[...] = 0
-    cell.bias.value[...] = 1  # all units stay open
-    cell.weight_state.value[...] = np.eye(len(cell.weight_state.value)) / 2
+    cell.weight_ih.value[...] = 0
+    cell.bias.value[...] = 1  # all units stay active
+    cell.weight_hh.value[...] = np.eye(len(cell.weight_hh.value)) / 2
     return rnn
 
 
-def test_a_gradient_that_each_step_halves_is_said_to_be_halved(figure):
-    data = data_for("a number")
+def test_a_gradient_halved_by_each_step_has_a_factor_of_one_half(figure):
+    data = data_for("continuous")
     rnn = halving(network("rnn", data.task, activation="relu"))
     draw_gradient_by_lag(figure, rnn, data)
     (axes,) = figure.axes
     (line,) = axes.lines
     np.testing.assert_array_equal(line.get_xdata(), np.arange(STEPS))
     np.testing.assert_allclose(line.get_ydata(), 0.5 ** np.arange(STEPS), rtol=1e-6)
-    assert line.get_label() == "gradient of h: × 0.5 a step"
+    assert line.get_label() == "gradient of h: × 0.5 per step"
     assert axes.get_yscale() == "log"
 
 
-def test_the_way_from_the_answer_to_the_last_state_is_not_counted_as_a_step_back(figure):
-    data = data_for("a number")
+def test_the_factor_does_not_count_the_step_from_the_head_to_the_last_state(figure):
+    data = data_for("continuous")
     draw_gradient_by_lag(figure, network("lstm", data.task), data)
     for line, name in zip(figure.axes[0].lines, "hc", strict=True):
         at = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
-        share = (at[STEPS - 1] / at[1]) ** (1 / (STEPS - 2))
-        assert line.get_label() == f"gradient of {name}: × {share:.3g} a step"
+        factor = (at[STEPS - 1] / at[1]) ** (1 / (STEPS - 2))
+        assert line.get_label() == f"gradient of {name}: × {factor:.3g} per step"
 
 
 def test_the_gradient_is_that_of_the_loss_and_goes_as_far_back_as_half_of_the_examples(figure):
     data = data_for("one class")
     lstm = network("lstm", data.task)
     draw_gradient_by_lag(figure, lstm, data)
-    shares = np.full((2, 5, 5), np.nan)  # of lengths 4, 6, 5, 6, 2: the median is 5
+    relative = np.full((2, 5, 5), np.nan)  # of lengths 4, 6, 5, 6, 2: the median is 5
     x, lengths, target = data.test
     for row, length in enumerate(lengths):
         cut = x[row : row + 1, :length]
         dy = softmax(lstm.predict(cut)) - np.eye(OUTPUTS)[target[row]]
         norms = gradient_norms(lstm, cut, dy)[:, 0, ::-1]
-        shares[:, row, : min(length, 5)] = (norms / norms[0, 0])[:, :5]
+        relative[:, row, : min(length, 5)] = (norms / norms[0, 0])[:, :5]
     h, c = figure.axes[0].lines
-    np.testing.assert_allclose(h.get_ydata(), np.nanmedian(shares[0], axis=0), rtol=1e-4)
-    np.testing.assert_array_equal(c.get_xdata(), [1, 2, 3, 4])  # the answer does not read c of the last step
-    np.testing.assert_allclose(c.get_ydata(), np.nanmedian(shares[1], axis=0)[1:], rtol=1e-4)
+    np.testing.assert_allclose(h.get_ydata(), np.nanmedian(relative[0], axis=0), rtol=1e-4)
+    np.testing.assert_array_equal(c.get_xdata(), [1, 2, 3, 4])  # the head does not read c of the last step
+    np.testing.assert_allclose(c.get_ydata(), np.nanmedian(relative[1], axis=0)[1:], rtol=1e-4)
 
 
-def test_the_gradient_of_a_network_that_is_sure_is_followed_as_far(figure):
+def test_the_gradient_of_a_confident_network_is_followed_as_far(figure):
     task = Task(kind="classification", input="sequence", shape=(110, 2), outputs=3)
     rnn = halving(network("rnn", task, activation="relu"))
     rnn.head.bias.value[0] = 30 - rnn.predict(np.zeros((1, 110, 2), np.float32))[0, 0]  # the loss is about exp(-30)
@@ -294,78 +305,79 @@ def test_the_gradient_of_a_network_that_is_sure_is_followed_as_far(figure):
     np.testing.assert_allclose(line.get_ydata(), 0.5 ** np.arange(110), rtol=1e-5)
 
 
-def test_several_networks_are_drawn_over_all_that_they_hold(figure):
+def test_several_networks_are_drawn_over_all_their_states(figure):
     data = data_for("letters")
     modules = {name: network(name, data.task) for name in ("rnn", "lstm")}
     x, target = data.test
-    draw_gradients(figure, modules, x, target)
+    colours = {"rnn": SERIES[0], "lstm": SERIES[1]}
+    draw_gradients(figure, modules, x, target, colours=colours)
     for line, (name, module) in zip(figure.axes[0].lines, modules.items(), strict=True):
-        assert line.get_color() == COLOURS[name]
+        assert line.get_color() == colours[name]
         assert line.get_label().startswith(f"{name}: × ")
         dy = softmax(module.predict(x)[:, -1]) - np.eye(6)[target[:, -1]]
         norms = np.sqrt((gradient_norms(module, x, dy) ** 2).sum(axis=0))[:, ::-1]
         np.testing.assert_allclose(line.get_ydata(), np.median(norms / norms[:, :1], axis=0), rtol=1e-4)
 
 
-def test_a_gradient_that_is_nowhere_is_said_to_be(figure):
-    data = data_for("a number")
+def test_a_zero_gradient_is_labelled_zero(figure):
+    data = data_for("continuous")
     rnn = network("rnn", data.task)
     rnn.head.weight.value[...] = 0
     draw_gradient_by_lag(figure, rnn, data)
-    assert [line.get_label() for line in figure.axes[0].lines] == ["gradient of h: none at all"]
+    assert [line.get_label() for line in figure.axes[0].lines] == ["gradient of h: zero"]
 
 
 @pytest.mark.parametrize(
-    ("task", "settings", "told"),
+    ("task", "settings", "words"),
     [
-        ("one class", {"readout": "mean"}, "answers from the mean of all steps, so that"),
-        ("one class", {"bidirectional": True, "layers": 2}, "has several levels that read in both directions"),
-        ("a class each", {"bidirectional": True}, "reads in both directions and answers at each step"),
+        ("one class", {"readout": "mean"}, "reads out the mean of all steps, so that"),
+        ("one class", {"bidirectional": True, "layers": 2}, "has several bidirectional layers"),
+        ("a class each", {"bidirectional": True}, "is bidirectional and has an output at each step"),
     ],
 )
-def test_where_gradients_have_no_lag_a_sentence_says_why(figure, task, settings, told):
+def test_where_gradients_have_no_lag_the_figure_is_a_sentence(figure, task, settings, words):
     data = data_for(task)
     draw_gradient_by_lag(figure, network("rnn", data.task, **settings), data)
     assert figure.axes == []
-    assert told in all_text(figure)[0].replace("\n", " ")
+    assert words in all_text(figure)[0].replace("\n", " ")
 
 
-def test_a_text_goes_on_after_its_prompt_and_is_always_the_same(figure):
+def test_a_text_follows_its_prompt_and_is_always_the_same(figure):
     data = data_for("letters")
     gru = network("gru", data.task)
     texts = []
     for _ in range(2):
         figure.clear()
-        draw_text(figure, gru, data)
+        draw_generated_text(figure, gru, data)
         texts.append(all_text(figure))
     assert texts[0] == texts[1]
-    prompt = data.test[0][0][:PROMPT]
-    tokens = np.concatenate([prompt, write(gru, prompt, LINES * WIDTH, np.random.default_rng(0))])
+    prompt = data.test[0][0][:PROMPT_TOKENS]
+    tokens = np.concatenate([prompt, generate(gru, prompt, TEXT_LINES * TEXT_WIDTH, np.random.default_rng(0))])
     given, lines = (wrap("".join(LETTERS[token] for token in part)) for part in (prompt, tokens))
-    assert len(lines) == LINES
-    assert texts[0][0::2] == given + [""] * (LINES - len(given))  # two layers, what was given and what follows
+    assert len(lines) == TEXT_LINES
+    assert texts[0][0::2] == given + [""] * (TEXT_LINES - len(given))  # two texts: the prompt and what follows
     together = [
-        "".join(max(a, b) for a, b in zip(x.ljust(WIDTH), y.ljust(WIDTH), strict=True))
+        "".join(max(a, b) for a, b in zip(x.ljust(TEXT_WIDTH), y.ljust(TEXT_WIDTH), strict=True))
         for x, y in zip(texts[0][0::2], texts[0][1::2], strict=True)
     ]
     assert [line.rstrip() for line in together] == [line.rstrip() for line in lines]
 
 
-def test_short_texts_end_where_they_would_begin_again(figure):
+def test_short_texts_end_at_the_start_token(figure):
     data = data_for("names")
     lstm = network("lstm", data.task)
-    draw_text(figure, lstm, data)
+    draw_generated_text(figure, lstm, data)
     start = LETTERS[data.test[0][0, 0]]
     assert start not in "".join(all_text(figure)).replace(" ", "") or start == " "
     rng = np.random.default_rng(0)
-    first = "".join(LETTERS[token] for token in write(lstm, data.test[0][0][:1], STEPS, rng)).split(start)[0]
+    first = "".join(LETTERS[token] for token in generate(lstm, data.test[0][0][:1], STEPS, rng)).split(start)[0]
     assert all_text(figure)[1].startswith(first.split("\n")[0])
 
 
-def test_who_does_not_write_says_so(figure):
+def test_without_a_language_model_the_figure_is_a_sentence(figure):
     data = data_for("one class")
-    draw_text(figure, network("rnn", data.task), data)
-    assert all_text(figure) == ["Only a language model writes; this network was trained for\nclassification."]
+    draw_generated_text(figure, network("rnn", data.task), data)
+    assert all_text(figure) == ["Only a language model generates text; this network was\ntrained for classification."]
 
 
 def test_long_lines_break_between_words_and_empty_ones_stay():
@@ -375,23 +387,25 @@ def test_long_lines_break_between_words_and_empty_ones_stay():
         "word word word word word word word word word word word word",
         "word word word word word word word word",
     ]
-    assert len(wrap("\n" * 100)) == LINES
+    assert len(wrap("\n" * 100)) == TEXT_LINES
 
 
-def test_an_architecture_has_its_colour_in_whatever_company():
-    assert colours_of(["lstm"])["lstm"] == colours_of(["x", "rnn", "lstm"])["lstm"] == COLOURS["lstm"]
-    assert len(set(colours_of(["x", "y", "rnn", "lstm", "gru"]).values())) == 5
+def test_given_colours_are_kept_and_all_others_differ():
+    given = {"rnn": SERIES[0], "lstm": SERIES[1]}
+    found = assign_colours(["x", "y", "rnn-relu", "lstm", "gru"], given)
+    assert (found["rnn-relu"], found["lstm"]) == (SERIES[0], SERIES[1])
+    assert len(set(found.values())) == 5
 
 
 def test_accuracy_by_lag_has_the_seeds_and_their_median(figure):
     seeds = {8: (0.6, 0.7, 0.9), 2: (0.9, 0.95, 1.0)}
     values = {f"rnn-{lag}": {"test/accuracy": numbers, "test/loss": (9.0,)} for lag, numbers in seeds.items()}
     values |= {"rnn-relu-2": {"test/accuracy": (0.8,)}, "majority": {"test/accuracy": (0.5,)}, "lstm-4": {"loss": (1,)}}
-    draw_accuracy_by_lag(figure, values, chance=0.25)
+    draw_accuracy_by_lag(figure, values, chance=0.25, colours={"rnn": SERIES[2]})
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
     assert list(lines) == ["rnn", "rnn-relu", "chance"]
-    assert lines["rnn"].get_color() == lines["rnn-relu"].get_color() == COLOURS["rnn"]
+    assert lines["rnn"].get_color() == lines["rnn-relu"].get_color() == SERIES[2]
     assert [lines["rnn"].get_linestyle(), lines["rnn-relu"].get_linestyle()] == ["-", "--"]
     np.testing.assert_allclose(lines["rnn"].get_ydata(), [0.95, 0.7])
     np.testing.assert_allclose(lines["rnn"].get_xdata(), [2, 8], rtol=0.1)
@@ -401,6 +415,6 @@ def test_accuracy_by_lag_has_the_seeds_and_their_median(figure):
     np.testing.assert_array_equal(lines["chance"].get_ydata(), 0.25)
 
 
-def test_without_lags_a_sentence_says_what_there_is(figure):
+def test_without_lags_the_figure_is_a_sentence(figure):
     draw_accuracy_by_lag(figure, {"fnn": {"test/accuracy": (0.5,)}})
     assert all_text(figure) == ["There is no test/accuracy of an architecture and a lag among\nfnn."]

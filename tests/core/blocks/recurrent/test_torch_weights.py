@@ -3,21 +3,21 @@ import pytest
 
 from neuralzoo.core.blocks.recurrent.layer import Recurrent
 from neuralzoo.core.blocks.recurrent.torch_weights import load_torch_state, torch_state
-from neuralzoo.plugins.gru.network import EarlyResetGRUCell, GRUCell
+from neuralzoo.plugins.gru.network import GRUCell, ResetBeforeGRUCell
 from neuralzoo.plugins.lstm.network import LSTMCell
 from neuralzoo.plugins.rnn.network import RNNCell
 
 
-def recurrence(cell, seed=0, levels=2, bidirectional=True):
+def recurrence(cell, seed=0, layers=2, bidirectional=True):
     rng = np.random.default_rng(seed)
-    made = Recurrent(3, lambda inputs, rng: cell(inputs, 4, rng), rng, levels=levels, bidirectional=bidirectional)
+    made = Recurrent(3, lambda inputs, rng: cell(inputs, 4, rng), rng, layers=layers, bidirectional=bidirectional)
     for parameter in made.named_parameters().values():
         parameter.value[...] = rng.standard_normal(parameter.value.shape)
     return made
 
 
 @pytest.mark.parametrize("cell", [RNNCell, LSTMCell, GRUCell])
-def test_weights_survive_the_way_to_pytorchs_arrangement_and_back(cell):
+def test_exporting_to_pytorch_and_loading_restores_the_weights(cell):
     one, other = recurrence(cell), recurrence(cell, seed=1)
     load_torch_state(other, torch_state(one))
     for name, array in one.state().items():
@@ -28,31 +28,31 @@ def test_names_and_shapes_are_those_of_pytorch():
     shapes = {name: array.shape for name, array in torch_state(recurrence(LSTMCell)).items()}
     per_cell = {"weight_hh": (16, 4), "bias_ih": (16,), "bias_hh": (16,)}
     assert shapes == {
-        f"{name}_{ending}": shape
-        for ending, inputs in (("l0", 3), ("l0_reverse", 3), ("l1", 8), ("l1_reverse", 8))
+        f"{name}_{suffix}": shape
+        for suffix, inputs in (("l0", 3), ("l0_reverse", 3), ("l1", 8), ("l1_reverse", 8))
         for name, shape in ({"weight_ih": (16, inputs)} | per_cell).items()
     }
 
 
 @pytest.mark.parametrize("cell", [RNNCell, LSTMCell])
-def test_two_biases_are_added_where_one_would_do(cell):
-    recurrent = recurrence(cell, levels=1, bidirectional=False)
+def test_the_two_biases_of_pytorch_are_added(cell):
+    recurrent = recurrence(cell, layers=1, bidirectional=False)
     state = {name: np.ones_like(array) for name, array in torch_state(recurrent).items()}
     load_torch_state(recurrent, state)
     np.testing.assert_array_equal(recurrent.cells[0].bias.value, 2)
 
 
-def test_the_candidate_of_a_gru_keeps_both_biases_apart():
-    recurrent = recurrence(GRUCell, levels=1, bidirectional=False)
+def test_the_candidate_of_a_gru_keeps_both_biases():
+    recurrent = recurrence(GRUCell, layers=1, bidirectional=False)
     state = torch_state(recurrent)
     state["bias_ih_l0"] = np.repeat(np.float32([1, 2, 3]), 4)
     state["bias_hh_l0"] = np.repeat(np.float32([10, 20, 30]), 4)
     load_torch_state(recurrent, state)
     np.testing.assert_array_equal(recurrent.cells[0].bias.value, np.repeat([11, 22, 3], 4))
-    np.testing.assert_array_equal(recurrent.cells[0].bias_state.value, [30] * 4)
+    np.testing.assert_array_equal(recurrent.cells[0].bias_hh.value, [30] * 4)
 
 
-def test_what_is_handed_out_is_a_copy():
+def test_the_exported_state_is_a_copy():
     recurrent = recurrence(RNNCell)
     before = recurrent.state()
     for array in torch_state(recurrent).values():
@@ -81,12 +81,12 @@ def test_a_state_that_does_not_fit_is_refused_in_one_sentence_and_changes_nothin
 
 
 def test_a_cell_that_pytorch_does_not_have_is_refused_in_one_sentence():
-    words = "^EarlyResetGRUCell has no counterpart in PyTorch; interchanging weights needs an RNN's, .* a GRU's$"
+    words = "^ResetBeforeGRUCell has no counterpart in PyTorch; interchanging weights needs an RNN's, .* a GRU's$"
     with pytest.raises(ValueError, match=words):
-        torch_state(recurrence(EarlyResetGRUCell))
+        torch_state(recurrence(ResetBeforeGRUCell))
 
 
-def test_loading_leaves_packed_weights_where_an_optimizer_finds_them():
+def test_loading_keeps_the_packed_vector_that_an_optimizer_holds():
     recurrent = recurrence(GRUCell)
     vector = recurrent.pack()
     load_torch_state(recurrent, torch_state(recurrence(GRUCell, seed=1)))
