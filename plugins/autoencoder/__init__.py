@@ -1,7 +1,8 @@
-"""The autoencoder: tells an example through few numbers and rebuilds it from them."""
+"""Autoencoder: compresses examples to a code of few dimensions and reconstructs them from it."""
 
+from neuralzoo.plugins.autoencoder.claims import CLAIMS
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
-from neuralzoo.plugins.autoencoder.experiments import CLAIMS, CONVOLUTIONAL, FULL, QUICK, resize
+from neuralzoo.plugins.autoencoder.experiments import CONVOLUTIONAL, FULL, QUICK, scale_width
 from neuralzoo.plugins.autoencoder.figures import FIGURES
 from neuralzoo.plugins.autoencoder.learner import learner
 from neuralzoo.plugins.autoencoder.network import build
@@ -10,11 +11,11 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 
 @hookimpl
 def architecture() -> Architecture:
-    """Hand over the autoencoder."""
+    """Return the autoencoder architecture."""
     return Architecture(
-        contract=1,
+        api_version=1,
         name="autoencoder",
-        summary="Autoencoder: compresses, cleans and, if variational, draws examples through a code of few numbers",
+        summary="Autoencoder: compresses, denoises and, if variational, generates data through a low-dimensional code",
         citation="Hinton and Salakhutdinov (2006), Reducing the dimensionality of data with neural networks",
         url="https://doi.org/10.1126/science.1127647",
         tasks=frozenset({"reconstruction", "generation"}),
@@ -25,6 +26,6 @@ def architecture() -> Architecture:
         example=Task(kind="reconstruction", input="image", shape=(6, 6, 1), outputs=36),
         experiments={"quick": QUICK, "full": FULL, "convolutional": CONVOLUTIONAL},
         claims=CLAIMS,
-        resize=resize,
+        scale_width=scale_width,
         figures=FIGURES,
     )

@@ -1,37 +1,35 @@
-"""How a capsule network learns: long capsules for what is there, short ones for the rest, and rebuilding.
+"""Learning of a capsule network: margin loss on the lengths of class capsules, and reconstruction.
 
-With N examples, lengths y_j, and T_j = 1 where class j is there, else 0:
+With N examples, lengths y_j, and T_j = 1 where class j is present, else 0:
 
-    margin = Σ_nj [ T_j max(0, m⁺ - y_j)² + λ (1 - T_j) max(0, y_j - m⁻)² ] / N          m⁺ 0.9, m⁻ 0.1, λ 0.5
-    squared_error = Σ (x̂ - x)² / N                                     over all pixels
-    loss = margin + 0.0005 squared_error
+    margin_loss = Σ_nj [ T_j max(0, m⁺ - y_j)² + λ (1 - T_j) max(0, y_j - m⁻)² ] / N          m⁺ 0.9, m⁻ 0.1, λ 0.5
+    sse_per_example = Σ (x̂ - x)² / N                                     over all pixels
+    loss = margin_loss + 0.0005 sse_per_example
 
-x̂ is rebuilt from the capsule of the true class in training, of the longest in evaluation; from several where an
-example shows several.
+x̂ is reconstructed from the capsule of the true class in training, of the longest in evaluation; from several where
+an example shows several.
 
 Source: Sabour, Frosst and Hinton (2017), Dynamic routing between capsules, https://arxiv.org/abs/1710.09829
 """
 
-import logging
-
 import numpy as np
 
 from neuralzoo.core.batches import Batch
-from neuralzoo.core.layer import Context, Gradients, Workspace
-from neuralzoo.core.learner import SILENTLY, Learner, Metrics
+from neuralzoo.core.blocks.collapse import CollapseMonitor
+from neuralzoo.core.layer import Context
+from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
 from neuralzoo.core.module import Array
-from neuralzoo.core.optimizer import Diverged, Optimizer
+from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
 from neuralzoo.plugins.capsnet.network import CapsNet, lengths
-from neuralzoo.registry import MakeOptimizer, Task
+from neuralzoo.registry import OptimizerFactory, Task
 
-LOG = logging.getLogger(__name__)
-DEAD = 0.05  # below it the slope of a squashed length is too small to come back from
-WATCHED = 2000  # examples between two looks at how long the longest capsules are
+DEAD_LENGTH = 0.05  # below it the derivative of squash is too small to recover
+MONITORED_EXAMPLES = 2000  # window of the mean length of the longest capsules
 
 
 class MarginLoss:
-    """Ask capsules of classes that are there to be long, all others to be short; see above.
+    """Margin loss: capsules of present classes should be long, all others short; see above.
 
         d margin / dy_j = [ -2 T_j max(0, m⁺ - y_j) + 2 λ (1 - T_j) max(0, y_j - m⁻) ] / N
 
@@ -40,23 +38,23 @@ class MarginLoss:
     Source: Sabour, Frosst and Hinton (2017), https://arxiv.org/abs/1710.09829
     """
 
-    def __init__(self, present: float = 0.9, absent: float = 0.1, absent_weight: float = 0.5) -> None:
-        self.present = present
-        self.absent = absent
-        self.absent_weight = absent_weight
+    def __init__(self, m_plus: float = 0.9, m_minus: float = 0.1, lambda_absent: float = 0.5) -> None:
+        self.m_plus = m_plus
+        self.m_minus = m_minus
+        self.lambda_absent = lambda_absent
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean margin loss and its derivative."""
-        there = presence(target, prediction)
-        missing = np.maximum(self.present - prediction, 0) * there
-        excess = np.maximum(prediction - self.absent, 0) * (1 - there)
-        n, weight = len(prediction), self.absent_weight
-        loss = (float(np.vdot(missing, missing)) + weight * float(np.vdot(excess, excess))) / n
-        return loss, excess * (2 * weight / n) - missing * (2 / n)
+        present = presence(target, prediction)
+        short = np.maximum(self.m_plus - prediction, 0) * present
+        excess = np.maximum(prediction - self.m_minus, 0) * (1 - present)
+        n, weight = len(prediction), self.lambda_absent
+        loss = (float(np.vdot(short, short)) + weight * float(np.vdot(excess, excess))) / n
+        return loss, excess * (2 * weight / n) - short * (2 / n)
 
 
 def presence(target: Array, prediction: Array) -> Array:
-    """Return 1 where a class is there, else 0, in the shape and dtype of the prediction.
+    """Return T: 1 where a class is present, else 0, of the shape and dtype of the prediction.
 
     Raises: ValueError when the shapes do not fit or a target is no class.
     """
@@ -70,143 +68,120 @@ def presence(target: Array, prediction: Array) -> Array:
         raise ValueError(
             f"CapsNet got targets from {target.min()} to {target.max()}; it needs classes from 0 to {classes - 1}"
         )
-    there = np.zeros_like(prediction)
-    np.put_along_axis(there, target.reshape(n, -1), 1, axis=1)
-    return there
+    present = np.zeros_like(prediction)
+    np.put_along_axis(present, target.reshape(n, -1), 1, axis=1)
+    return present
 
 
-def longest(y: Array, many: int) -> Array:
-    """Return the classes of the longest capsules, the longest one first.
+def longest(y: Array, k: int) -> Array:
+    """Return the classes of the k longest capsules, the longest one first.
 
-    Shapes: y is (N, classes), the classes are (N, many).
+    Shapes: y is (N, classes), the result is (N, k).
     """
     order: Array = np.argsort(-y, axis=1, kind="stable")
-    return order[:, :many]
+    return order[:, :k]
 
 
-def shifted(x: Array, most: int, rng: np.random.Generator) -> Array:
-    """Move each example by up to so many pixels each way, at random; what comes in from outside is 0.
+def translated(x: Array, maximum: int, rng: np.random.Generator) -> Array:
+    """Translate each example by a random number of pixels, up to `maximum` in each direction, padded with 0.
 
-    Shapes: x is (N, H, W, C), or (N, T, D), moved along T.
+    Shapes: x is (N, H, W, C), or (N, T, D), translated along T.
     """
     axes = x.ndim - 2
-    padded = np.pad(x, [(0, 0), *[(most, most)] * axes, (0, 0)])
-    starts = rng.integers(2 * most + 1, size=(len(x), axes))
-    moved = np.empty_like(x)
+    padded = np.pad(x, [(0, 0), *[(maximum, maximum)] * axes, (0, 0)])
+    starts = rng.integers(2 * maximum + 1, size=(len(x), axes))
+    result = np.empty_like(x)
     for example, start in enumerate(starts.tolist()):
         window = tuple(slice(first, first + side) for first, side in zip(start, x.shape[1:-1], strict=True))
-        moved[example] = padded[example][window]
-    return moved
+        result[example] = padded[example][window]
+    return result
 
 
 class CapsuleLearner(Learner):
-    """Trains a capsule network by margin loss and rebuilding, and warns when all of its capsules are dying.
+    """Learner with margin loss and reconstruction; warns when all class capsules vanish.
 
-    Metrics: loss; margin; accuracy, the share of examples whose classes are those of the longest capsules;
-    right_length and other_length, means over the capsules of classes that are there and of all others; squared_error
-    of rebuilding, summed over the numbers of an example; where several classes are there, class_accuracy, the share
-    of them that is found.
+    Metrics: loss; margin_loss; accuracy, the fraction of examples whose classes are those of the longest capsules;
+    true_class_length and other_class_length, mean lengths of the capsules of present classes and of all others;
+    sse_per_example of the reconstruction, summed over the dimensions of an example; where several classes are
+    present, class_accuracy, the fraction of them that is found.
     """
 
     def __init__(self, module: CapsNet, config: CapsNetConfig, optimizer: Optimizer) -> None:
         super().__init__(module, {"main": optimizer})
         self.network = module
         self.config = config
-        self.margin = MarginLoss(config.present, config.absent, config.absent_weight)
-        self.grads = Gradients(module)
-        self.workspace = Workspace()
-        self.watch = Watch()
+        self.margin_loss = MarginLoss(config.m_plus, config.m_minus, config.lambda_absent)
+        self.collapse_monitor = CollapseMonitor(MONITORED_EXAMPLES, _collapse_message)
 
-    @SILENTLY
-    def learn(self, batch: Batch, ctx: Context) -> Metrics:
-        """Do one step down the gradient of the loss.
+    @IGNORE_OVERFLOW
+    def learn(self, batch: Batch, ctx: Context) -> MetricValues:
+        """Do one optimizer step on the gradient of the loss.
 
-        Raises: Diverged when the loss or the gradient is not finite; the parameters are as they were then.
+        Raises: DivergenceError when the loss or the gradient is not finite; the parameters are unchanged then.
         """
         x, target = batch
-        if self.config.shift:
-            x = shifted(x, self.config.shift, ctx.random)
-        self.grads.zero()
-        self.workspace.reset()
-        ctx = Context(training=True, rng=ctx.rng, grads=self.grads, data=x, workspace=self.workspace)
+        if self.config.translate_augment:
+            x = translated(x, self.config.translate_augment, ctx.random)
+        ctx = self.training_context(x, ctx)
         run = self.network.run(x, ctx)
         y, pull_lengths = lengths(run.v)
-        margin, dy = self.margin(y, target)
-        error, dv = self._rebuild(run.v, target.reshape(len(x), -1), x, ctx)
-        metrics = self._measure(y, target, margin, error)
-        optimizer = self.optimizers["main"]
-        if not np.isfinite(metrics["loss"]):
-            raise Diverged(f"the loss at step {optimizer.steps} is {metrics['loss']}; training needs finite numbers")
-        self.watch.see(y, optimizer.steps)
-        through = pull_lengths(dy)
-        run.pull(through if dv is None else through + dv)
-        return metrics | optimizer.step(self.grads)
+        margin_loss, dy = self.margin_loss(y, target)
+        sse, dv = self._reconstruct(run.v, target.reshape(len(x), -1), x, ctx)
+        metrics = self._metrics(y, target, margin_loss, sse)
+        self.check_finite(metrics["loss"])
+        self.collapse_monitor.add(float(y.max(axis=1).sum()), len(y), self.optimizers["main"].steps)
+        dlengths = pull_lengths(dy)
+        run.pull(dlengths if dv is None else dlengths + dv)
+        return metrics | self.optimizers["main"].step(self.grads["main"])
 
-    @SILENTLY
-    def evaluate(self, batch: Batch) -> Metrics:
-        """Return the loss and the measures in evaluation mode, rebuilding from the longest capsules."""
+    @IGNORE_OVERFLOW
+    def evaluate(self, batch: Batch) -> MetricValues:
+        """Return the loss and the metrics in evaluation mode, with reconstruction from the longest capsules."""
         x, target = batch
         v = self.network.capsules(x)
         y, _ = lengths(v)
-        margin, _ = self.margin(y, target)
-        error, _ = self._rebuild(v, longest(y, target.size // len(x)), x, Context())
-        return self._measure(y, target, margin, error)
+        margin_loss, _ = self.margin_loss(y, target)
+        sse, _ = self._reconstruct(v, longest(y, target.size // len(x)), x, Context())
+        return self._metrics(y, target, margin_loss, sse)
 
-    def _rebuild(self, v: Array, classes: Array, x: Array, ctx: Context) -> tuple[float | None, Array | None]:
-        """Return the squared error of rebuilding, and what the loss gets of its derivative by the capsules."""
+    def _reconstruct(self, v: Array, classes: Array, x: Array, ctx: Context) -> tuple[float | None, Array | None]:
+        """Return the squared error of the reconstruction, and the gradient of the loss by the capsules in training."""
         if self.network.decoder is None:
             return None, None
-        y, pull = self.network.rebuild(v, classes, ctx)
+        y, pull = self.network.reconstruct(v, classes, ctx)
         difference = y - x
-        error = float(np.vdot(difference, difference)) / len(x)
+        sse = float(np.vdot(difference, difference)) / len(x)
         if not ctx.training:
-            return error, None
+            return sse, None
         difference *= 2 * self.config.reconstruction / len(x)
-        return error, pull(difference)
+        return sse, pull(difference)
 
-    def _measure(self, y: Array, target: Array, margin: float, error: float | None) -> Metrics:
-        there = presence(target, y)
-        many = target.size // len(y)
-        found = np.take_along_axis(there, longest(y, many), axis=1)
+    def _metrics(self, y: Array, target: Array, margin_loss: float, sse: float | None) -> MetricValues:
+        present = presence(target, y)
+        k = target.size // len(y)
+        found = np.take_along_axis(present, longest(y, k), axis=1)
         metrics = {
-            "loss": margin if error is None else margin + self.config.reconstruction * error,
-            "margin": margin,
+            "loss": margin_loss if sse is None else margin_loss + self.config.reconstruction * sse,
+            "margin_loss": margin_loss,
             "accuracy": float(found.all(axis=1).mean()),
-            "right_length": float((y * there).sum() / there.sum()),
-            "other_length": float((y * (1 - there)).sum() / max(float((1 - there).sum()), 1.0)),
+            "true_class_length": float((y * present).sum() / present.sum()),
+            "other_class_length": float((y * (1 - present)).sum() / max(float((1 - present).sum()), 1.0)),
         }
-        if many > 1:
+        if k > 1:
             metrics["class_accuracy"] = float(found.mean())
-        return metrics if error is None else metrics | {"squared_error": error}
+        return metrics if sse is None else metrics | {"sse_per_example": sse}
 
 
-class Watch:
-    """Looks every so many examples at the longest capsule of each and warns, once, when they are hardly there."""
-
-    def __init__(self) -> None:
-        self.total = 0.0
-        self.examples = 0
-        self.warned = False
-
-    def see(self, y: Array, step: int) -> None:
-        """Take in the lengths of a batch."""
-        self.total += float(y.max(axis=1).sum())
-        self.examples += len(y)
-        if self.examples < WATCHED or self.warned:
-            return
-        mean = self.total / self.examples
-        self.total, self.examples = 0.0, 0
-        if mean < DEAD:
-            self.warned = True
-            LOG.warning(
-                "capsnet: at step %d the longest capsule of an example has a mean length of %.4f, below %g; capsules "
-                "that short hardly learn; try a smaller learning rate or another seed",
-                step,
-                mean,
-                DEAD,
-            )
+def _collapse_message(mean_length: float, step: int) -> str | None:
+    """Return the warning about class capsules too short to learn, or None where they are long enough."""
+    if mean_length >= DEAD_LENGTH:
+        return None
+    return (
+        f"capsnet: at step {step} the longest capsule of an example has a mean length of {mean_length:.4f}, below "
+        f"{DEAD_LENGTH:g}; capsules that short hardly learn; try a smaller learning rate or another seed"
+    )
 
 
-def learner(module: CapsNet, config: CapsNetConfig, task: Task, make_optimizer: MakeOptimizer) -> CapsuleLearner:
-    """Return what trains a capsule network."""
-    return CapsuleLearner(module, config, make_optimizer(module))
+def learner(module: CapsNet, config: CapsNetConfig, task: Task, optimizer_factory: OptimizerFactory) -> CapsuleLearner:
+    """Return the learner of a capsule network."""
+    return CapsuleLearner(module, config, optimizer_factory(module))

@@ -1,14 +1,13 @@
-"""The capsule network: convolution, small capsules at every place, and one capsule for each class.
+"""Capsule network: convolution, primary capsules at every position, and one capsule for each class.
 
     h = relu(x * K)                          one convolution or several
-    u = squash(h * P)                        capsules: at each place some kinds, of few numbers each
-    v = routing(u)                           a capsule for each class, see `routing`
-    y_j = |v_j|                              how sure the network is that class j is there
-    x̂ = σ(decoder(v_j, the others 0))        the example again, from the one capsule of its class
+    u = squash(h * P)                        primary capsules: some types at each position
+    v = routing(u)                           class capsules, see `layers`
+    y_j = |v_j|                              probability that class j is present
+    x̂ = σ(decoder(v_j, the others 0))        reconstruction from the capsule of one class
 
 In training the decoder gets the capsule of the true class, else the longest one. Where an example shows several
-classes it rebuilds each of them from its own capsule; together they are 1 - (1 - x̂_1)(1 - x̂_2), as of two sheets that
-lie on each other.
+classes each is reconstructed from its own capsule; their overlay is 1 - (1 - x̂_1)(1 - x̂_2).
 
 Source: Sabour, Frosst and Hinton (2017), Dynamic routing between capsules, https://arxiv.org/abs/1710.09829
 """
@@ -22,10 +21,10 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import Identity, ReLU, Sigmoid
 from neuralzoo.core.blocks.combine import Sequential
-from neuralzoo.core.blocks.conv.layers import Conv2D
+from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.init import glorot_uniform, he_normal
-from neuralzoo.core.blocks.reductions import row_sum
+from neuralzoo.core.blocks.reductions import sum_last_axis
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
@@ -34,14 +33,14 @@ from neuralzoo.registry import Task
 
 
 class Run(NamedTuple):
-    """The capsules of the classes, (N, classes, size), and their pullback."""
+    """The class capsules, (N, classes, class_dim), and their pullback."""
 
     v: Array
     pull: Pullback
 
 
 class CapsNet(Layer):
-    """Convolution, first capsules, and a capsule for each class, whose length is the answer.
+    """Convolution, primary capsules, and a capsule for each class, whose length is the prediction.
 
     Shapes: x is (N, H, W, C) or (N, T, D), y is (N, classes), lengths below 1.
     Raises: ValueError when an example has another shape, or is too small for the kernels.
@@ -58,37 +57,37 @@ class CapsNet(Layer):
             layers += [convolution, ReLU()]
             size, channels = convolution.output_shape(size), features
         self.features = Sequential(*layers)
-        numbers = config.primary_kinds * config.primary_size
+        primary_channels = config.primary_types * config.primary_dim
         kernel, stride = _side(config.primary_kernel, flat), _side(config.primary_stride, flat)
-        self.primary = Conv2D(channels, numbers, kernel, rng, stride=stride, init=glorot_uniform)
-        self.places = self.primary.output_shape(size)
-        self.kinds = config.primary_kinds
+        self.primary = Conv2D(channels, primary_channels, kernel, rng, stride=stride, init=glorot_uniform)
+        self.primary_grid = self.primary.output_shape(size)
+        self.primary_types = config.primary_types
         self.squash = Squash()
-        children = math.prod(self.places) * self.kinds
+        num_primary = math.prod(self.primary_grid) * self.primary_types
         self.routing = Routing(
-            (self.kinds if config.shared else children, config.primary_size),
-            (classes, config.size),
+            (self.primary_types if config.shared else num_primary, config.primary_dim),
+            (classes, config.class_dim),
             rng,
-            count=children,
-            rounds=config.rounds,
-            exact=config.exact,
+            num_lower=num_primary,
+            iterations=config.routing_iterations,
+            backprop_all_iterations=config.backprop_all_iterations,
         )
-        self.decoder = make_decoder(shape, (classes, config.size), config, rng) if config.reconstruction else None
+        self.decoder = make_decoder(shape, (classes, config.class_dim), config, rng) if config.reconstruction else None
 
-    def children(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the first capsules, place by place, and their pullback.
+    def primary_capsules(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the primary capsules, position by position, and their pullback.
 
-        Shapes: x is (N, *shape), u is (N, places * kinds, numbers).
+        Shapes: x is (N, *shape), u is (N, positions * types, primary_dim).
         Raises: ValueError when an example has another shape.
         """
         if x.shape[1:] != self.shape:
             raise ValueError(f"CapsNet got x of shape {x.shape}; it needs {('N', *self.shape)}")
         image = x[:, None] if x.ndim == 3 else x
-        if ctx.skips(x):
-            ctx = replace(ctx, data=image)
+        if not ctx.needs_grad(x):
+            ctx = replace(ctx, inputs_without_grad=image)
         h, pull_features = self.features(image, ctx)
         maps, pull_primary = self.primary(h, ctx)
-        rows = maps.reshape(len(x), math.prod(self.places) * self.kinds, -1)
+        rows = maps.reshape(len(x), math.prod(self.primary_grid) * self.primary_types, -1)
         u, pull_squash = self.squash(rows, ctx)
 
         def pull(du: Array) -> Array:
@@ -97,53 +96,53 @@ class CapsNet(Layer):
         return u, pull
 
     def run(self, x: Array, ctx: Context) -> Run:
-        """Return the capsules of the classes and their pullback."""
-        u, pull_children = self.children(x, ctx)
+        """Return the class capsules and their pullback."""
+        u, pull_primary = self.primary_capsules(x, ctx)
         v, pull_routing = self.routing(u, ctx)
-        return Run(v, lambda dv: pull_children(pull_routing(dv)))
+        return Run(v, lambda dv: pull_primary(pull_routing(dv)))
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the lengths of the classes' capsules and their pullback."""
+        """Return the lengths of the class capsules and their pullback."""
         run = self.run(x, ctx)
         y, pull_lengths = lengths(run.v)
         return y, lambda dy: run.pull(pull_lengths(dy))
 
     def capsules(self, x: Array) -> Array:
-        """Return the capsules of the classes.
+        """Return the class capsules.
 
-        Shapes: x is (N, *shape), the capsules are (N, classes, size).
+        Shapes: x is (N, *shape), the capsules are (N, classes, class_dim).
         """
         return self.run(x, Context()).v
 
     def couplings(self, x: Array) -> Array:
-        """Return how the first capsules share themselves among the classes in each round.
+        """Return the coupling coefficients of each routing iteration.
 
-        Shapes: x is (N, *shape), couplings are (rounds, N, places * kinds, classes).
+        Shapes: x is (N, *shape), couplings are (iterations, N, positions * types, classes).
         """
-        return self.routing.couplings(self.children(x, Context())[0])
+        return self.routing.couplings(self.primary_capsules(x, Context())[0])
 
     def decode(self, v: Array, classes: Array) -> Array:
-        """Return what one capsule of each example stands for.
+        """Return the reconstruction from one class capsule of each example.
 
-        Shapes: v is (N, classes, size), the classes are (N,), y is (N, *shape).
+        Shapes: v is (N, classes, class_dim), the classes are (N,), y is (N, *shape).
         Raises: ValueError when the network has no decoder.
         """
         if self.decoder is None:
             raise ValueError("CapsNet got decode with reconstruction=0; it needs a weight above 0, for a decoder")
         return self.decoder(mask(v, classes[:, None], self.classes)[0], Context())[0].reshape(-1, *self.shape)
 
-    def rebuild(self, v: Array, classes: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return what the capsules of the named classes stand for together, and the pullback to all capsules.
+    def reconstruct(self, v: Array, classes: Array, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the reconstruction from the capsules of k classes, overlaid, and the pullback to all capsules.
 
-        Shapes: v is (N, classes, size), the classes are (N, k), y is (N, *shape).
+        Shapes: v is (N, classes, class_dim), the classes are (N, k), y is (N, *shape).
         Raises: ValueError when the network has no decoder.
         """
         if self.decoder is None:
-            raise ValueError("CapsNet got rebuild with reconstruction=0; it needs a weight above 0, for a decoder")
+            raise ValueError("CapsNet got reconstruct with reconstruction=0; it needs a weight above 0, for a decoder")
         masked, pull_mask = mask(v, classes, self.classes)
         parts, pull_decoder = self.decoder(masked, ctx)
-        y, pull_together = together(parts.reshape(classes.shape[1], len(v), *self.shape))
-        return y, lambda dy: pull_mask(pull_decoder(pull_together(dy).reshape(parts.shape)))
+        y, pull_overlay = overlay(parts.reshape(classes.shape[1], len(v), *self.shape))
+        return y, lambda dy: pull_mask(pull_decoder(pull_overlay(dy).reshape(parts.shape)))
 
 
 def lengths(v: Array) -> tuple[Array, Pullback]:
@@ -151,7 +150,7 @@ def lengths(v: Array) -> tuple[Array, Pullback]:
 
     Shapes: v is (N, J, D), y is (N, J).
     """
-    y = np.sqrt(row_sum(v * v))
+    y = np.sqrt(sum_last_axis(v * v))
 
     def pull(dy: Array) -> Array:
         dv: Array = v * (dy[..., None] / np.maximum(y, np.finfo(v.dtype).tiny))
@@ -160,12 +159,12 @@ def lengths(v: Array) -> tuple[Array, Pullback]:
     return y[..., 0], pull
 
 
-def mask(v: Array, classes: Array, many: int) -> tuple[Array, Pullback]:
-    """Return the capsules once for each class that is named, all others 0, and the pullback.
+def mask(v: Array, classes: Array, num_classes: int) -> tuple[Array, Pullback]:
+    """Return, for each of k classes, the capsules with all other classes zeroed, and the pullback.
 
     Shapes: v is (N, J, D), the classes are (N, k) integers, y is (k N, J D): first all examples with their first class.
     """
-    chosen = (classes.T[..., None] == np.arange(many)).astype(v.dtype)[..., None]  # (k, N, J, 1)
+    chosen = (classes.T[..., None] == np.arange(num_classes)).astype(v.dtype)[..., None]  # (k, N, J, 1)
     y = (v * chosen).reshape(-1, v[0].size)
 
     def pull(dy: Array) -> Array:
@@ -175,18 +174,18 @@ def mask(v: Array, classes: Array, many: int) -> tuple[Array, Pullback]:
     return y, pull
 
 
-def together(parts: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """Return 1 - Π (1 - part), what sheets give that lie on each other, and the pullback.
+def overlay(parts: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the overlay of images, 1 - Π (1 - part), and the pullback.
 
     Shapes: the parts are (k, N, ...), y is (N, ...).
     """
     if len(parts) == 1:
         return parts[0], lambda dy: dy[None]
-    clear = 1 - parts
-    y = 1 - clear.prod(axis=0)
+    transparency = 1 - parts
+    y = 1 - transparency.prod(axis=0)
 
     def pull(dy: Array) -> Array:
-        others = [np.delete(clear, i, axis=0).prod(axis=0) for i in range(len(parts))]
+        others = [np.delete(transparency, i, axis=0).prod(axis=0) for i in range(len(parts))]
         return np.stack([dy * other for other in others])
 
     return y, pull
@@ -195,7 +194,7 @@ def together(parts: Array) -> tuple[Array, Callable[[Array], Array]]:
 def make_decoder(
     shape: tuple[int, ...], capsules: tuple[int, int], config: CapsNetConfig, rng: np.random.Generator
 ) -> Sequential:
-    """Return the network from masked capsules to an example; pixels are in 0..1, numbers of a sequence any."""
+    """Return the decoder from masked capsules to an example; pixels are in 0..1, values of a sequence are unbounded."""
     layers: list[Layer] = []
     width = math.prod(capsules)
     for hidden in config.decoder:

@@ -2,7 +2,7 @@
 
 from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.plugins.cnn.config import CNNConfig
-from neuralzoo.plugins.cnn.experiments import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.cnn.experiments import ARENA, CLAIMS, FULL, QUICK, scale_width
 from neuralzoo.plugins.cnn.figures import FIGURES
 from neuralzoo.plugins.cnn.network import build
 from neuralzoo.registry import Architecture, Task, hookimpl
@@ -12,20 +12,20 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 def architecture() -> Architecture:
     """Hand over the convolutional network."""
     return Architecture(
-        contract=1,
+        api_version=1,
         name="cnn",
         summary="Convolutional network: finds local patterns wherever they are, for images and sequences",
         citation="LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document recognition",
         url="https://doi.org/10.1109/5.726791",
         tasks=frozenset({"classification", "regression"}),
         inputs=frozenset({"image", "sequence"}),
-        answers=frozenset({"class", "marks", "numbers"}),
+        targets=frozenset({"class", "multilabel", "continuous"}),
         config=CNNConfig,
         build=build,
         learner=supervised,
         example=Task(kind="classification", input="image", shape=(8, 8, 1), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
-        resize=resize,
+        scale_width=scale_width,
         figures=FIGURES,
     )

@@ -2,7 +2,7 @@
 
 from neuralzoo.plugins.cnn.config import CNNConfig
 from neuralzoo.plugins.cnn.shifts import SHIFTS, accuracy_lost, accuracy_moved, draw_accuracy_by_shift
-from neuralzoo.registry import Adam, AdamW, Claim, ClaimFigure, Condition, Contestant, Cosine, Experiment, Published
+from neuralzoo.registry import Adam, AdamW, Claim, ClaimFigure, Condition, Candidate, Cosine, Experiment, Published
 
 # Channels and kernel were chosen on a validation split (seed 0).
 QUICK = Experiment(
@@ -81,11 +81,11 @@ CLAIMS = (
         name="mnist1d",
         sentence="Weights that all places share tell ten noisy shapes apart where a feed-forward network of as many "
         "parameters does not; without neighbourhood, in shuffled places, they are no better",
-        contestants=(
-            Contestant(label="cnn", experiment=ARENA),
-            Contestant(label="fnn", experiment=PLAIN),
-            Contestant(label="cnn-shuffled", experiment=ARENA.set(["dataset=mnist1d-shuffled"])),
-            Contestant(label="fnn-shuffled", experiment=PLAIN.set(["dataset=mnist1d-shuffled"])),
+        candidates=(
+            Candidate(label="cnn", experiment=ARENA),
+            Candidate(label="fnn", experiment=PLAIN),
+            Candidate(label="cnn-shuffled", experiment=ARENA.set(["dataset=mnist1d-shuffled"])),
+            Candidate(label="fnn-shuffled", experiment=PLAIN.set(["dataset=mnist1d-shuffled"])),
         ),
         match="parameters",
         conditions=(
@@ -98,7 +98,7 @@ CLAIMS = (
                 value="CNN 0.94, MLP 0.68; shuffled 0.56 and 0.68",
                 source=GREYDANUS,
                 url="https://arxiv.org/abs/2011.14439",
-                mark="read",
+                provenance="read",
             ),
         ),
     ),
@@ -108,18 +108,18 @@ CLAIMS = (
         name="shifts",
         sentence="Of images that are moved by three pixels, which training never showed, a network that pools still "
         "tells more than one that takes every second place instead",
-        contestants=(
-            Contestant(label="max-pooling", experiment=POOLED),
-            Contestant(label="no-pooling", experiment=STRIDED),
-            Contestant(label="average-pooling", experiment=POOLED.set(["model.pooling=average"])),
+        candidates=(
+            Candidate(label="max-pooling", experiment=POOLED),
+            Candidate(label="no-pooling", experiment=STRIDED),
+            Candidate(label="average-pooling", experiment=POOLED.set(["model.pooling=average"])),
         ),
         match="parameters",
         conditions=(
-            Condition(of="no-pooling", over="max-pooling", measure="lost_3", at_least=0.05),
-            Condition(of="max-pooling", over="no-pooling", measure="moved_0", at_least=-0.02),
+            Condition(of="no-pooling", over="max-pooling", metric="lost_3", at_least=0.05),
+            Condition(of="max-pooling", over="no-pooling", metric="moved_0", at_least=-0.02),
         ),
-        measures=tuple(f"moved_{by}" for by in SHIFTS),
-        probes={f"moved_{by}": accuracy_moved(by) for by in SHIFTS} | {"lost_3": accuracy_lost(3)},
+        metrics=tuple(f"moved_{by}" for by in SHIFTS),
+        evaluators={f"moved_{by}": accuracy_moved(by) for by in SHIFTS} | {"lost_3": accuracy_lost(3)},
         counter_evidence="Pooling makes a network shift-invariant less than is often said: Azulay and Weiss (2018), "
         "https://arxiv.org/abs/1805.12177; Zhang (2019), https://arxiv.org/abs/1904.11486.",
         figures=(
@@ -134,13 +134,13 @@ CLAIMS = (
         name="mnist",
         sentence="A network of LeNet-5's sizes reads handwritten digits with at most 0.95 % errors",
         profile="full",
-        contestants=(
-            Contestant(label="rectified", experiment=FULL.set(["validation=0"])),
-            Contestant(label="as-published", experiment=AS_PUBLISHED.set(["validation=0"])),
+        candidates=(
+            Candidate(label="rectified", experiment=FULL.set(["validation=0"])),
+            Candidate(label="as-published", experiment=AS_PUBLISHED.set(["validation=0"])),
         ),
         match="parameters",
         conditions=(Condition(of="rectified", at_least=0.9905),),
-        measures=("test/accuracy",),
+        metrics=("test/accuracy",),
         seeds=(0, 1, 2),
         published=(
             Published(
@@ -148,7 +148,7 @@ CLAIMS = (
                 source="LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document "
                 "recognition",
                 url="https://doi.org/10.1109/5.726791",
-                mark="quoted",
+                provenance="quoted",
             ),
         ),
     ),
@@ -156,7 +156,7 @@ CLAIMS = (
         name="fashion",
         sentence="Pictures of clothes are told apart as well as by the published networks of two convolutions",
         profile="full",
-        contestants=(Contestant(label="cnn", experiment=FASHION),),
+        candidates=(Candidate(label="cnn", experiment=FASHION),),
         conditions=(Condition(of="cnn", at_least=0.916),),
         seeds=(0, 1, 2),
         published=(
@@ -164,14 +164,14 @@ CLAIMS = (
                 value="0.916 to 0.925 with two convolutions and pooling",
                 source="the benchmark of Fashion-MNIST, Zalando Research",
                 url="https://github.com/zalandoresearch/fashion-mnist",
-                mark="read",
+                provenance="read",
             ),
         ),
     ),
 )
 
 
-def resize(config: CNNConfig, factor: float) -> CNNConfig:
+def scale_width(config: CNNConfig, factor: float) -> CNNConfig:
     """Return the config with its channels and hidden widths times a factor.
 
     What is rounded off one width is added to the next: the number of parameters goes in small steps.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralzoo.core.blocks.conv.layers import Conv1D, Conv2D
+from neuralzoo.core.blocks.conv import Conv1D, Conv2D
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.cnn.network import CNN
 from neuralzoo.plugins.cnn.receptive_field import Field, receptive_fields

@@ -24,7 +24,7 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import ACTIVATIONS
 from neuralzoo.core.blocks.combine import Residual, Sequential
-from neuralzoo.core.blocks.conv.layers import Conv1D, Conv2D
+from neuralzoo.core.blocks.conv import Conv1D, Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
 from neuralzoo.core.blocks.init import glorot_uniform, he_normal

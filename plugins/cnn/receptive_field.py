@@ -9,7 +9,7 @@ front, lets the field of the layer before grow:
 from dataclasses import dataclass
 
 from neuralzoo.core.blocks.combine import Residual, Sequential
-from neuralzoo.core.blocks.conv.layers import Conv1D, Conv2D
+from neuralzoo.core.blocks.conv import Conv1D, Conv2D
 from neuralzoo.core.blocks.pooling import AveragePool1D, AveragePool2D, MaxPool1D, MaxPool2D
 from neuralzoo.core.layer import Layer
 from neuralzoo.plugins.cnn.network import CNN
@@ -51,7 +51,7 @@ def _after(layer: Layer, fields: tuple[Field, ...]) -> tuple[Field, ...]:
                 fields = _after(inner, fields)
             return fields
         case Conv1D() | Conv2D():
-            axes = zip(layer.windows.spans, layer.windows.stride, layer.windows.padding, strict=True)
+            axes = zip(layer.geometry.effective_kernel, layer.geometry.stride, layer.geometry.padding, strict=True)
             grown = [(span, stride, padding[0]) for span, stride, padding in axes]
         case MaxPool2D() | AveragePool2D():
             grown = [(window, stride, 0) for window, stride in zip(layer.window, layer.stride, strict=True)]

@@ -26,29 +26,29 @@ def moved(images: Array, rows: int, columns: int) -> Array:
 
 
 def accuracy_moved(by: int) -> Callable[[Any, Any], float]:
-    """Return the probe that measures the accuracy on test images moved by some pixels: the mean of four ways."""
+    """Return the evaluator that measures the accuracy on test images moved by some pixels: the mean of four ways."""
 
-    def probe(module: Any, data: Any) -> float:
+    def evaluator(module: Any, data: Any) -> float:
         x, y = data.test
         ways = WAYS if by else WAYS[:1]
         return float(np.mean([module.predict(moved(x, by * i, by * j)).argmax(axis=-1) == y for i, j in ways]))
 
-    return probe
+    return evaluator
 
 
 def accuracy_lost(by: int) -> Callable[[Any, Any], float]:
-    """Return the probe that measures how much accuracy is lost when test images are moved by some pixels."""
+    """Return the evaluator that measures how much accuracy is lost when test images are moved by some pixels."""
 
-    def probe(module: Any, data: Any) -> float:
+    def evaluator(module: Any, data: Any) -> float:
         return accuracy_moved(0)(module, data) - accuracy_moved(by)(module, data)
 
-    return probe
+    return evaluator
 
 
 def draw_accuracy_by_shift(
     figure: Any, values: Mapping[str, Mapping[str, tuple[float, ...]]], modules: Mapping[str, Callable[[], Any]]
 ) -> None:
-    """Draw the accuracy of each contestant against the shift, with a thin line for each seed."""
+    """Draw the accuracy of each candidate against the shift, with a thin line for each seed."""
     axes = figure.subplots()
     for (label, found), colour in zip(values.items(), COLOURS, strict=False):
         curves = np.array([found[f"moved_{by}"] for by in SHIFTS])  # (shifts, seeds)

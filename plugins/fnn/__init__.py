@@ -1,17 +1,19 @@
-"""The feed-forward network: layers of units, each a weighted sum and a non-linearity."""
+"""Feed-forward network (multilayer perceptron)."""
 
 from neuralzoo.core.blocks.supervised import supervised
-from neuralzoo.plugins.fnn.config import FNNConfig
-from neuralzoo.plugins.fnn.experiments import ARENA, CLAIMS, FULL, QUICK, draw_first_layer_weights, resize
+from neuralzoo.plugins.fnn.claims import CLAIMS
+from neuralzoo.plugins.fnn.config import FNNConfig, scale_width
+from neuralzoo.plugins.fnn.experiments import ARENA, FULL, QUICK
+from neuralzoo.plugins.fnn.figures import FIGURES
 from neuralzoo.plugins.fnn.network import build
-from neuralzoo.registry import Architecture, Figure, Task, hookimpl
+from neuralzoo.registry import Architecture, Task, hookimpl
 
 
 @hookimpl
 def architecture() -> Architecture:
-    """Hand over the feed-forward network."""
+    """Return the FNN architecture."""
     return Architecture(
-        contract=1,
+        api_version=1,
         name="fnn",
         summary="Feed-forward network: learns any mapping of a fixed number of inputs",
         citation="Rumelhart, Hinton and Williams (1986), Learning representations by back-propagating errors",
@@ -24,12 +26,6 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
-        resize=resize,
-        figures=(
-            Figure(
-                name="first_layer_weights",
-                caption="What the strongest units of the first layer look for: red adds, blue takes away.",
-                draw=draw_first_layer_weights,
-            ),
-        ),
+        scale_width=scale_width,
+        figures=FIGURES,
     )

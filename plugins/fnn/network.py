@@ -1,11 +1,11 @@
-"""The feed-forward network: layers of units, each a weighted sum and a non-linearity.
+"""Feed-forward network (multilayer perceptron): affine layers with activation functions between them.
 
-    h_0 = x                                        the example as one row of numbers
+    h_0 = x                                        the flattened example
     h_l = f(h_{l-1} W_l + b_l)     l = 1 .. L      hidden layers
-    y   = h_L W_{L+1} + b_{L+1}                    logits, or the answer itself in regression
+    y   = h_L W_{L+1} + b_{L+1}                    logits, or the prediction itself in regression
 
-With one hidden layer and any f that is not a polynomial it can approximate every continuous function (Leshno et
-al. 1993); with f the identity it is a linear model, however deep. Gradients come from the chain rule, applied from
+With one hidden layer and any f that is not a polynomial it is a universal approximator of continuous functions (Leshno
+et al. 1993); with f the identity it is a linear model, however deep. Gradients come from the chain rule, applied from
 the last layer back to the first.
 
 Sources: Rumelhart, Hinton and Williams (1986), Learning representations by back-propagating errors, Nature 323,
@@ -29,9 +29,9 @@ from neuralzoo.registry import Task
 
 
 class FNN(Layer):
-    """A stack of dense layers.
+    """Feed-forward network: a stack of dense layers.
 
-    Shapes: x is (N, ...), each example is flattened to `inputs` numbers; y is (N, outputs).
+    Shapes: x is (N, ...), each example is flattened to `inputs` values; y is (N, outputs).
     Raises: ValueError when an example has another number of values.
     """
 

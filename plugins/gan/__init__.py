@@ -1,7 +1,8 @@
-"""The generative adversarial network: one network makes examples, another learns to tell them from real ones."""
+"""Generative adversarial network: a generator and a discriminator that classifies its samples against real examples."""
 
+from neuralzoo.plugins.gan.claims import CLAIMS
 from neuralzoo.plugins.gan.config import GANConfig
-from neuralzoo.plugins.gan.experiments import CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.gan.experiments import FULL, QUICK, scale_width
 from neuralzoo.plugins.gan.figures import FIGURES
 from neuralzoo.plugins.gan.learner import learner
 from neuralzoo.plugins.gan.network import build
@@ -10,11 +11,11 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 
 @hookimpl
 def architecture() -> Architecture:
-    """Hand over the generative adversarial network."""
+    """Return the GAN architecture."""
     return Architecture(
-        contract=1,
+        api_version=1,
         name="gan",
-        summary="Generative adversarial network: learns to draw new examples that another network takes for real",
+        summary="Generative adversarial network: generates examples that a discriminator takes for real",
         citation="Goodfellow et al. (2014), Generative adversarial nets",
         url="https://arxiv.org/abs/1406.2661",
         tasks=frozenset({"generation"}),
@@ -25,6 +26,6 @@ def architecture() -> Architecture:
         example=Task(kind="generation", input="tabular", shape=(2,), outputs=2),
         experiments={"quick": QUICK, "full": FULL},
         claims=CLAIMS,
-        resize=resize,
+        scale_width=scale_width,
         figures=FIGURES,
     )

@@ -1,10 +1,10 @@
-"""What a discriminator is made of besides dense layers: the known remedies against collapse."""
+"""Layers of the discriminator: PacGAN packing, Fourier features, minibatch std and spectral normalisation."""
 
 import math
 
 import numpy as np
 
-from neuralzoo.core.blocks.conv.layers import Conv2D
+from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array, Parameter
@@ -13,12 +13,12 @@ EPSILON = 1e-8
 
 
 class Pack(Layer):
-    """Join every few examples to one, along the last axis, to be judged together: equal ones give themselves away.
+    """PacGAN packing: concatenates every m examples along the last axis, which makes a lack of diversity visible.
 
-    Examples that do not fill the last pack are filled up with the first ones.
+    An incomplete last pack is filled up with the first examples.
 
     Shapes: x is (N, ..., C), y is (N / m rounded up, ..., m C) for packs of m.
-    Raises: ValueError when the number of examples is not positive.
+    Raises: ValueError when the number of examples per pack is not positive.
     Source: Lin, Khetan, Fanti and Oh (2018), PacGAN: the power of two samples in generative adversarial networks,
     https://arxiv.org/abs/1712.04086
     """
@@ -30,15 +30,15 @@ class Pack(Layer):
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the packs and their pullback."""
-        n, *places, channels = x.shape
+        n, *positions, channels = x.shape
         packs = -(-n // self.examples)
         rows = np.arange(packs * self.examples) % n
-        parts = x[rows].reshape(packs, self.examples, *places, channels)
-        y = np.moveaxis(parts, 1, -2).reshape(packs, *places, self.examples * channels)
+        parts = x[rows].reshape(packs, self.examples, *positions, channels)
+        y = np.moveaxis(parts, 1, -2).reshape(packs, *positions, self.examples * channels)
 
         def pull(dy: Array) -> Array:
-            parts = np.moveaxis(dy.reshape(packs, *places, self.examples, channels), -2, 1)
-            parts = parts.reshape(len(rows), *places, channels)
+            parts = np.moveaxis(dy.reshape(packs, *positions, self.examples, channels), -2, 1)
+            parts = parts.reshape(len(rows), *positions, channels)
             if len(rows) == n:
                 return parts
             dx = np.zeros(x.shape, dy.dtype)
@@ -48,92 +48,94 @@ class Pack(Layer):
         return y, pull
 
 
-class Waves(Layer):
-    """Show numbers as waves, too, so that the layers above see what changes fast, which they learn last otherwise.
+class FourierFeatures(Layer):
+    """Random Fourier features beside the inputs, which make high-frequency functions easier to learn.
 
         y = [x, sin(x B), cos(x B)]          dx = dy_x + (dy_sin cos(x B) - dy_cos sin(x B)) B.T
 
-    B is drawn once, from a normal distribution of deviation `number`, and is not trained.
+    B is drawn once, from a normal distribution of standard deviation `scale`, and is not trained.
 
-    Shapes: x is (N, D), B is (D, waves), y is (N, D + 2 waves).
-    Raises: ValueError when the number of waves is not positive.
+    Shapes: x is (N, D), B is (D, features), y is (N, D + 2 features).
+    Raises: ValueError when the number of features is not positive.
     Source: Tancik et al. (2020), Fourier features let networks learn high frequency functions in low dimensional
     domains, https://arxiv.org/abs/2006.10739
     """
 
-    def __init__(self, inputs: int, waves: int, number: float, rng: np.random.Generator) -> None:
-        if waves < 1:
-            raise ValueError(f"Waves got waves={waves}; it needs at least 1")
-        self.turns = Parameter(number * rng.standard_normal((inputs, waves), np.float32), trainable=False)
+    def __init__(self, inputs: int, features: int, scale: float, rng: np.random.Generator) -> None:
+        if features < 1:
+            raise ValueError(f"FourierFeatures got features={features}; it needs at least 1")
+        self.frequencies = Parameter(scale * rng.standard_normal((inputs, features), np.float32), trainable=False)
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the longer rows and their pullback."""
-        turns = self.turns.value
-        angle = x @ turns
+        """Return the extended features and their pullback."""
+        frequencies = self.frequencies.value
+        angle = x @ frequencies
         sine, cosine = np.sin(angle), np.cos(angle)
         first = x.shape[1]
         second = first + sine.shape[1]
 
         def pull(dy: Array) -> Array:
             dangle = dy[:, first:second] * cosine - dy[:, second:] * sine
-            dx: Array = dy[:, :first] + dangle @ turns.T
+            dx: Array = dy[:, :first] + dangle @ frequencies.T
             return dx
 
         return np.concatenate([x, sine, cosine], axis=1), pull
 
 
-class MinibatchDeviation(Layer):
-    """Give every example one more number, how much the examples of its batch differ on average.
+class MinibatchStddev(Layer):
+    """Minibatch standard deviation: appends its mean over the features to every example of the batch.
 
         s_j = sqrt(mean over n of (x_nj - mean_j)² + 1e-8)          y_n = [x_n, mean over j of s_j]
         dx_nj = dy_nj + (x_nj - mean_j) / (N D s_j) sum over m of dy_m,D+1
 
     Shapes: x is (N, D), y is (N, D + 1).
-    Raises: ValueError when x has not two axes.
+    Raises: ValueError when x does not have two axes.
     Source: Karras, Aila, Laine and Lehtinen (2018), Progressive growing of GANs, https://arxiv.org/abs/1710.10196
     """
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the longer rows and their pullback."""
+        """Return the extended features and their pullback."""
         if x.ndim != 2:
-            raise ValueError(f"MinibatchDeviation got x of shape {x.shape}; it needs (N, D)")
+            raise ValueError(f"MinibatchStddev got x of shape {x.shape}; it needs (N, D)")
         n, d = x.shape
         centred = x - x.mean(axis=0)
-        deviation = np.sqrt(np.square(centred).mean(axis=0) + EPSILON)
+        std = np.sqrt(np.square(centred).mean(axis=0) + EPSILON)
         y = np.empty((n, d + 1), x.dtype)
         y[:, :d] = x
-        y[:, d] = deviation.mean()
+        y[:, d] = std.mean()
 
         def pull(dy: Array) -> Array:
-            share: Array = dy[:, d].sum() / (deviation * (n * d))
-            dx: Array = centred * share
+            factor: Array = dy[:, d].sum() / (std * (n * d))
+            dx: Array = centred * factor
             dx += dy[:, :d]
             return dx
 
         return y, pull
 
 
-class Spectral(Layer):
-    """A linear layer that makes no difference between two inputs longer: its weight is divided by its spectral norm.
+class SpectralNorm(Layer):
+    """Spectral normalisation: a linear layer with its weight divided by its spectral norm, 1-Lipschitz.
 
         v = W.T u / |W.T u|          σ = |W.T u|          y = x W / σ + b
         dW = (x.T dy - <dy, y - b> u v.T) / σ          dx = dy W.T / σ          db = sum of the rows of dy
 
-    σ is the largest singular value of W if u is its left singular vector. u starts as that and is no weight: after
-    each step of the optimizer one step of the power method, `iterate`, lets it follow.
+    σ is the largest singular value of W if u is the left singular vector. u is initialised to it, is not trained, and
+    is updated by one `power_iteration` after each optimizer step.
 
-    Shapes: those of the layer; of kernels W is (kernel, inputs) by outputs.
-    Raises: ValueError when the layer has a bias, which would be divided, too.
-    Source: Miyato, Kataoka, Koyama and Yoshida (2018), Spectral normalization for generative adversarial networks,
+    Shapes: those of the layer; a convolution's W is the matrix of (kernel, inputs) by outputs.
+    Raises: ValueError when the layer has a bias, which would be divided as well.
+    Source: Miyato, Kataoka, Koyama and Yoshida (2018), SpectralNorm normalization for generative adversarial networks,
     https://arxiv.org/abs/1802.05957
     """
 
     def __init__(self, layer: Dense | Conv2D, *, bias: bool = True) -> None:
         if layer.bias is not None:
-            raise ValueError(f"Spectral got a {type(layer).__name__} with a bias; it needs bias=False and has its own")
+            raise ValueError(
+                f"SpectralNorm got a {type(layer).__name__} with a bias; it needs bias=False and adds its own"
+            )
         self.layer = layer
         matrix = self._matrix
-        self.direction = Parameter(np.linalg.svd(matrix, full_matrices=False)[0][:, 0].copy(), trainable=False)
+        self.u = Parameter(np.linalg.svd(matrix, full_matrices=False)[0][:, 0].copy(), trainable=False)
         self.bias = Parameter(np.zeros(matrix.shape[1], np.float32)) if bias else None
 
     @property
@@ -143,23 +145,23 @@ class Spectral(Layer):
 
     @property
     def norm(self) -> float:
-        """The spectral norm of the weight as far as u knows it."""
-        return self._singular()[0]
+        """The spectral norm of the weight as estimated from u."""
+        return self._norm_and_v()[0]
 
-    def _singular(self) -> tuple[float, Array]:
-        ahead = self.direction.value @ self._matrix
-        norm = math.sqrt(float(ahead @ ahead)) + EPSILON
-        return norm, ahead / norm
+    def _norm_and_v(self) -> tuple[float, Array]:
+        product = self.u.value @ self._matrix
+        norm = math.sqrt(float(product @ product)) + EPSILON
+        return norm, product / norm
 
-    def iterate(self) -> None:
-        """Do one step of the power method: u = W v / |W v|."""
-        u = self._matrix @ self._singular()[1]
-        self.direction.value[...] = u / (math.sqrt(float(u @ u)) + EPSILON)
+    def power_iteration(self) -> None:
+        """Update u by one power iteration: u = W v / |W v|."""
+        u = self._matrix @ self._norm_and_v()[1]
+        self.u.value[...] = u / (math.sqrt(float(u @ u)) + EPSILON)
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the weighted sums and their pullback."""
-        norm, v = self._singular()
-        u = self.direction.value.copy()
+        """Return the outputs and their pullback."""
+        norm, v = self._norm_and_v()
+        u = self.u.value.copy()
         y, pull_layer = self.layer(x, ctx)
         y = y * (1 / norm)
 

@@ -1,31 +1,31 @@
-"""The generative adversarial network: a generator makes examples, a discriminator tells them from real ones.
+"""Generative adversarial network: a generator produces fake examples, a discriminator classifies real against fake.
 
-    z ~ N(0, 1)          x̂ = G(z)          D(x) is a logit: the discriminator takes x for real with chance 1/(1 + e^-D)
+    z ~ N(0, 1)          x̂ = G(z)          D(x) is a logit: the probability that x is real is 1/(1 + e^-D)
 
-    discriminator:  min  mean softplus(-D(x)) + mean softplus(D(x̂))          real is 1, made is 0
-    generator:      min  mean softplus(-D(G(z)))                              made shall be taken for real
+    discriminator:  min  mean softplus(-D(x)) + mean softplus(D(x̂))          targets: real 1, fake 0
+    generator:      min  mean softplus(-D(G(z)))                              target of fake: 1
 
-Each is one step down its own loss, with the other as it is. Where the discriminator is as good as can be, it is
-log p(x) - log p̂(x), and the generator is done when that is 0 everywhere (Goodfellow et al. 2014). Their first loss for
-the generator, -mean softplus(D(G(z))), has next to no gradient when it is needed, when the discriminator is not
-deceived yet: the one above, which they use themselves, has the same fixed point, and is called non-saturating.
+They take turns, each one step down its own loss. The optimal discriminator is log p(x) - log p̂(x), and the generator
+is optimal when that is 0 everywhere (Goodfellow et al. 2014). The minimax loss of the generator,
+-mean softplus(D(G(z))), has a vanishing gradient while the discriminator is confident; the one above, which they use
+themselves, has the same fixed point, and is called non-saturating.
 
-A generator that makes only some kinds of example has collapsed. Remedies that are here: packs and the deviation
-within a batch let the discriminator see that examples are alike; spectral norms, noise on all that it reads and
-softer targets keep it from being certain, so that there is a gradient; a penalty on its slope keeps it from changing
-too fast near examples, and with waves it sees fine detail early, when it still matters; the running mean of the
-generator's weights takes out that both run in circles.
+A generator that produces only some modes of the data has collapsed. Techniques against mode collapse: packing and the
+minibatch standard deviation show the discriminator a lack of diversity; spectral normalisation, instance noise and
+label smoothing keep it from saturating; the gradient penalty bounds its slope near examples, and Fourier features show
+it fine detail early in training; the exponential moving average of the generator's weights damps oscillations.
 
-All is in units of the training data: x is (example - location) / scale. `prepare` finds both for numbers; pixels are
-put on -1..1, which is what tanh gives.
+Both networks work in units of the training data: x is (example - location) / scale. `prepare` computes both for
+tabular data and sequences; pixels are scaled to -1..1, the range of tanh.
 
-A saved run draws new examples: neuralzoo.load_model("runs/.../model.safetensors").sample(10, np.random.default_rng(0)).
+A saved run samples: neuralzoo.load_model("runs/.../model.safetensors").sample(10, np.random.default_rng(0)).
 
 Sources: Goodfellow et al. (2014), Generative adversarial nets, https://arxiv.org/abs/1406.2661; for images: Radford,
 Metz and Chintala (2016), Unsupervised representation learning with deep convolutional generative adversarial networks,
-https://arxiv.org/abs/1511.06434; noise: Sønderby et al. (2017), https://arxiv.org/abs/1610.04490; softer targets:
-Salimans et al. (2016), Improved techniques for training GANs, https://arxiv.org/abs/1606.03498; running mean: Yazıcı et
-al. (2019), The unusual effectiveness of averaging in GAN training, https://arxiv.org/abs/1806.04498
+https://arxiv.org/abs/1511.06434; instance noise: Sønderby et al. (2017), https://arxiv.org/abs/1610.04490; label
+smoothing: Salimans et al. (2016), Improved techniques for training GANs, https://arxiv.org/abs/1606.03498; weight
+averaging: Yazıcı et al. (2019), The unusual effectiveness of averaging in GAN training,
+https://arxiv.org/abs/1806.04498
 """
 
 import math
@@ -35,26 +35,25 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import ACTIVATIONS, LeakyReLU, Tanh
 from neuralzoo.core.blocks.combine import Sequential
-from neuralzoo.core.blocks.conv.layers import Conv2D
-from neuralzoo.core.blocks.conv.transposed import ConvTranspose2D
+from neuralzoo.core.blocks.conv import Conv2D, ConvTranspose2D
 from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.blocks.inference import predict_in_batches
 from neuralzoo.core.blocks.init import glorot_uniform, he_normal, normal
 from neuralzoo.core.blocks.norm import BatchNorm
 from neuralzoo.core.blocks.shape import Flatten, Reshape
 from neuralzoo.core.layer import Layer
 from neuralzoo.core.module import Array, Module, Parameter
 from neuralzoo.plugins.gan.config import GANConfig
-from neuralzoo.plugins.gan.layers import MinibatchDeviation, Pack, Spectral, Waves
+from neuralzoo.plugins.gan.layers import FourierFeatures, MinibatchStddev, Pack, SpectralNorm
 from neuralzoo.registry import Task
 
-SLOPE = 0.2
-ROWS = 500
+LEAKY_SLOPE = 0.2
 
 
 class GAN(Module):
-    """A generator, a discriminator, and the running mean of the generator, if there is one, which is what samples.
+    """Generator, discriminator, and the moving average of the generator, which samples if `ema_decay` is above 0.
 
-    Shapes: random numbers z are (N, latent), examples (N, *shape), logits (N / pack rounded up, 1).
+    Shapes: latent noise z is (N, latent), examples (N, *shape), logits (N / pack rounded up, 1).
     """
 
     def __init__(self, shape: tuple[int, ...], config: GANConfig, pixels: bool, rng: np.random.Generator) -> None:
@@ -63,27 +62,26 @@ class GAN(Module):
         self.pixels = pixels
         self.generator = make_generator(shape, config, pixels, rng)
         self.discriminator = make_discriminator(shape, config, rng)
-        self.averaged = frozen(self.generator) if config.average else None
+        self.ema_generator = _frozen_copy(self.generator) if config.ema_decay else None
         middle = 0.5 if pixels else 0.0
         self.location = Parameter(np.full(shape[-1], middle, np.float32), trainable=False)
         self.scale = Parameter(np.full(shape[-1], middle or 1.0, np.float32), trainable=False)
 
     def standardised(self, examples: Array) -> Array:
-        """Return examples in the units that both networks work in."""
+        """Return examples in the units of the networks."""
         x: Array = (examples - self.location.value) / self.scale.value
         return x
 
     def generate(self, z: Array) -> Array:
-        """Return the examples that random numbers stand for, in evaluation mode.
+        """Return the examples that latent noise is mapped to, in evaluation mode.
 
         Shapes: z is (N, latent), the examples are (N, *shape).
-        Raises: ValueError when there is another number of random numbers.
+        Raises: ValueError when z has another shape.
         """
         if z.ndim != 2 or z.shape[1] != self.latent:
-            raise ValueError(f"GAN got random numbers of shape {z.shape}; it needs {('N', self.latent)}")
-        sampler: Layer = self.generator if self.averaged is None else self.averaged
-        parts = [sampler.predict(z[start : start + ROWS]) for start in range(0, len(z), ROWS)]
-        y: Array = np.concatenate(parts) * self.scale.value + self.location.value
+            raise ValueError(f"GAN got latent noise of shape {z.shape}; it needs {('N', self.latent)}")
+        sampler: Layer = self.generator if self.ema_generator is None else self.ema_generator
+        y: Array = predict_in_batches(sampler.predict, z) * self.scale.value + self.location.value
         return y
 
     def sample(self, count: int, rng: np.random.Generator) -> Array:
@@ -95,23 +93,23 @@ class GAN(Module):
 
 
 def make_generator(shape: tuple[int, ...], config: GANConfig, pixels: bool, rng: np.random.Generator) -> Sequential:
-    """Return the layers from random numbers to examples: dense ones, then transposed convolutions if it has channels.
+    """Return the generator: dense layers, then transposed convolutions of stride 2 if there are channels.
 
-    Each of these doubles height and width; a batch normalisation, if there is one, stands before a non-linearity.
+    Batch normalisation, if configured, precedes each activation.
 
     Shapes: (N, latent) to (N, *shape).
     """
     sizes = stages(shape, config)
     layers: list[Layer] = []
     for before, after in pairwise([config.latent, *config.hidden]):
-        layers += [Dense(before, after, rng, init=he_normal), *between(after, config)]
+        layers += [Dense(before, after, rng, init=he_normal), *_norm_and_activation(after, config)]
     last = [config.latent, *config.hidden][-1]
     init = he_normal if config.channels else glorot_uniform
     layers += [Dense(last, math.prod(sizes[-1]), rng, init=init), Reshape(*sizes[-1])]
     kernel, padding = config.kernel, (config.kernel - 1) // 2
     for small, large in pairwise(reversed(sizes)):
-        rest = [large[i] - (2 * small[i] - 2 + kernel - 2 * padding) for i in (0, 1)]
-        start = normal(math.sqrt(8 / (small[2] * kernel**2)))  # a quarter of a kernel feeds one pixel
+        output_padding = [large[i] - (2 * small[i] - 2 + kernel - 2 * padding) for i in (0, 1)]
+        init = normal(math.sqrt(8 / (small[2] * kernel**2)))  # He: at stride 2 a quarter of a kernel feeds one pixel
         up = ConvTranspose2D(
             small[2],
             large[2],
@@ -119,23 +117,23 @@ def make_generator(shape: tuple[int, ...], config: GANConfig, pixels: bool, rng:
             rng,
             stride=2,
             padding=padding,
-            output_padding=(rest[0], rest[1]),
-            init=start,
+            output_padding=(output_padding[0], output_padding[1]),
+            init=init,
         )
-        layers += [*between(small[2], config), up]
+        layers += [*_norm_and_activation(small[2], config), up]
     return Sequential(*layers, *([Tanh()] if pixels else []))
 
 
-def between(features: int, config: GANConfig) -> list[Layer]:
-    """Return what stands between two weighted sums of the generator."""
+def _norm_and_activation(features: int, config: GANConfig) -> list[Layer]:
+    """Return the layers between two linear layers of the generator."""
     norm: list[Layer] = [BatchNorm(features)] if config.batch_norm else []
     return [*norm, ACTIVATIONS[config.activation]()]
 
 
 def stages(shape: tuple[int, ...], config: GANConfig) -> list[tuple[int, ...]]:
-    """Return the shapes that an example goes through, from its own to the smallest: (H, W, C), halved each time.
+    """Return the shapes of the stages, from the example's to the smallest: (H, W, C), each of half the size.
 
-    Raises: ValueError when there are channels and the examples are no images, or too small ones.
+    Raises: ValueError when there are channels and the examples are not images, or are too small.
     """
     if config.channels and len(shape) != 3:
         raise ValueError(
@@ -147,65 +145,67 @@ def stages(shape: tuple[int, ...], config: GANConfig) -> list[tuple[int, ...]]:
         height, width = ((side - reach) // 2 + 1 for side in sizes[-1][:2])
         if min(height, width) < 1:
             raise ValueError(
-                f"GAN got channels={list(config.channels)} for images of {shape[0]} x {shape[1]}; it needs fewer, for "
-                "each halves height and width"
+                f"GAN got channels={list(config.channels)} for images of {shape[0]} x {shape[1]}; it needs fewer, "
+                "since each halves height and width"
             )
         sizes.append((height, width, channels))
     return sizes
 
 
 def make_discriminator(shape: tuple[int, ...], config: GANConfig, rng: np.random.Generator) -> Sequential:
-    """Return the layers from examples to logits: convolutions that halve images if it has channels, then dense ones.
+    """Return the discriminator: convolutions of stride 2 if there are channels, then dense layers, up to the logits.
 
     Shapes: (N, *shape) to (N / pack rounded up, 1).
-    Raises: ValueError when there are channels and waves.
+    Raises: ValueError when there are channels and Fourier features.
     """
-    if config.channels and config.waves:
-        raise ValueError(f"GAN got waves={config.waves} and channels; waves need dense networks, channels=[]")
+    if config.channels and config.fourier_features:
+        raise ValueError(
+            f"GAN got fourier_features={config.fourier_features} and channels; it needs channels=[], dense networks"
+        )
     sizes = stages(shape, config)
     sizes[0] = (*shape[:-1], shape[-1] * config.pack)
     layers: list[Layer] = [Pack(config.pack)] if config.pack > 1 else []
     for large, small in pairwise(sizes):
-        layers += [convolving(large[-1], small[-1], config, rng), LeakyReLU(SLOPE)]
+        layers += [_conv(large[-1], small[-1], config, rng), LeakyReLU(LEAKY_SLOPE)]
     layers.append(Flatten())
     hidden = config.hidden[::-1] if config.discriminator_hidden is None else config.discriminator_hidden
     inputs = math.prod(sizes[-1])
-    if config.waves:
-        layers.append(Waves(inputs, config.waves, config.wave_number, rng))
-        inputs += 2 * config.waves
+    if config.fourier_features:
+        layers.append(FourierFeatures(inputs, config.fourier_features, config.fourier_scale, rng))
+        inputs += 2 * config.fourier_features
     widths = [inputs, *hidden]
-    for number, (before, after) in enumerate(pairwise(widths)):
-        dense = weighing(before, after, config, rng)
-        if number == 0 and not config.channels and dense.bias is not None:
-            # Units that bend all over the data, not at its middle only, see fine structure sooner.
+    for index, (before, after) in enumerate(pairwise(widths)):
+        dense = _dense(before, after, config, rng)
+        if index == 0 and not config.channels and dense.bias is not None:
+            # Kinks spread over the data, not only at its mean, learn fine structure sooner.
             dense.bias.value[...] = rng.standard_normal(after, np.float32)
-        layers += [dense, LeakyReLU(SLOPE)]
-    if config.minibatch_deviation:
-        layers.append(MinibatchDeviation())
-    shared = config.loss == "relativistic"  # a bias of all logits is nothing to a difference of two
-    return Sequential(*layers, weighing(widths[-1] + config.minibatch_deviation, 1, config, rng, bias=not shared))
+        layers += [dense, LeakyReLU(LEAKY_SLOPE)]
+    if config.minibatch_stddev:
+        layers.append(MinibatchStddev())
+    bias = config.loss != "relativistic"  # a bias of all logits cancels in their differences
+    return Sequential(*layers, _dense(widths[-1] + config.minibatch_stddev, 1, config, rng, bias=bias))
 
 
-def weighing(
+def _dense(
     inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator, *, bias: bool = True
-) -> Dense | Spectral:
-    """Return a dense layer of the discriminator, with a spectral norm of 1 if that is asked for."""
+) -> Dense | SpectralNorm:
+    """Return a dense layer of the discriminator, with spectral normalisation if configured."""
     init = glorot_uniform if outputs == 1 else he_normal
-    if config.spectral:
-        return Spectral(Dense(inputs, outputs, rng, init=init, bias=False), bias=bias)
+    if config.spectral_norm:
+        return SpectralNorm(Dense(inputs, outputs, rng, init=init, bias=False), bias=bias)
     return Dense(inputs, outputs, rng, init=init, bias=bias)
 
 
-def convolving(inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator) -> Conv2D | Spectral:
-    """Return a convolution of the discriminator, with a spectral norm of 1 if that is asked for."""
+def _conv(inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator) -> Conv2D | SpectralNorm:
+    """Return a convolution of the discriminator, with spectral normalisation if configured."""
     padding = (config.kernel - 1) // 2
-    if config.spectral:
-        return Spectral(Conv2D(inputs, outputs, config.kernel, rng, stride=2, padding=padding, bias=False))
+    if config.spectral_norm:
+        return SpectralNorm(Conv2D(inputs, outputs, config.kernel, rng, stride=2, padding=padding, bias=False))
     return Conv2D(inputs, outputs, config.kernel, rng, stride=2, padding=padding)
 
 
-def frozen(layer: Sequential) -> Sequential:
-    """Return a copy whose parameters no optimizer changes."""
+def _frozen_copy(layer: Sequential) -> Sequential:
+    """Return a copy whose parameters are not trainable."""
     copy = layer.copy()
     for parameter in copy.named_parameters().values():
         parameter.trainable = False
@@ -213,5 +213,5 @@ def frozen(layer: Sequential) -> Sequential:
 
 
 def build(config: GANConfig, task: Task, rng: np.random.Generator) -> GAN:
-    """Build the network for a task."""
+    """Return the networks for a task."""
     return GAN(task.shape, config, task.input == "image", rng)

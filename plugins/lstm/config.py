@@ -1,28 +1,12 @@
-"""What can be chosen about a long short-term memory."""
-
-from typing import Literal
+"""Configuration of the long short-term memory."""
 
 from pydantic import Field
 
+from neuralzoo.core.blocks.recurrent.config import RecurrentConfig
 from neuralzoo.registry import Config
 
 
-class LSTMConfig(Config):
-    """The settings of a long short-term memory."""
+class LSTMConfig(Config, RecurrentConfig):
+    """The settings of a long short-term memory, beside those of all recurrent networks."""
 
-    hidden: int = Field(default=64, ge=1, description="memory cells in each direction of each layer")
-    layers: int = Field(default=1, ge=1, description="recurrent layers, each reading the outputs of the one below")
-    bidirectional: bool = Field(default=False, description="read every sequence from its end to its start, too")
-    forget_bias: float = Field(
-        default=1.0, description="where the bias of the forget gate starts: higher remembers more"
-    )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of outputs silenced between layers in training")
-    embedding: int = Field(default=32, ge=1, description="numbers that stand for a token; for tokens only")
-    readout: Literal["last", "mean"] = Field(
-        default="last", description="what one answer for a whole sequence is read from: last outputs, or their mean"
-    )
-    truncate: int | None = Field(
-        default=None,
-        ge=1,
-        description="steps that gradients flow back, with an update after each stretch of them; none is all steps",
-    )
+    forget_bias: float = Field(default=1.0, description="initial bias of the forget gate: higher remembers more")

@@ -1,7 +1,8 @@
-"""The modular network: several networks for different sub-tasks, and a gate that says whom to ask."""
+"""The modular network, a mixture of experts: several networks, and a gate that weighs their outputs."""
 
+from neuralzoo.plugins.modular.claims import CLAIMS
 from neuralzoo.plugins.modular.config import ModularConfig
-from neuralzoo.plugins.modular.experiments import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.modular.experiments import ARENA, FULL, QUICK, scale_width
 from neuralzoo.plugins.modular.figures import FIGURES
 from neuralzoo.plugins.modular.learner import learner
 from neuralzoo.plugins.modular.network import build
@@ -12,7 +13,7 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 def architecture() -> Architecture:
     """Hand over the modular network."""
     return Architecture(
-        contract=1,
+        api_version=1,
         name="modular",
         summary="Mixture of experts: networks that specialise in sub-tasks, and a gate that chooses among them",
         citation="Jacobs, Jordan, Nowlan and Hinton (1991), Adaptive mixtures of local experts",
@@ -25,6 +26,6 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
-        resize=resize,
+        scale_width=scale_width,
         figures=FIGURES,
     )

@@ -1,25 +1,24 @@
-"""How a mixture of experts learns: by competition, by cooperation, or by expectation and maximisation.
+"""How a mixture of experts learns: competitively, cooperatively, or by expectation maximisation (EM).
 
-Competitive, the likelihood of the target t if the gate draws one expert, who answers with an error of its own:
+Competitive: the negative log-likelihood of the target t under a mixture model with the gate weights g_i:
 
-    p_i(t) = exp(-||t - y_i||² / 2 s²)   numbers, s the deviation          p_i(t) = softmax(y_i)_t   classes
+    p_i(t) = exp(-||t - y_i||² / 2 s²)   regression, s the standard deviation     p_i(t) = softmax(y_i)_t   classes
     loss = -log sum_i g_i p_i(t)
-    h_i = g_i p_i(t) / sum_j g_j p_j(t)                    the responsibility of expert i: what the target says of it
-    d loss / d y_i = h_i d(-log p_i) / d y_i               the better an expert answers, the more it learns
-    d loss / d log g_i = -h_i,  so that  d loss / d z_i = g_i - h_i          the gate learns to foretell h
+    h_i = g_i p_i(t) / sum_j g_j p_j(t)                    the responsibility (posterior probability) of expert i
+    d loss / d y_i = h_i d(-log p_i) / d y_i               the better an expert predicts, the more it learns
+    d loss / d log g_i = -h_i,  so that  d loss / d z_i = g_i - h_i          the gate learns to predict h
 
-Cooperative: the usual error of the blended answer; each expert learns to mend what the others leave over.
+Cooperative: the usual loss of the mixed output; each expert learns to correct the error of the others.
 
-EM: the responsibilities h are computed once (E) and stay what the experts and the gate are fitted to for several
-steps (M), down  -sum_i h_i (log g_i + log p_i(t)).  If that falls in each step, the loss never rises.
+EM: the responsibilities h are computed once (E-step) and stay fixed for several optimizer steps (M-step) on
+-sum_i h_i (log g_i + log p_i(t)). If that falls in each step, the loss never rises.
 
 Sources: Jacobs, Jordan, Nowlan and Hinton (1991), Adaptive mixtures of local experts, Neural Computation 3,
 https://doi.org/10.1162/neco.1991.3.1.79; EM: Jordan and Jacobs (1994), Hierarchical mixtures of experts and the EM
-algorithm, Neural Computation 6, https://doi.org/10.1162/neco.1994.6.2.181; balance: Shazeer et al. (2017),
+algorithm, Neural Computation 6, https://doi.org/10.1162/neco.1994.6.2.181; load balancing: Shazeer et al. (2017),
 https://arxiv.org/abs/1701.06538
 """
 
-import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,87 +27,85 @@ from functools import partial
 import numpy as np
 
 from neuralzoo.core.batches import Batch
+from neuralzoo.core.blocks.collapse import CollapseMonitor
 from neuralzoo.core.blocks.losses import CrossEntropy, MeanSquaredError
 from neuralzoo.core.blocks.metrics import accuracy, mean_absolute_error
 from neuralzoo.core.blocks.supervised import supervised
-from neuralzoo.core.layer import Context, Gradients, Workspace
-from neuralzoo.core.learner import SILENTLY, Learner, Mean, Measure, Metrics
+from neuralzoo.core.layer import Context
+from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, Mean, Metric, MetricValues
 from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array
-from neuralzoo.core.optimizer import Diverged, Optimizer
+from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.plugins.modular.config import ModularConfig
-from neuralzoo.plugins.modular.layers import Assignment
-from neuralzoo.plugins.modular.network import Blend, Mixture, Opinions, log_softmax
-from neuralzoo.registry import MakeOptimizer, Task
+from neuralzoo.plugins.modular.layers import FixedGate
+from neuralzoo.plugins.modular.network import ExpertOutputs, Mix, Mixture, log_softmax
+from neuralzoo.registry import OptimizerFactory, Task
 
-LOG = logging.getLogger(__name__)
-COLLAPSED = 0.95  # share of the busiest expert from which on a gate is said to have collapsed
-WATCHED = 1000  # examples between two looks at the experts' shares
+COLLAPSED_LOAD = 0.95  # mean gate weight of one expert from which the gate counts as collapsed
+MONITOR_EXAMPLES = 1000  # between two checks of the loads
 
 Density = Callable[[Array, Array], tuple[Array, Callable[[Array], Array]]]
-"""Of (answers, target): log p_i(t), (N, E), and the function from d loss / d log p to d loss / d answers."""
-Objective = Callable[[Opinions, Array, Array | None], tuple[float, Opinions, Array | None]]
-"""Of (opinions, target, responsibilities): the loss, its derivatives, and the responsibilities that it used."""
+"""Of (outputs, target): log p_i(t), (N, E), and the function from d loss / d log p to d loss / d outputs."""
+Objective = Callable[[ExpertOutputs, Array, Array | None], tuple[float, ExpertOutputs, Array | None]]
+"""Of (expert outputs, target, responsibilities): the loss, its derivatives, and the responsibilities that it used."""
 
 
-def class_density(answers: Array, target: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """Return how likely each expert finds the classes, and the pullback.
+def class_density(outputs: Array, target: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the log-likelihood of the classes under each expert, and the pullback.
 
         log p_i = log softmax(y_i)_t          d log p_i / d y_i = [k = t] - softmax(y_i)
 
-    Shapes: answers (E, N, K), target (N,) integers; log p (N, E).
+    Shapes: outputs (E, N, K), target (N,) integers; log p (N, E).
     """
-    log_p = log_softmax(answers)
+    log_p = log_softmax(outputs)
     hit = np.arange(log_p.shape[-1]) == target[:, None]  # (N, K)
     at_target = np.take_along_axis(log_p, target[None, :, None], axis=-1)[..., 0]
     return at_target.T, lambda d: (hit - np.exp(log_p)) * d.T[:, :, None]
 
 
-def normal_density(answers: Array, target: Array, deviation: float = 1.0) -> tuple[Array, Callable[[Array], Array]]:
-    """Return how likely each expert finds the numbers, up to a constant that nothing learns from, and the pullback.
+def normal_density(outputs: Array, target: Array, std: float = 1.0) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the log-likelihood of continuous targets under each expert, up to a constant, and the pullback.
 
         log p_i = -||t - y_i||² / 2 s²          d log p_i / d y_i = (t - y_i) / s²
 
-    Shapes: answers (E, N, O), target (N, O); log p (N, E).
+    Shapes: outputs (E, N, O), target (N, O); log p (N, E).
     """
-    error = target.astype(answers.dtype, copy=False) - answers
-    precision = 1 / deviation**2
+    error = target.astype(outputs.dtype, copy=False) - outputs
+    precision = 1 / std**2
     return (error * error).sum(axis=-1).T * (-precision / 2), lambda d: error * (d.T[:, :, None] * precision)
 
 
 def compete(
-    opinions: Opinions, target: Array, responsibilities: Array | None, density: Density
-) -> tuple[float, Opinions, Array | None]:
+    experts: ExpertOutputs, target: Array, responsibilities: Array | None, density: Density
+) -> tuple[float, ExpertOutputs, Array | None]:
     """Return the mean of -log sum_i g_i p_i, its derivatives and the responsibilities; see above.
 
-    Responsibilities that are given take the place of those that the opinions have: the derivatives are then those of
-    -sum_i h_i (log g_i + log p_i).
+    Given responsibilities replace the posterior ones: the derivatives are then those of -sum_i h_i (log g_i + log p_i).
     """
-    log_p, pull = density(opinions.answers, target)
-    joint = opinions.log_gate + log_p  # (N, E)
+    log_p, pull = density(experts.outputs, target)
+    joint = experts.log_gate + log_p  # (N, E)
     largest = joint.max(axis=1, keepdims=True)
     likelihood = largest + np.log(np.exp(joint - largest).sum(axis=1, keepdims=True))
     h = np.exp(joint - likelihood) if responsibilities is None else responsibilities
     d = h * (-1 / len(h))
-    return -float(likelihood.mean()), Opinions(pull(d), d), h
+    return -float(likelihood.mean()), ExpertOutputs(pull(d), d), h
 
 
 def cooperate(
-    opinions: Opinions, target: Array, responsibilities: Array | None, loss: Loss, blend: Blend
-) -> tuple[float, Opinions, Array | None]:
-    """Return the loss of the blended answers and its derivatives; nobody is responsible alone."""
-    y, pull = blend(opinions)
+    experts: ExpertOutputs, target: Array, responsibilities: Array | None, loss: Loss, mix: Mix
+) -> tuple[float, ExpertOutputs, Array | None]:
+    """Return the loss of the mixed output and its derivatives; there are no responsibilities."""
+    y, pull = mix(experts)
     value, dy = loss(y, target)
     return value, pull(dy), None
 
 
-def balance_term(log_gate: Array) -> tuple[float, Array]:
-    """Return how unequally a batch is shared among the experts, and its derivative with respect to log g.
+def load_balance_loss(log_gate: Array) -> tuple[float, Array]:
+    """Return the load-balancing loss of a batch, and its derivative with respect to log g.
 
-        I_i = sum_n g_ni          term = variance(I) / mean(I)²          d term / d log g_ni = 2 (I_i - m) g_ni / (E m²)
+        I_i = sum_n g_ni          loss = variance(I) / mean(I)²          d loss / d log g_ni = 2 (I_i - m) g_ni / (E m²)
 
-    m, the mean of I, is N / E whatever the gate does. The term is 0 when all shares are equal and E - 1 when one expert
-    gets everything.
+    m, the mean of I, is N / E for every gate. The loss is 0 when all loads are equal and E - 1 when one expert has all.
 
     Source: the importance loss of Shazeer et al. (2017), https://arxiv.org/abs/1701.06538
     """
@@ -121,148 +118,127 @@ def balance_term(log_gate: Array) -> tuple[float, Array]:
 
 
 def mean_squared_error(prediction: Array, target: Array) -> float:
-    """Return the mean squared error of numbers, which competition does not have as its loss."""
+    """Return the mean squared error, a metric beside the competitive loss."""
     return MeanSquaredError()(prediction, target)[0]
 
 
-def usage(shares: Array) -> Metrics:
-    """Return what the mean gate says: its entropy in nats, log E when all experts are used alike, and the largest."""
-    used = shares[shares > 0]
-    return {"gate_entropy": float(-(used * np.log(used)).sum()), "busiest_share": float(shares.max())}
+def usage(loads: Array) -> MetricValues:
+    """Return the entropy of the mean gate in nats, log E for equal loads, and the largest load."""
+    used = loads[loads > 0]
+    return {"gate_entropy": float(-(used * np.log(used)).sum()), "max_expert_load": float(loads.max())}
 
 
-NUMBERS: Mapping[str, Measure] = {
+REGRESSION_METRICS: Mapping[str, Metric] = {
     "mean_squared_error": mean_squared_error,
     "mean_absolute_error": mean_absolute_error,
 }
 
 
 @dataclass(frozen=True)
-class Aims:
-    """What a mixture learns for: the objective, the weight of balance, and how long responsibilities stay."""
+class MixtureObjective:
+    """Objective of a mixture: its loss, the weight of load balancing, and the optimizer steps of an M-step."""
 
-    objective: Objective
-    balance: float
+    loss: Objective
+    load_balance_weight: float
     m_steps: int
 
 
 class MixtureLearner(Learner):
-    """Trains a mixture of experts, and warns when its gate listens to one expert only."""
+    """Learner of a mixture of experts, which warns when the gate collapses to one expert."""
 
-    def __init__(self, module: Mixture, optimizer: Optimizer, aims: Aims, measures: Mapping[str, Measure]) -> None:
+    def __init__(
+        self, module: Mixture, optimizer: Optimizer, objective: MixtureObjective, metrics: Mapping[str, Metric]
+    ) -> None:
         super().__init__(module, {"main": optimizer})
         self.mixture = module
-        self.aims = aims
-        self.measures = dict(measures)
-        self.grads = Gradients(module)
-        self.workspace = Workspace()
-        self.watch = Watch()
+        self.objective = objective
+        self.metrics = dict(metrics)
+        self.collapse_monitor = CollapseMonitor(MONITOR_EXAMPLES, _collapse_message)
 
-    @SILENTLY
-    def learn(self, batch: Batch, ctx: Context) -> Metrics:
+    @IGNORE_OVERFLOW
+    def learn(self, batch: Batch, ctx: Context) -> MetricValues:
         """Do the optimizer steps of one batch: one, or those of an M-step; metrics are those before the first.
 
-        Raises: Diverged when the loss or the gradient is not finite.
+        Raises: DivergenceError when the loss or the gradient is not finite.
         """
-        first: Metrics = {}
+        first: MetricValues = {}
         h: Array | None = None
-        for _ in range(self.aims.m_steps):
+        for _ in range(self.objective.m_steps):
             metrics, h = self._step(batch, ctx, h)
             first = first or metrics
         return first
 
-    def _step(self, batch: Batch, ctx: Context, h: Array | None) -> tuple[Metrics, Array | None]:
+    def _step(self, batch: Batch, ctx: Context, h: Array | None) -> tuple[MetricValues, Array | None]:
         x, target = batch
-        self.grads.zero()
-        self.workspace.reset()
-        ctx = Context(training=True, rng=ctx.rng, grads=self.grads, data=x, workspace=self.workspace)
-        opinions, pull = self.mixture.opinions(x, ctx)
-        loss, d, h = self.aims.objective(opinions, target, h)
-        optimizer = self.optimizers["main"]
-        if not np.isfinite(loss):
-            raise Diverged(f"the loss at step {optimizer.steps} is {loss}; training needs finite numbers")
-        metrics = {"loss": loss} | self._measure(opinions, target)
-        shares = np.exp(opinions.log_gate).mean(axis=0)
-        metrics |= usage(shares)
-        if not isinstance(self.mixture.gate, Assignment):
-            self.watch.see(shares, len(x))
-        if self.aims.balance:
-            metrics["imbalance"], unequal = balance_term(opinions.log_gate)
-            d = Opinions(d.answers, d.log_gate + self.aims.balance * unequal)
+        ctx = self.training_context(x, ctx)
+        experts, pull = self.mixture.expert_outputs(x, ctx)
+        loss, d, h = self.objective.loss(experts, target, h)
+        self.check_finite(loss)
+        metrics = {"loss": loss} | self._metrics(experts, target)
+        loads = np.exp(experts.log_gate).mean(axis=0)
+        metrics |= usage(loads)
+        if not isinstance(self.mixture.gate, FixedGate):
+            self.collapse_monitor.add(loads * float(len(x)), len(x), self.optimizers["main"].steps)
+        if self.objective.load_balance_weight:
+            metrics["load_balance_loss"], dlog_gate = load_balance_loss(experts.log_gate)
+            d = ExpertOutputs(d.outputs, d.log_gate + self.objective.load_balance_weight * dlog_gate)
         pull(d)
-        return metrics | optimizer.step(self.grads), h
+        return metrics | self.optimizers["main"].step(self.grads["main"]), h
 
-    def evaluate(self, batch: Batch) -> Metrics:
-        """Return the loss, the measures, and how the experts are used, in evaluation mode."""
-        metrics, shares = self._evaluate(batch)
-        return metrics | usage(shares)
+    def evaluate(self, batch: Batch) -> MetricValues:
+        """Return the loss, the metrics, and the usage of the experts, in evaluation mode."""
+        metrics, loads = self._evaluate(batch)
+        return metrics | usage(loads)
 
-    def evaluate_all(self, batches: Iterable[Batch]) -> Metrics:
-        """Measure a whole data set; how the experts are used is measured over all of it, not batch by batch."""
-        mean, shares, examples = Mean(), np.zeros(len(self.mixture.experts)), 0
+    def evaluate_all(self, batches: Iterable[Batch]) -> MetricValues:
+        """Evaluate a whole dataset; the usage of the experts is measured over all of it, not batch by batch."""
+        mean, loads, examples = Mean(), np.zeros(len(self.mixture.experts)), 0
         for batch in batches:
             metrics, own = self._evaluate(batch)
             mean.add(metrics, len(batch[0]))
-            shares += own * len(batch[0])
+            loads += own * len(batch[0])
             examples += len(batch[0])
-        return mean.value() | usage(shares / max(examples, 1))
+        return mean.value() | usage(loads / max(examples, 1))
 
-    @SILENTLY
-    def _evaluate(self, batch: Batch) -> tuple[Metrics, Array]:
+    @IGNORE_OVERFLOW
+    def _evaluate(self, batch: Batch) -> tuple[MetricValues, Array]:
         x, target = batch
-        opinions, _ = self.mixture.opinions(x, Context())
-        loss, _, _ = self.aims.objective(opinions, target, None)
-        return {"loss": loss} | self._measure(opinions, target), np.exp(opinions.log_gate).mean(axis=0)
+        experts, _ = self.mixture.expert_outputs(x, Context())
+        loss, _, _ = self.objective.loss(experts, target, None)
+        return {"loss": loss} | self._metrics(experts, target), np.exp(experts.log_gate).mean(axis=0)
 
-    def _measure(self, opinions: Opinions, target: Array) -> Metrics:
-        y, _ = self.mixture.blend(opinions)
-        return {name: measure(y, target) for name, measure in self.measures.items()}
-
-
-class Watch:
-    """Looks at the experts' shares every so many examples and warns, once, when one expert gets nearly all."""
-
-    def __init__(self) -> None:
-        self.shares: Array | float = 0.0
-        self.examples = 0
-        self.warned = False
-
-    def see(self, shares: Array, examples: int) -> None:
-        """Take in the mean gate of a batch."""
-        self.shares = self.shares + shares * float(examples)
-        self.examples += examples
-        if self.examples < WATCHED or self.warned:
-            return
-        mean = np.asarray(self.shares) / self.examples
-        found = usage(mean)
-        self.shares, self.examples = 0.0, 0
-        if found["busiest_share"] >= COLLAPSED:
-            self.warned = True
-            LOG.warning(
-                "modular: expert %d of %d gets %.0f %% of the gate's weight (entropy of the mean gate %.2f of %.2f "
-                "nats), the others learn next to nothing; try balance=0.1 or another seed",
-                int(mean.argmax()) + 1,
-                len(mean),
-                100 * found["busiest_share"],
-                found["gate_entropy"],
-                math.log(len(mean)),
-            )
+    def _metrics(self, experts: ExpertOutputs, target: Array) -> MetricValues:
+        y, _ = self.mixture.mix(experts)
+        return {name: metric(y, target) for name, metric in self.metrics.items()}
 
 
-def learner(module: Mixture, config: ModularConfig, task: Task, make_optimizer: MakeOptimizer) -> Learner:
-    """Return what trains a mixture; a mixture of one is that network, and learns as such a network does."""
+def _collapse_message(mean_gate: Array, step: int) -> str | None:
+    """Return the warning about a gate that gives nearly all weight to one expert, else None."""
+    found = usage(mean_gate)
+    if found["max_expert_load"] < COLLAPSED_LOAD:
+        return None
+    return (
+        f"modular: at step {step} expert {int(mean_gate.argmax()) + 1} of {len(mean_gate)} gets "
+        f"{100 * found['max_expert_load']:.0f} % of the gate's weight (entropy of the mean gate "
+        f"{found['gate_entropy']:.2f} of {math.log(len(mean_gate)):.2f} nats), the others hardly learn; try "
+        "load_balance_weight=0.1 or another seed"
+    )
+
+
+def learner(module: Mixture, config: ModularConfig, task: Task, optimizer_factory: OptimizerFactory) -> Learner:
+    """Return the learner of a mixture; a single expert is trained by plain supervision."""
     if module.gate is None:
-        return supervised(module, config, task, make_optimizer)
-    optimizer = make_optimizer(module)
+        return supervised(module, config, task, optimizer_factory)
+    optimizer = optimizer_factory(module)
     m_steps = config.m_steps if config.update == "em" else 1
     schedule = optimizer.schedule  # of batches: an M-step has one learning rate
     optimizer.schedule = lambda step: schedule(step // m_steps)
     classes = task.kind == "classification"
-    measures = {"accuracy": accuracy} if classes else NUMBERS
+    metrics = {"accuracy": accuracy} if classes else REGRESSION_METRICS
     if config.loss == "cooperative":
         loss = CrossEntropy() if classes else MeanSquaredError()
-        objective: Objective = partial(cooperate, loss=loss, blend=module.blend)
+        objective: Objective = partial(cooperate, loss=loss, mix=module.mix)
     else:
-        normal = partial(normal_density, deviation=config.deviation)
+        normal = partial(normal_density, std=config.output_std)
         objective = partial(compete, density=class_density if classes else normal)
-    return MixtureLearner(module, optimizer, Aims(objective, config.balance, m_steps), measures)
+    return MixtureLearner(module, optimizer, MixtureObjective(objective, config.load_balance_weight, m_steps), metrics)

@@ -1,4 +1,4 @@
-"""What a trained mixture of experts is asked about: who does what, and who is missed when removed."""
+"""Metrics of specialisation: agreement of gate and sub-tasks, and the effect of removing an expert."""
 
 from typing import Any
 
@@ -7,28 +7,28 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.modular.network import Mixture
 
-FIELD = (6, 7, 8, 9)  # where the data set four-subtasks names the sub-task
+TASK_COLUMNS = (6, 7, 8, 9)  # that identify the sub-task in the dataset four-subtasks
 
 
-def squared_error(module: Any, data: Any) -> float:
+def mean_squared_error(module: Any, data: Any) -> float:
     """Return the mean squared error of the test examples."""
     x, target = data.test
     return float(np.mean((module.predict(x) - target) ** 2))
 
 
-def agreement(module: Mixture, data: Any) -> float:
-    """Return the normalised mutual information of the gate and the sub-task that the field names, over the test."""
+def gate_task_nmi(module: Mixture, data: Any) -> float:
+    """Return the normalised mutual information of gate and sub-task over the test examples."""
     x = data.test[0]
-    return mutual_information(module.gates(x), x[:, FIELD].argmax(axis=1))
+    return mutual_information(module.gates(x), x[:, TASK_COLUMNS].argmax(axis=1))
 
 
 def mutual_information(gates: Array, subtasks: Array) -> float:
-    """Return how much two divisions of the same examples tell about each other, from 0 to 1.
+    """Return the normalised mutual information of gate weights and sub-tasks, from 0 to 1.
 
         p_it = mean of g_i over the examples, where they are of sub-task t
         I = sum_it p_it log(p_it / p_i p_t)          I / sqrt(H(i) H(t))
 
-    The gates count as the probabilities they are: one that can't decide agrees with nothing.
+    Gate weights count as probabilities: a uniform gate has 0.
 
     Shapes: gates (N, E), rows that add up to 1; subtasks (N,) integers from 0.
     """
@@ -45,29 +45,29 @@ def entropy(p: Array) -> float:
     return float(-(p * np.log(p)).sum())
 
 
-def harm_to_its_own(module: Mixture, data: Any) -> float:
-    """Return which share of the harm that is done by removing an expert is to its own sub-task, of the worst expert.
+def ablation_specificity(module: Mixture, data: Any) -> float:
+    """Return the fraction of an expert's ablation harm that is in its own sub-task, of the least specific expert.
 
-    Harm is the rise of the squared error, summed over test examples; an expert's own sub-task is the one that suffers
-    most. If two experts have the same own sub-task, another one has nobody of its own: the answer is 0.
+    Harm is the rise of the squared error, summed over test examples; an expert's own sub-task is the one with the
+    largest. It is 0 if two experts have the same own sub-task, which leaves another one without an expert.
     """
-    harm = harms(module, data)
+    harm = ablation_harm(module, data)
     own = harm.argmax(axis=1)
     if len(set(own)) < harm.shape[1]:
         return 0.0
     return float((harm.max(axis=1) / harm.sum(axis=1)).min())
 
 
-def harms(module: Mixture, data: Any) -> Array:
-    """Return how much removing each expert raises the squared error of each sub-task; nothing counts as negative.
+def ablation_harm(module: Mixture, data: Any) -> Array:
+    """Return the rise of the squared error of each sub-task when each expert is removed; a fall counts as 0.
 
     Shapes: (experts, sub-tasks).
     """
     x, target = data.test
-    subtasks = x[:, FIELD].argmax(axis=1)
+    subtasks = x[:, TASK_COLUMNS].argmax(axis=1)
     before = np.square(module.predict(x) - target).sum(axis=1)
     rows = []
     for expert in range(len(module.experts)):
         rise = np.square(module.predict_without(x, expert) - target).sum(axis=1) - before
-        rows.append([max(float(rise[subtasks == t].sum()), 0.0) for t in range(len(FIELD))])
+        rows.append([max(float(rise[subtasks == t].sum()), 0.0) for t in range(len(TASK_COLUMNS))])
     return np.array(rows) + 1e-12

@@ -1,7 +1,7 @@
-"""The radial basis function network: units that answer around their centre, fitted in closed form."""
+"""The radial basis function network: units that are functions of the distance from a centre, fitted in closed form."""
 
 from neuralzoo.plugins.rbfn.config import RBFNConfig
-from neuralzoo.plugins.rbfn.experiments import ARENA, CLAIMS, FULL, QUICK, resize
+from neuralzoo.plugins.rbfn.experiments import ARENA, CLAIMS, FULL, QUICK, scale_width
 from neuralzoo.plugins.rbfn.figures import FIGURES
 from neuralzoo.plugins.rbfn.learner import learner
 from neuralzoo.plugins.rbfn.network import build
@@ -12,7 +12,7 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 def architecture() -> Architecture:
     """Hand over the radial basis function network."""
     return Architecture(
-        contract=1,
+        api_version=1,
         name="rbfn",
         summary="Radial basis function network: fits functions and patterns in closed form",
         citation="Broomhead and Lowe (1988), Multivariable functional interpolation and adaptive networks",
@@ -25,6 +25,6 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
-        resize=resize,
+        scale_width=scale_width,
         figures=FIGURES,
     )

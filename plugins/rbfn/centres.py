@@ -1,4 +1,4 @@
-"""Where radial units stand and how far they reach: k-means, and distances between neighbours."""
+"""Initialization of centres and widths: k-means, and distances between neighbours."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,22 +8,21 @@ from neuralzoo.core.batches import Batch
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.rbfn.network import squared_distances, squared_norms
 
-BLOCK = 4096
-"""Rows whose distances from all centres are in memory at a time, and the units' answers to them."""
-SAME = 1e-10  # of the data's mean square: a squared distance below it is rounding, the points are the same
+BLOCK_ROWS = 4096
+"""Rows whose distances from all centres, and whose features, are in memory at a time."""
+DUPLICATE_TOLERANCE = 1e-10  # of the mean square of the data: points with a smaller squared distance are duplicates
 
 
 def blocks(count: int) -> Iterator[slice]:
-    """Yield neighbouring parts of so many rows, so that no array has all rows and all units."""
-    for first in range(0, count, BLOCK):
-        yield slice(first, first + BLOCK)
+    """Yield blocks of `count` rows, so that no array has all rows and all units."""
+    for first in range(0, count, BLOCK_ROWS):
+        yield slice(first, first + BLOCK_ROWS)
 
 
-def draw_sample(batches: Iterable[Batch], most: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return at most so many examples, any as likely as any other, with their targets.
+def reservoir_sample(batches: Iterable[Batch], size: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Reservoir sampling: return at most `size` examples of a stream, drawn uniformly, with their targets.
 
-    The n-th example that goes by takes the place of a random one with probability most / n: one pass, and no more
-    memory than for the sample.
+    The n-th example replaces a random one with probability size / n: one pass, and memory for the sample only.
 
     Shapes: inputs (S, D), targets (S, ...).
     Source: algorithm R of Vitter (1985), Random sampling with a reservoir, https://doi.org/10.1145/3147.3165
@@ -33,32 +32,32 @@ def draw_sample(batches: Iterable[Batch], most: int, rng: np.random.Generator) -
         x, t = batch[0].reshape(len(batch[0]), -1), batch[-1]
         if seen == 0:
             inputs, targets = x[:0], t[:0]
-        room = min(most, seen + len(x)) - len(inputs)
-        if room > 0:  # at least as much again: few copies, and no room for examples that never come
-            room = min(most - len(inputs), max(room, len(inputs)))
+        room = min(size, seen + len(x)) - len(inputs)
+        if room > 0:  # at least doubled: few copies, and no memory for examples that never come
+            room = min(size - len(inputs), max(room, len(inputs)))
             inputs, targets = (
                 np.concatenate([held, np.empty((room, *held.shape[1:]), held.dtype)]) for held in (inputs, targets)
             )
         number = np.arange(seen, seen + len(x))
-        place = np.where(number < most, number, rng.integers(0, number + 1))
-        taken = place < most
+        place = np.where(number < size, number, rng.integers(0, number + 1))
+        taken = place < size
         inputs[place[taken]], targets[place[taken]] = x[taken], t[taken]
         seen += len(x)
     return inputs[:seen], targets[:seen]
 
 
-def spread_out(x: Array, count: int, rng: np.random.Generator) -> Array:
-    """Return the numbers of examples to start k-means from: each is drawn by its squared distance from those before.
+def kmeans_plus_plus(x: Array, count: int, rng: np.random.Generator) -> Array:
+    """K-means++: return the indices of initial centres, each drawn by its squared distance from those before.
 
-    There are fewer than `count` where there are fewer different examples.
+    There are fewer than `count` where there are fewer distinct examples.
 
-    Shapes: x is (N, D), the numbers are (at most count,).
+    Shapes: x is (N, D), the indices are (at most count,).
     Source: Arthur and Vassilvitskii (2007), k-means++: the advantages of careful seeding,
     https://theory.stanford.edu/~sergei/papers/kMeansPP-soda.pdf
     """
     x = x - x.mean(axis=0)
     norms = squared_norms(x)
-    same = SAME * float(norms.mean())
+    same = DUPLICATE_TOLERANCE * float(norms.mean())
     chosen = [int(rng.integers(len(x)))]
     nearest = np.full(len(x), np.inf, x.dtype)
     while len(chosen) < count:
@@ -73,20 +72,20 @@ def spread_out(x: Array, count: int, rng: np.random.Generator) -> Array:
     return np.array(chosen)
 
 
-def filled_up(x: Array, chosen: Array, count: int, rng: np.random.Generator) -> Array:
-    """Return the chosen examples and, where they are too few, points between two examples drawn at random.
+def pad_with_midpoints(x: Array, chosen: Array, count: int, rng: np.random.Generator) -> Array:
+    """Return the chosen examples and, where they are too few, random points between two random examples.
 
     Shapes: x is (N, D), chosen (n,), the centres (count, D).
     """
     one, other = rng.integers(len(x), size=(2, max(0, count - len(chosen))))
-    share = rng.random((len(one), 1)).astype(x.dtype)
-    return np.concatenate([x[chosen], x[one] + share * (x[other] - x[one])])
+    fraction = rng.random((len(one), 1)).astype(x.dtype)
+    return np.concatenate([x[chosen], x[one] + fraction * (x[other] - x[one])])
 
 
 def nearest_centre(x: Array, centres: Array) -> tuple[Array, Array]:
-    """Return for each example the number of the nearest centre and its squared distance.
+    """Return for each example the index of the nearest centre and its squared distance.
 
-    Shapes: x is (N, D), centres (H, D); both answers (N,).
+    Shapes: x is (N, D), centres (H, D); both results (N,).
     """
     number = np.empty(len(x), np.int64)
     distance = np.empty(len(x), x.dtype)
@@ -97,8 +96,8 @@ def nearest_centre(x: Array, centres: Array) -> tuple[Array, Array]:
     return number, distance
 
 
-def kmeans(x: Array, centres: Array, most_steps: int) -> Array:
-    """Move each centre to the mean of the examples that it is nearest to, until none changes sides (Lloyd's steps).
+def kmeans(x: Array, centres: Array, max_steps: int) -> Array:
+    """K-means by Lloyd's steps: each centre moves to the mean of its nearest examples, until no assignment changes.
 
     No step makes the sum of squared distances larger. A centre that is nearest to no example moves to the example
     that is farthest from its own centre.
@@ -108,7 +107,7 @@ def kmeans(x: Array, centres: Array, most_steps: int) -> Array:
     """
     centres = centres.copy()
     before = None
-    for _ in range(most_steps):
+    for _ in range(max_steps):
         number, distance = nearest_centre(x, centres)
         if before is not None and np.array_equal(number, before):
             break
@@ -123,14 +122,14 @@ def kmeans(x: Array, centres: Array, most_steps: int) -> Array:
 
 
 def widths(centres: Array, x: Array, neighbours: int) -> Array:
-    """Return each unit's mean distance to its nearest other centres; those at the same place do not count.
+    """Return each unit's mean distance to its nearest other centres; duplicates do not count.
 
     A unit that has no other takes the root mean square distance of the examples from the centres, and 1 if that is 0.
 
     Shapes: centres is (H, D), x is (N, D), the widths are (H,) float64.
     """
     wide = centres.astype(np.float64)
-    same = SAME * max(2 * float(wide.var(axis=0).sum()), np.finfo(np.float64).tiny)  # of the mean square of all pairs
+    same = DUPLICATE_TOLERANCE * max(2 * float(wide.var(axis=0).sum()), np.finfo(np.float64).tiny)  # of the mean square of all pairs
     nearest = np.empty((len(wide), min(neighbours, len(wide))))
     for rows in blocks(len(wide)):
         squares = squared_distances(wide[rows], wide)

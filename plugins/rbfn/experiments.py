@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.plugins.rbfn.config import RBFNConfig
-from neuralzoo.registry import Adam, Claim, Condition, Contestant, Cosine, Experiment, Published
+from neuralzoo.registry import Adam, Claim, Condition, Candidate, Cosine, Experiment, Published
 
 # Mackey-Glass: units, kernel, where centres come from, widths and ridge were chosen on 100 held-out training examples,
 # once any of them and once the last (seeds 0 to 2): normalised errors of 0.0105 and 0.0109, with 400 units 0.0100 and
@@ -15,8 +15,8 @@ QUICK = Experiment(
     dataset="mackey-glass",
     epochs=1,
     batch_size=500,
-    headline="test/loss",
-    model={"units": 300, "centres": "examples", "width": 6.0, "ridge": 1e-11, "descend": False},
+    primary_metric="test/loss",
+    model={"units": 300, "centres": "examples", "width": 6.0, "ridge": 1e-11, "finetune": False},
 )
 
 # MNIST: chosen on 5,000 held-out training images (seeds 0 to 2): 2.9, 3.0 and 3.4 % errors. There, with seed 0: centres
@@ -35,7 +35,7 @@ FULL = Experiment(
         "width": 1.0,
         "shared_width": True,
         "ridge": 1e-7,
-        "descend": False,
+        "finetune": False,
     },
 )
 
@@ -46,7 +46,7 @@ ARENA = Experiment(
     epochs=1,
     batch_size=1000,
     validation=0.0,
-    model={"units": 1000, "by_class": True, "width": 0.85, "ridge": 1e-6, "descend": False},
+    model={"units": 1000, "by_class": True, "width": 0.85, "ridge": 1e-6, "finetune": False},
 )
 
 # With seeds other than the claim's, 10 to 19: 100 units are enough each time, 90 are not; without classes 150 are.
@@ -56,7 +56,7 @@ SPIRALS = Experiment(
     epochs=1,
     batch_size=194,
     validation=0.0,
-    model={"units": 120, "by_class": True, "width": 1.0, "ridge": 1e-8, "descend": False},
+    model={"units": 120, "by_class": True, "width": 1.0, "ridge": 1e-8, "finetune": False},
 )
 
 # The rival on Mackey-Glass, of as many parameters: shape, rate, batch and epochs that did best on the same held-out
@@ -70,7 +70,7 @@ FEEDFORWARD = Experiment(
     batch_size=25,
     validation=0.0,
     optimizer=Adam(lr=2e-2, schedule=Cosine(warmup=50)),
-    headline="test/loss",
+    primary_metric="test/loss",
     model={"hidden": [39, 39], "activation": "tanh", "init": "lecun_normal"},
 )
 
@@ -79,13 +79,13 @@ FAR = 100.0  # how far outside, in radii of the data
 DIRECTIONS = 50
 
 
-def normalised_error(module: Any, data: Any) -> float:
+def nrmse(module: Any, data: Any) -> float:
     """Return the root mean squared error on the test examples, divided by the deviation of their targets."""
     x, t = data.test
     return float(np.sqrt(np.mean(np.square(module.predict(x) - t)))) / float(t.std())
 
 
-def share_of_training_points(module: Any, data: Any) -> float:
+def train_accuracy(module: Any, data: Any) -> float:
     """Return the share of the training examples that are classified rightly."""
     x, y = data.train
     return float((module.predict(x).argmax(axis=-1) == y).mean())
@@ -111,32 +111,32 @@ JANG = Published(
     value="normalised error: back-propagation 0.02, ANFIS 0.007",
     source="Jang (1993), ANFIS: adaptive-network-based fuzzy inference system",
     url="https://doi.org/10.1109/21.256541",
-    mark="as commonly cited",
+    provenance="as commonly cited",
 )
 
 CLAIMS = (
     Claim(
         name="mackey-glass",
         sentence="A chaotic series is foretold six steps ahead with a normalised error of at most 0.02",
-        contestants=(Contestant(label="rbfn", experiment=SERIES),),
-        conditions=(Condition(of="rbfn", measure="normalised_error", at_most=0.02),),
-        probes={"normalised_error": normalised_error},
+        candidates=(Candidate(label="rbfn", experiment=SERIES),),
+        conditions=(Condition(of="rbfn", metric="nrmse", at_most=0.02),),
+        evaluators={"nrmse": nrmse},
         published=(JANG,),
     ),
     Claim(
         name="fast",
         sentence="On the Mackey-Glass series it errs at most as much as a feed-forward network of as many parameters "
         "and is fitted at least twenty times faster",
-        contestants=(
-            Contestant(label="rbfn", experiment=SERIES),
-            Contestant(label="fnn", experiment=FEEDFORWARD),
+        candidates=(
+            Candidate(label="rbfn", experiment=SERIES),
+            Candidate(label="fnn", experiment=FEEDFORWARD),
         ),
         match="parameters",
         conditions=(
-            Condition(of="rbfn", over="fnn", measure="normalised_error", at_most=0.0),
-            Condition(of="fnn", over="rbfn", ratio=True, measure="time/train_s", at_least=20.0),
+            Condition(of="rbfn", over="fnn", metric="nrmse", at_most=0.0),
+            Condition(of="fnn", over="rbfn", ratio=True, metric="time/train_s", at_least=20.0),
         ),
-        probes={"normalised_error": normalised_error},
+        evaluators={"nrmse": nrmse},
         published=(JANG,),
         counter_evidence="With inputs and targets standardised, which radial units do not need, the feed-forward "
         "network came close: 0.0102 and 0.0135 on two sets of held-out training examples, where the units erred "
@@ -145,9 +145,9 @@ CLAIMS = (
     Claim(
         name="two-spirals",
         sentence="Two intertwined spirals, which no line divides, are told apart on every one of their 194 points",
-        contestants=(
-            Contestant(label="rbfn", experiment=SPIRALS),
-            Contestant(
+        candidates=(
+            Candidate(label="rbfn", experiment=SPIRALS),
+            Candidate(
                 label="logistic",
                 experiment=SPIRALS.model_copy(
                     update={"architecture": "fnn", "model": {"hidden": []}, "epochs": 500, "optimizer": Adam(lr=5e-3)}
@@ -156,17 +156,17 @@ CLAIMS = (
             ),
         ),
         conditions=(
-            Condition(of="rbfn", measure="points", at_least=1.0),
-            Condition(of="logistic", measure="points", at_least=0.4),
-            Condition(of="logistic", measure="points", at_most=0.6),
+            Condition(of="rbfn", metric="train_accuracy", at_least=1.0),
+            Condition(of="logistic", metric="train_accuracy", at_least=0.4),
+            Condition(of="logistic", metric="train_accuracy", at_most=0.6),
         ),
-        measures=("test/accuracy",),  # between the points
-        probes={"points": share_of_training_points},
+        metrics=("test/accuracy",),  # between the points
+        evaluators={"train_accuracy": train_accuracy},
         published=(
             Published(
                 value="solved by back-propagation with short-cut connections, about 20,000 epochs",
                 source="Lang and Witbrock (1988), Learning to tell two spirals apart",
-                mark="as commonly cited",
+                provenance="as commonly cited",
             ),
         ),
     ),
@@ -174,23 +174,23 @@ CLAIMS = (
         name="fall-back",
         sentence="Far outside the data Gaussian units are silent and the answer is the bias; multiquadric units and "
         "a feed-forward network answer anything there",
-        contestants=(
-            Contestant(label="rbfn", experiment=SERIES),
-            Contestant(label="multiquadric", experiment=SERIES.set(["model.kernel=multiquadric"]), control=True),
-            Contestant(label="fnn", experiment=FEEDFORWARD.set(["epochs=50"]), control=True),
+        candidates=(
+            Candidate(label="rbfn", experiment=SERIES),
+            Candidate(label="multiquadric", experiment=SERIES.set(["model.basis=multiquadric"]), control=True),
+            Candidate(label="fnn", experiment=FEEDFORWARD.set(["epochs=50"]), control=True),
         ),
         conditions=(
-            Condition(of="rbfn", measure="distance_from_bias", at_most=1e-6),
-            Condition(of="multiquadric", measure="distance_from_bias", at_least=1.0),
-            Condition(of="fnn", measure="distance_from_bias", at_least=1.0),
+            Condition(of="rbfn", metric="distance_from_bias", at_most=1e-6),
+            Condition(of="multiquadric", metric="distance_from_bias", at_least=1.0),
+            Condition(of="fnn", metric="distance_from_bias", at_least=1.0),
         ),
-        probes={"distance_from_bias": distance_from_bias},
+        evaluators={"distance_from_bias": distance_from_bias},
     ),
     Claim(
         name="mnist",
         sentence="Handwritten digits are read with at most 3.6 % errors by a thousand radial units",
         profile="full",
-        contestants=(Contestant(label="rbfn", experiment=FULL.set(["validation=0"])),),
+        candidates=(Candidate(label="rbfn", experiment=FULL.set(["validation=0"])),),
         conditions=(Condition(of="rbfn", at_least=0.964),),
         seeds=(0, 1, 2),
         published=(
@@ -199,13 +199,13 @@ CLAIMS = (
                 source="LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document "
                 "recognition",
                 url="https://doi.org/10.1109/5.726791",
-                mark="quoted",
+                provenance="quoted",
             ),
         ),
     ),
 )
 
 
-def resize(config: RBFNConfig, factor: float) -> RBFNConfig:
+def scale_width(config: RBFNConfig, factor: float) -> RBFNConfig:
     """Return the config with its units times a factor."""
     return config.model_copy(update={"units": max(1, round(config.units * factor))})

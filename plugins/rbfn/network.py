@@ -1,12 +1,11 @@
-"""The radial basis function network: units that answer to how near an input is to their centre.
+"""The radial basis function network: a linear combination of functions of the distance from centres.
 
     d_j = |x - c_j|          q_j = (d_j / s_j)²          distance from the centre, in widths
-    h_j = f(q_j)             j = 1 .. units              one radial unit, the same in all directions
-    y   = h W + b            logits, or the answer itself in regression
+    h_j = f(q_j)             j = 1 .. units              radial unit
+    y   = h W + b            logits, or the prediction itself in regression
 
-With the Gaussian f(q) = exp(-q / 2) a unit answers only around its centre: far from all of them y = b, whatever the
-input, which is no estimate of anything but is the same everywhere. Given centres c and widths s, y is linear in W and
-b, so that squared errors have their least in closed form (`learner.py`); everything is differentiable, too.
+The Gaussian f(q) = exp(-q / 2) is local: far from all centres y = b for every input. Given centres c and widths s, y is
+linear in W and b, so that the least squares are found in closed form (`learner.py`); everything is differentiable, too.
 
 Sources: Broomhead and Lowe (1988), Multivariable functional interpolation and adaptive networks, Complex Systems 2,
 https://www.complex-systems.com/abstracts/v02_i03_a05/; Moody and Darken (1989), Fast learning in networks of
@@ -19,33 +18,33 @@ from collections.abc import Callable
 import numpy as np
 
 from neuralzoo.core.blocks.dense import Dense
-from neuralzoo.core.blocks.reductions import sum_of_rows
+from neuralzoo.core.blocks.reductions import sum_leading_axes
 from neuralzoo.core.blocks.shape import Flatten
-from neuralzoo.core.layer import Context, Layer, Pullback, no_gradient
+from neuralzoo.core.layer import Context, Layer, Pullback, zero_grad_like
 from neuralzoo.core.module import Array, Parameter
 from neuralzoo.plugins.rbfn.config import RBFNConfig
 from neuralzoo.registry import Task
 
-Kernel = Callable[[Array, Array], Callable[[Array], object]]
-"""From q, the squared distance in widths, it sets f(q) in the second array; what it returns sets df/dq in another."""
+BasisFunction = Callable[[Array, Array], Callable[[Array], object]]
+"""Of (q, f): writes f(q) into the second array, and returns a function that writes df/dq into its argument."""
 
 
 def gaussian(q: Array, f: Array) -> Callable[[Array], object]:
-    """Fall to nothing within a few widths: f = exp(-q / 2), df/dq = -f / 2."""
+    """Gaussian: f = exp(-q / 2), df/dq = -f / 2."""
     np.multiply(q, -0.5, out=f)
     np.exp(f, out=f)
     return lambda slope: np.multiply(f, -0.5, out=slope)
 
 
 def inverse_quadratic(q: Array, f: Array) -> Callable[[Array], object]:
-    """Fall with the square of the distance: f = 1 / (1 + q), df/dq = -f²."""
+    """Inverse quadratic: f = 1 / (1 + q), df/dq = -f²."""
     np.add(q, 1, out=f)
     np.reciprocal(f, out=f)
     return lambda slope: np.multiply(f, -f, out=slope)
 
 
 def inverse_multiquadric(q: Array, f: Array) -> Callable[[Array], object]:
-    """Fall with the distance: f = 1 / sqrt(1 + q), df/dq = -f³ / 2."""
+    """Inverse multiquadric: f = 1 / sqrt(1 + q), df/dq = -f³ / 2."""
     np.add(q, 1, out=f)
     np.sqrt(f, out=f)
     np.reciprocal(f, out=f)
@@ -53,27 +52,27 @@ def inverse_multiquadric(q: Array, f: Array) -> Callable[[Array], object]:
 
 
 def multiquadric(q: Array, f: Array) -> Callable[[Array], object]:
-    """Grow with the distance: f = sqrt(1 + q), df/dq = 1 / (2 f)."""
+    """Multiquadric: f = sqrt(1 + q), df/dq = 1 / (2 f)."""
     np.add(q, 1, out=f)
     np.sqrt(f, out=f)
     return lambda slope: np.divide(0.5, f, out=slope)
 
 
 def cubic(q: Array, f: Array) -> Callable[[Array], object]:
-    """Grow with the cube of the distance: f = q^(3/2), df/dq = 3/2 sqrt(q)."""
+    """Cubic: f = q^(3/2), df/dq = 3/2 sqrt(q)."""
     root = np.sqrt(q)
     np.multiply(q, root, out=f)
     return lambda slope: np.multiply(root, 1.5, out=slope)
 
 
 def thin_plate(q: Array, f: Array) -> Callable[[Array], object]:
-    """Bend like a thin sheet: f = q log(q) / 2, df/dq = (log(q) + 1) / 2, and both 0 at the centre."""
+    """Thin-plate spline: f = q log(q) / 2, df/dq = (log(q) + 1) / 2, and both 0 at the centre."""
     log = np.log(q, out=np.zeros_like(q), where=q > 0)
     np.multiply(q * log, 0.5, out=f)
     return lambda slope: np.copyto(slope, np.where(q > 0, (log + 1) * 0.5, q))
 
 
-KERNELS: dict[str, Kernel] = {
+BASIS_FUNCTIONS: dict[str, BasisFunction] = {
     "gaussian": gaussian,
     "inverse_quadratic": inverse_quadratic,
     "inverse_multiquadric": inverse_multiquadric,
@@ -89,7 +88,7 @@ def squared_distances(x: Array, c: Array, out: Array | None = None) -> Array:
         d² = |x - m|² - 2 (x - m)·(c - m) + |c - m|²  =  (-2 (x - m), |x - m|², 1)·(c - m, 1, |c - m|²)
 
     m is the mean of c: subtracting it changes no distance and keeps squares small, so that data far from the origin
-    lose no digits; what rounding makes negative is 0. The result is written to `out`, if it is given.
+    lose no precision; negative results of rounding become 0. The result is written to `out`, if it is given.
 
     Shapes: x is (N, D), c is (H, D), d² is (N, H).
     """
@@ -108,7 +107,7 @@ def squared_norms(x: Array) -> Array:
 
 
 class RadialUnits(Layer):
-    """Let each unit answer to how near its centre is.
+    """Radial units: a basis function of the distance of the input from each centre.
 
         q = |x - c|² / s²          y = f(q)          s = exp(log_width)
         g = dy f'(q)               dlog_width = -2 sum of the rows of g q
@@ -118,14 +117,14 @@ class RadialUnits(Layer):
     Raises: ValueError when x has another number of columns.
     """
 
-    def __init__(self, inputs: int, units: int, kernel: Kernel, rng: np.random.Generator, *, shared: bool) -> None:
-        self.kernel = kernel
+    def __init__(self, inputs: int, units: int, basis: BasisFunction, rng: np.random.Generator, *, shared: bool) -> None:
+        self.basis = basis
         self.centres = Parameter(rng.standard_normal((units, inputs), np.float32))
-        # So wide that units reach each other in any number of dimensions.
+        # Wide enough for units to overlap in any number of dimensions.
         self.log_width = Parameter(np.full(1 if shared else units, math.log(2 * inputs) / 2, np.float32))
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the units' answers and their pullback."""
+        """Return the units' outputs and their pullback."""
         c, log_width = self.centres.value, self.log_width.value
         if x.ndim != 2 or x.shape[1] != c.shape[1]:
             raise ValueError(f"RadialUnits got x of shape {x.shape}; it needs (N, {c.shape[1]})")
@@ -134,7 +133,7 @@ class RadialUnits(Layer):
         q = squared_distances(x, c, out=ctx.empty(shape, dtype))
         q *= scale
         y = ctx.empty(shape, dtype)
-        set_slope = self.kernel(q, y)
+        set_slope = self.basis(q, y)
 
         def pull(dy: Array) -> Array:
             g = ctx.empty(shape, dtype)
@@ -145,9 +144,9 @@ class RadialUnits(Layer):
             g *= scale  # dL/d d²
             m = c.mean(axis=0)
             near, middle = x - m, c - m
-            ctx.grads.add(self.centres, 2 * (sum_of_rows(g)[:, None] * middle - g.T @ near))
-            if ctx.skips(x):
-                return no_gradient(x)
+            ctx.grads.add(self.centres, 2 * (sum_leading_axes(g)[:, None] * middle - g.T @ near))
+            if not ctx.needs_grad(x):
+                return zero_grad_like(x)
             dx: Array = 2 * (g.sum(axis=1, keepdims=True) * near - g @ middle)
             return dx
 
@@ -155,28 +154,28 @@ class RadialUnits(Layer):
 
 
 class RBFN(Layer):
-    """Radial units, and a weighted sum of them.
+    """Radial basis function network: radial units and a linear layer.
 
-    Shapes: x is (N, ...), each example is flattened to `inputs` numbers; y is (N, outputs).
+    Shapes: x is (N, ...), each example is flattened to `inputs` features; y is (N, outputs).
     Raises: ValueError when an example has another number of values.
     """
 
     def __init__(self, inputs: int, outputs: int, config: RBFNConfig, rng: np.random.Generator) -> None:
         self.flatten = Flatten()
-        self.units = RadialUnits(inputs, config.units, KERNELS[config.kernel], rng, shared=config.shared_width)
+        self.units = RadialUnits(inputs, config.units, BASIS_FUNCTIONS[config.basis], rng, shared=config.shared_width)
         self.output = Dense(config.units, outputs, rng)
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the logits and their pullback."""
         rows, unflatten = self.flatten(x, ctx)
-        h, through_units = self.units(rows, ctx)
-        y, through_output = self.output(h, ctx)
-        return y, lambda dy: unflatten(through_units(through_output(dy)))
+        h, pull_units = self.units(rows, ctx)
+        y, pull_output = self.output(h, ctx)
+        return y, lambda dy: unflatten(pull_units(pull_output(dy)))
 
     def features(self, x: Array) -> Array:
-        """Return what the radial units answer, in evaluation mode.
+        """Return the outputs of the radial units, in evaluation mode.
 
-        Shapes: x is (N, ...), the answers are (N, units).
+        Shapes: x is (N, ...), the features are (N, units).
         """
         return self.units.predict(x.reshape(len(x), -1))
 

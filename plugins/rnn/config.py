@@ -1,29 +1,17 @@
-"""What can be chosen about a simple recurrent network."""
+"""Configuration of the simple recurrent network."""
 
 from typing import Literal
 
 from pydantic import Field
 
+from neuralzoo.core.blocks.recurrent.config import RecurrentConfig
 from neuralzoo.registry import Config
 
 
-class RNNConfig(Config):
-    """The settings of a simple recurrent network."""
+class RNNConfig(Config, RecurrentConfig):
+    """The settings of a simple recurrent network, beside those of all recurrent networks."""
 
-    hidden: int = Field(default=64, ge=1, description="units in each direction of each layer")
-    layers: int = Field(default=1, ge=1, description="recurrent layers, each reading the outputs of the one below")
-    bidirectional: bool = Field(default=False, description="read every sequence from its end to its start, too")
     activation: Literal["tanh", "relu"] = Field(default="tanh", description="non-linearity of the units")
     state_init: Literal["orthogonal", "identity", "glorot_uniform"] = Field(
-        default="orthogonal", description="how the weights from step to step start"
-    )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of outputs silenced between layers in training")
-    embedding: int = Field(default=32, ge=1, description="numbers that stand for a token; for tokens only")
-    readout: Literal["last", "mean"] = Field(
-        default="last", description="what one answer for a whole sequence is read from: last outputs, or their mean"
-    )
-    truncate: int | None = Field(
-        default=None,
-        ge=1,
-        description="steps that gradients flow back, with an update after each stretch of them; none is all steps",
+        default="orthogonal", description="initialization of the weights from step to step"
     )

@@ -1,9 +1,10 @@
-"""The transformer: every position of a sequence looks at all others at once."""
+"""The transformer: self-attention between all positions of a sequence at once."""
 
-from neuralzoo.plugins.transformer.assembly import build, learner
 from neuralzoo.plugins.transformer.config import TransformerConfig
-from neuralzoo.plugins.transformer.experiments import ARENA, CLAIMS, FULL, IMAGES, QUICK, RECALL, RECIPE, resize
+from neuralzoo.plugins.transformer.experiments import ARENA, CLAIMS, FULL, IMAGES, QUICK, RECALL, RECIPE, scale_width
 from neuralzoo.plugins.transformer.figures import FIGURES
+from neuralzoo.plugins.transformer.learner import learner
+from neuralzoo.plugins.transformer.network import build
 from neuralzoo.registry import Architecture, Task, hookimpl
 
 
@@ -11,19 +12,19 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 def architecture() -> Architecture:
     """Hand over the transformer."""
     return Architecture(
-        contract=1,
+        api_version=1,
         name="transformer",
         summary="Transformer: every position looks at all others at once; language, sequences and images",
         citation="Vaswani et al. (2017), Attention is all you need",
         url="https://arxiv.org/abs/1706.03762",
         tasks=frozenset({"classification", "regression", "sequence-labelling", "language-modelling"}),
         inputs=frozenset({"image", "sequence", "tokens"}),
-        lengths=True,
-        answers=frozenset({"class", "marks", "numbers"}),
+        supports_variable_length=True,
+        targets=frozenset({"class", "multilabel", "continuous"}),
         config=TransformerConfig,
         build=build,
         learner=learner,
-        example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, lengths=True),
+        example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, variable_length=True),
         experiments={
             "quick": QUICK,
             "full": FULL,
@@ -33,6 +34,6 @@ def architecture() -> Architecture:
             "nanogpt": RECIPE,
         },
         claims=CLAIMS,
-        resize=resize,
+        scale_width=scale_width,
         figures=FIGURES,
     )

@@ -1,4 +1,4 @@
-"""What can be chosen about a transformer."""
+"""Configuration of a transformer."""
 
 from typing import Literal
 
@@ -8,41 +8,41 @@ from neuralzoo.registry import Config
 
 
 class TransformerConfig(Config):
-    """The settings of a transformer."""
+    """Configuration of a transformer."""
 
-    layers: int = Field(default=2, ge=1, description="blocks, each an attention and a small network at each position")
-    heads: int = Field(default=4, ge=1, description="ways in which each position looks at the others; divides width")
-    width: int = Field(default=64, ge=1, description="numbers that stand for a position")
+    layers: int = Field(
+        default=2, ge=1, description="blocks, each self-attention and a position-wise feed-forward network"
+    )
+    heads: int = Field(default=4, ge=1, description="attention heads; they divide the width")
+    width: int = Field(default=64, ge=1, description="features at each position (d_model)")
     hidden: int | None = Field(
-        default=None, ge=1, description="units of the small network at each position; none is four times the width"
+        default=None,
+        ge=1,
+        description="hidden units of the position-wise feed-forward network; none is four times the width",
     )
     decoder: bool = Field(
         default=False,
-        description="write the answers one after the other, looking at an encoder's memory; for labels of tokens",
+        description="encoder-decoder: predict the labels of tokens one after the other, with attention to the encoder",
     )
-    causal: bool = Field(default=False, description="let nobody look at later positions; a language model never does")
-    context: int | None = Field(
-        default=None, ge=1, description="longest sequence that can be read; none is that of the data"
-    )
-    positions: Literal["learned", "sinusoidal"] = Field(
-        default="learned", description="what is added to each position so that order counts"
-    )
+    causal: bool = Field(default=False, description="causal attention mask; a language model always has it")
+    context: int | None = Field(default=None, ge=1, description="largest number of positions; none is that of the data")
+    positions: Literal["learned", "sinusoidal"] = Field(default="learned", description="positional encoding")
     norm: Literal["before", "after"] = Field(
-        default="before", description="where the layer norms are: before each step, as in GPT-2, or after each sum"
+        default="before", description="layer norms before each sublayer, as in GPT-2, or after each residual connection"
     )
     activation: Literal["gelu", "exact_gelu", "relu"] = Field(
-        default="gelu", description="non-linearity of the small network; gelu is GPT-2's form, exact_gelu PyTorch's"
+        default="gelu", description="activation of the feed-forward network; gelu is GPT-2's form, exact_gelu PyTorch's"
     )
     bias: bool = Field(default=True, description="whether layers have biases")
     dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="share of inputs, looks and results silenced in training"
+        default=0.0, ge=0, lt=1, description="dropout rate of embeddings, attention weights and sublayer outputs"
     )
-    tie: bool = Field(default=True, description="foretell a token with the numbers that it is read with")
+    tie: bool = Field(default=True, description="tied weights of token embedding and head in a language model")
     readout: Literal["mean", "last", "class"] = Field(
-        default="mean", description="what one answer is read from: all positions, the last, or one added in front"
+        default="mean", description="pooling for one output: mean of all positions, the last, or a class token"
     )
-    patch: int = Field(default=4, ge=1, description="height and width of the squares that an image is cut into")
-    init: float = Field(default=0.02, gt=0, description="standard deviation that weights start with")
-    block: int = Field(
-        default=128, ge=1, description="positions looked at together where sequences are longer; saves memory"
+    patch: int = Field(default=4, ge=1, description="height and width of image patches")
+    init: float = Field(default=0.02, gt=0, description="standard deviation of the weight initialization")
+    attention_block_size: int = Field(
+        default=128, ge=1, description="positions in one tile of attention where sequences are longer; saves memory"
     )

@@ -3,16 +3,16 @@
 from typing import Any
 
 from neuralzoo.plugins.transformer.config import TransformerConfig
-from neuralzoo.registry import Adam, AdamW, Claim, Condition, Contestant, Cosine, Experiment, Published
+from neuralzoo.registry import Adam, AdamW, Candidate, Claim, Condition, Cosine, Experiment, Published
 
 QUICK = Experiment(
     architecture="transformer",
-    dataset="three-plays",
+    dataset="shakespeare-3plays",
     epochs=4,
     batch_size=16,
     validation=0.0,
     optimizer=AdamW(lr=3e-3, beta2=0.99, weight_decay=0.1, schedule=Cosine(warmup=50, floor=0.1), clip=1.0),
-    headline="test/loss",
+    primary_metric="test/loss",
     model={"layers": 3, "width": 96, "bias": False},
 )
 
@@ -24,8 +24,15 @@ RECIPE = Experiment(
     epochs=1,
     batch_size=12,
     validation=0.0,
-    optimizer=AdamW(lr=1e-3, beta2=0.99, weight_decay=0.1, schedule=Cosine(warmup=100, floor=0.1), clip=1.0),
-    headline="test/loss",
+    optimizer=AdamW(
+        lr=1e-3,
+        beta2=0.99,
+        weight_decay=0.1,
+        decay_only_matrices=True,
+        schedule=Cosine(warmup=100, floor=0.1),
+        clip=1.0,
+    ),
+    primary_metric="test/loss",
     model={"layers": 4, "heads": 4, "width": 128, "bias": False},
     data={"stride": 42},
 )
@@ -70,7 +77,7 @@ FEED_FORWARD = Experiment(
 
 RECALL = Experiment(
     architecture="transformer",
-    dataset="recall-100",
+    dataset="associative-recall-100",
     epochs=5,
     batch_size=50,
     validation=0.0,
@@ -81,7 +88,7 @@ RECALL = Experiment(
 
 RECALL_LSTM = Experiment(
     architecture="lstm",
-    dataset="recall-100",
+    dataset="associative-recall-100",
     epochs=5,
     batch_size=50,
     validation=0.0,
@@ -93,7 +100,7 @@ RECALL_LSTM = Experiment(
 
 def share_of_first_pairs(module: Any, data: Any) -> float:
     """Return how often a trained network recalls the digit of the first pair of a test sequence."""
-    x, lengths, digits = data.tests["oldest"]
+    x, lengths, digits = data.extra_test_sets["first_pair"]
     return float((module.predict((x, lengths)).argmax(axis=-1) == digits).mean())
 
 
@@ -101,7 +108,7 @@ NANOGPT = Published(
     value="1.88 nats per character",
     source="Karpathy (2022), nanoGPT, the recipe for a processor in its README",
     url="https://github.com/karpathy/nanoGPT",
-    mark="read",
+    provenance="read",
 )
 
 CLAIMS = (
@@ -109,8 +116,8 @@ CLAIMS = (
         name="shakespeare",
         sentence="The next character of Shakespeare is foretold as well as by nanoGPT with its recipe of 2,000 steps",
         profile="full",
-        contestants=(Contestant(label="transformer", experiment=RECIPE),),
-        conditions=(Condition(of="transformer", measure="test/loss", at_most=1.88),),
+        candidates=(Candidate(label="transformer", experiment=RECIPE),),
+        conditions=(Condition(of="transformer", metric="test/loss", at_most=1.88),),
         seeds=(0, 1, 2),
         published=(NANOGPT,),
         counter_evidence="The published figure is a mean over 20 batches of windows drawn at random, ours one over all "
@@ -122,13 +129,13 @@ CLAIMS = (
         sentence="With larger weights to start with and twice the learning rate, chosen on training text that was held "
         "back, the same network foretells Shakespeare better after the same steps, and better than published",
         profile="full",
-        contestants=(
-            Contestant(label="transformer", experiment=FULL),
-            Contestant(label="recipe", experiment=RECIPE),
+        candidates=(
+            Candidate(label="transformer", experiment=FULL),
+            Candidate(label="recipe", experiment=RECIPE),
         ),
         conditions=(
-            Condition(of="transformer", measure="test/loss", at_most=1.88),
-            Condition(of="transformer", over="recipe", measure="test/loss", at_most=0.0),
+            Condition(of="transformer", metric="test/loss", at_most=1.88),
+            Condition(of="transformer", over="recipe", metric="test/loss", at_most=0.0),
         ),
         seeds=(0, 1, 2),
         published=(NANOGPT,),
@@ -137,26 +144,26 @@ CLAIMS = (
         name="recall",
         sentence="The digit that came with a key a hundred steps ago is recalled, for every position is one look away; "
         "an LSTM of as many parameters guesses",
-        contestants=(
-            Contestant(label="transformer", experiment=RECALL),
-            Contestant(label="lstm", experiment=RECALL_LSTM),
+        candidates=(
+            Candidate(label="transformer", experiment=RECALL),
+            Candidate(label="lstm", experiment=RECALL_LSTM),
         ),
         match="parameters",
         conditions=(
-            Condition(of="transformer", measure="first_pair", at_least=0.999),
-            Condition(of="transformer", measure="first_pair", at_least=1.0, quorum=5),
-            Condition(of="lstm", measure="first_pair", at_most=0.15),
+            Condition(of="transformer", metric="first_pair", at_least=0.999),
+            Condition(of="transformer", metric="first_pair", at_least=1.0, min_seeds=5),
+            Condition(of="lstm", metric="first_pair", at_most=0.15),
         ),
-        probes={"first_pair": share_of_first_pairs},
+        evaluators={"first_pair": share_of_first_pairs},
     ),
     Claim(
         name="fashion",
         sentence="The same encoder, given squares of a picture instead of words, tells clothes apart better than a "
         "feed-forward network, the published one and ours of the same widths",
         profile="full",
-        contestants=(
-            Contestant(label="transformer", experiment=IMAGES),
-            Contestant(label="fnn", experiment=FEED_FORWARD),
+        candidates=(
+            Candidate(label="transformer", experiment=IMAGES),
+            Candidate(label="fnn", experiment=FEED_FORWARD),
         ),
         conditions=(
             Condition(of="transformer", at_least=0.8834),
@@ -168,14 +175,14 @@ CLAIMS = (
                 value="0.8833 of a feed-forward network with hidden layers of 256, 128 and 100",
                 source="the benchmark of Fashion-MNIST, Zalando Research",
                 url="https://github.com/zalandoresearch/fashion-mnist",
-                mark="read",
+                provenance="read",
             ),
         ),
     ),
 )
 
 
-def resize(config: TransformerConfig, factor: float) -> TransformerConfig:
+def scale_width(config: TransformerConfig, factor: float) -> TransformerConfig:
     """Return the config with its widths times a factor; the heads still divide the width."""
     heads = config.heads
     width = heads * max(1, round(config.width * factor / heads))

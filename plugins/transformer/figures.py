@@ -1,66 +1,114 @@
-"""The pictures of the transformer: what its heads look at, and what it writes."""
+"""Figures of the transformer: the attention weights of its heads, and the text that it generates."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
-from neuralzoo.core.plots.panels import EACH_STEP, INK, longest, shown, token_text
-from neuralzoo.core.plots.recurrent import draw_text
-from neuralzoo.plugins.transformer.generation import write
+from neuralzoo.core.plots.palette import INK
+from neuralzoo.core.plots.panels import EACH_STEP, longest_example, token_text, visible_whitespace
+from neuralzoo.core.plots.recurrent import draw_generated_text
+from neuralzoo.plugins.transformer.generation import generate
+from neuralzoo.plugins.transformer.layers.dot_product import excluded_pairs, scaled_dot_product_attention
 from neuralzoo.plugins.transformer.network import Transformer
-from neuralzoo.plugins.transformer.tracing import looks
+from neuralzoo.plugins.transformer.seq2seq import Seq2SeqTransformer
 from neuralzoo.registry import Figure
 
-MOST_BLOCKS, MOST_HEADS = 4, 6  # that fit
-MOST_LETTERS = 24  # that fit along the side of a map
+MAX_BLOCKS, MAX_HEADS = 4, 6  # panels that fit
+MAX_TOKENS = 24  # token names that fit along an axis
 
 
-def draw_looks(figure: Any, module: Transformer, data: Any) -> None:
-    """Draw what every head of every block looks at in one test example: a map of an image, or a table of positions."""
+def attention_weights(network: Transformer, x: Array, lengths: Array | None = None) -> Array:
+    """Return the attention weights of every head of every block: p_ij, how much position i attends to position j.
+
+    Shapes: x is the network's input, lengths (N,); the result is (blocks, N, heads, T, T), whose rows add up to 1.
+    """
+    ctx = Context()
+    h, lengths, _ = network.embed(x, ctx, lengths)
+    weights = []
+    for block in network.blocks:
+        config = block.attention.config
+        z = block.norm_attention.predict(h) if block.before else h
+        q, k, v = config.split(block.attention.project.predict(z))
+        excluded = excluded_pairs(h.shape[1], h.shape[1], causal=config.causal, lengths=lengths)
+        weights.append(scaled_dot_product_attention(q, k, v, excluded)[1])
+        h, _ = block.run(h, ctx, lengths)
+    return np.stack(weights)
+
+
+def cross_attention_weights(network: Seq2SeqTransformer, x: Array, given: Array) -> Array:
+    """Return the cross-attention weights of every head of every decoder block: target positions to source positions.
+
+    Shapes: x is (N, S) source tokens, given (N, T) the decoder's input; the result is (blocks, N, heads, T, S).
+    """
+    stack, ctx = network.stack, Context()
+    memory, _ = stack.encode(x, np.full(len(x), x.shape[1]), ctx)
+    h, _ = stack.target(given, ctx)
+    weights = []
+    for decoder in stack.decoder:
+        block, cross = decoder.block, decoder.cross
+        z, _ = block.residual(h, lambda z, block=block: block.attention.run(z, ctx), block.norm_attention, ctx)
+        q = cross.config.split(cross.query.predict(decoder.norm_cross.predict(z) if block.before else z))[0]
+        k, v = cross.config.split(cross.key_value.predict(memory))
+        weights.append(scaled_dot_product_attention(q, k, v)[1])
+        h, _ = decoder.run(h, memory, ctx)
+    return np.stack(weights)
+
+
+def draw_attention(figure: Any, module: Transformer | Seq2SeqTransformer, data: Any) -> None:
+    """Draw the attention weights of each head for one test example: on an image, or as a table of positions."""
     image = data.task.input == "image"
-    x = data.test[0][0] if image else longest(data).x
-    if data.task.vocabulary is not None and data.task.kind in EACH_STEP:
-        x = x[:MOST_LETTERS]  # of a text: so many that letters are legible
-    p = looks(module, x[None])[:MOST_BLOCKS, 0, :MOST_HEADS]  # (blocks, heads, T, T)
+    x = data.test[0][0] if image else longest_example(data).x
+    if data.task.vocab_size is not None and data.task.kind in EACH_STEP:
+        x = x[:MAX_TOKENS]
+    if isinstance(module, Seq2SeqTransformer):
+        written = module.predict(x[None]).argmax(axis=-1)
+        given = np.concatenate([[[module.stack.bos]], written[:, :-1]], axis=1)
+        p = cross_attention_weights(module, x[None], given)[:MAX_BLOCKS, 0, :MAX_HEADS]  # (blocks, heads, T, S)
+    else:
+        written = x[None]
+        p = attention_weights(module, x[None])[:MAX_BLOCKS, 0, :MAX_HEADS]  # (blocks, heads, T, T)
     blocks, heads = p.shape[:2]
     figure.set_size_inches(1.0 + 2.1 * (heads + image), 0.7 + 2.2 * blocks)
     panels = figure.subplots(blocks, heads + image, squeeze=False)
     for block, row in enumerate(panels):
         if image:
-            _draw_picture(row[0], x)
+            _draw_image(row[0], x)
         for head, axes in enumerate(row[image:]):
             if image:
-                _draw_on_picture(axes, _by_square(p[block, head], module, x), x)
+                _draw_on_image(axes, _by_patch(p[block, head], x, module.class_token is not None), x)
             else:
                 _draw_table(axes, p[block, head])
             axes.set_title(f"block {block + 1}, head {head + 1}", fontsize=7, color=INK)
     if not image:
-        _name_positions(panels, x, p.shape[-1], data)
+        _name_positions(panels, x, written[0], p.shape[-1], data)
 
 
-def draw_writing(figure: Any, module: Transformer, data: Any) -> None:
-    """Draw what a language model writes after the beginning of a test example, always from the same seed."""
-    draw_text(figure, module, data, write)
+def draw_text(figure: Any, module: Transformer, data: Any) -> None:
+    """Draw the text that a language model generates from the beginning of a test example, always with one seed."""
+    draw_generated_text(figure, module, data, generate)
 
 
-def _by_square(p: Array, module: Transformer, image: Array) -> Array:
-    """Return how much is taken from each square of an image: by the vector in front, else by all on average."""
-    taken = p[0, 1:] if module.front is not None else p.mean(axis=0)
-    patches = getattr(module.read, "patches")  # noqa: B009 - a reader of images has them
-    return taken.reshape(image.shape[0] // patches.patch, image.shape[1] // patches.patch)
+def _by_patch(p: Array, image: Array, class_token: bool) -> Array:
+    """Return the attention to each patch of an image: that of the class token, else the mean over all queries."""
+    weights = p[0, 1:] if class_token else p.mean(axis=0)
+    patch = math.isqrt(image.shape[0] * image.shape[1] // len(weights))
+    return weights.reshape(image.shape[0] // patch, image.shape[1] // patch)
 
 
-def _draw_picture(axes: Any, image: Array, alpha: float = 1.0) -> None:
+def _draw_image(axes: Any, image: Array, alpha: float = 1.0) -> None:
     axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="Greys", alpha=alpha)
     axes.set_axis_off()
 
 
-def _draw_on_picture(axes: Any, taken: Array, image: Array) -> None:
+def _draw_on_image(axes: Any, weights: Array, image: Array) -> None:
     height, width = image.shape[:2]
-    _draw_picture(axes, image, alpha=0.4)  # so that its ink is not taken for a look
-    look = {"cmap": "Oranges", "alpha": 0.65, "vmin": 0.0, "interpolation": "nearest"}
-    axes.imshow(taken, extent=(-0.5, width - 0.5, height - 0.5, -0.5), **look)
+    _draw_image(axes, image, alpha=0.4)  # pale, so that dark pixels do not read as attention
+    style = {"cmap": "Oranges", "alpha": 0.65, "vmin": 0.0, "interpolation": "nearest"}
+    axes.imshow(weights, extent=(-0.5, width - 0.5, height - 0.5, -0.5), **style)
 
 
 def _draw_table(axes: Any, p: Array) -> None:
@@ -68,31 +116,37 @@ def _draw_table(axes: Any, p: Array) -> None:
     axes.tick_params(labelsize=6)
 
 
-def _name_positions(panels: Any, x: Array, steps: int, data: Any) -> None:
-    """Write the tokens along the tables where they fit, and say which side is which."""
-    letters = data.task.vocabulary is not None and len(x) == steps <= MOST_LETTERS
-    names = [shown(token_text(token, data)) for token in x] if letters else []
+def _name_positions(panels: Any, keys: Array, queries: Array, steps: int, data: Any) -> None:
+    """Label the axes of the tables, with the tokens where they fit."""
+    tokens = data.task.vocab_size is not None and len(keys) == steps <= MAX_TOKENS
+    across = _token_names(keys, data) if tokens else []
+    down = _token_names(queries, data) if tokens else []
     for axes in panels.flat:
-        if letters:
-            axes.set_xticks(range(steps), names, fontsize=5, parse_math=False)
-            axes.set_yticks(range(steps), names, fontsize=5, parse_math=False)
+        if tokens:
+            axes.set_xticks(range(steps), across, fontsize=5, parse_math=False)
+            axes.set_yticks(range(len(queries)), down, fontsize=5, parse_math=False)
         else:
             axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
             axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
-    panels[-1, 0].set_xlabel("looked at", fontsize=7)
-    panels[-1, 0].set_ylabel("position that looks", fontsize=7)
+    panels[-1, 0].set_xlabel("key", fontsize=7)
+    panels[-1, 0].set_ylabel("query", fontsize=7)
+
+
+def _token_names(tokens: Sequence[int] | Array, data: Any) -> list[str]:
+    return [visible_whitespace(token_text(token, data)) for token in tokens]
 
 
 FIGURES = (
     Figure(
         name="attention",
-        caption="What each head looks at in a test example: the darker the orange, the more it takes from there.",
-        draw=draw_looks,
+        caption="Attention weights of each head in a test example: the darker the orange, the larger the weight. Of an "
+        "encoder-decoder, the cross-attention from the predicted tokens to the source.",
+        draw=draw_attention,
     ),
     Figure(
         name="text",
-        caption="What the network writes, letter by letter as it expects them; what is orange was given to it.",
-        draw=draw_writing,
+        caption="Text that the network generates, letter by letter; what is orange is the prompt.",
+        draw=draw_text,
         by_epoch=True,
         tasks=frozenset({"language-modelling"}),
     ),

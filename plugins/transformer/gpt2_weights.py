@@ -1,12 +1,16 @@
-"""Weights that are interchangeable with GPT-2's, as Hugging Face names and arranges them in safetensors files.
+"""GPT-2 weights: read from and written as Hugging Face's safetensors files.
 
-    wte.weight (vocabulary, width)        wpe.weight (context, width)
+    wte.weight (vocab_size, width)        wpe.weight (context, width)
     h.0.ln_1, h.0.ln_2, ln_f              weight and bias (width,)
     h.0.attn.c_attn                       weight (width, 3 width) and bias: queries, keys, values side by side
     h.0.attn.c_proj, h.0.mlp.c_fc, h.0.mlp.c_proj          weight (inputs, outputs) and bias
 
 All names may begin with `transformer.`. A `lm_head.weight` is the same as `wte.weight`, and the causal masks that some
-files hold (`h.0.attn.bias`, `h.0.attn.masked_bias`) say nothing new: they are left out.
+files hold (`h.0.attn.bias`, `h.0.attn.masked_bias`) are redundant and left out.
+
+    network = read_gpt2("model.safetensors")  # of https://huggingface.co/openai-community/gpt2
+    logits = network.predict(tokens)  # (N, T, 50257), tokens (N, T) of GPT-2's byte-pair encoding
+    save_file(gpt2_state(network), "fine-tuned.safetensors")  # from safetensors.numpy
 
 Source: Radford et al. (2019), Language models are unsupervised multitask learners,
 https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
@@ -20,33 +24,33 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from neuralzoo.core.blocks.dense import Dense
-from neuralzoo.core.module import Array, Parameter, State, load_arrays
+from neuralzoo.core.blocks.norm import LayerNorm
+from neuralzoo.core.module import Array, Parameter, StateDict, load_arrays
 from neuralzoo.plugins.transformer.config import TransformerConfig
-from neuralzoo.plugins.transformer.layer_norm import LayerNorm
-from neuralzoo.plugins.transformer.layers.embedding import Tokens
+from neuralzoo.plugins.transformer.layers.embedding import TokenEmbedding
 from neuralzoo.plugins.transformer.network import Transformer
 from neuralzoo.registry import Task
 
 PREFIX = "transformer."
 HEAD_WIDTH = 64  # of all sizes of GPT-2
 HEAD = "lm_head.weight"
-SUPERFLUOUS = re.compile(r"lm_head\.weight|h\.\d+\.attn\.(masked_)?bias")
+REDUNDANT = re.compile(r"lm_head\.weight|h\.\d+\.attn\.(masked_)?bias")
 
 
 def read_gpt2(path: Path | str, heads: int | None = None) -> Transformer:
     """Return the language model of a safetensors file; the sizes are those of its arrays.
 
-    The number of heads is not in the file: without it there is one for each 64 numbers of the width, as in GPT-2.
+    The number of heads is not in the file: by default there is one for each 64 features of the width, as in GPT-2.
 
     Raises: ValueError when the file can't be read, a name is missing or unknown, a shape does not fit the others, or
     the heads do not divide the width.
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            state = without_prefix({name: file.get_tensor(name) for name in file.keys()})
+            state = without_prefix({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError, TypeError) as error:
         raise ValueError(f"{path} can't be read ({error}); it needs to be a safetensors file") from None
-    vocabulary, width = _matrix(state, "wte.weight")
+    vocab_size, width = _matrix(state, "wte.weight")
     context, _ = _matrix(state, "wpe.weight")
     layers = len({name.split(".")[1] for name in state if name.startswith("h.")})
     hidden = _matrix(state, "h.0.mlp.c_fc.weight")[1]
@@ -56,7 +60,7 @@ def read_gpt2(path: Path | str, heads: int | None = None) -> Transformer:
         width=width,
         hidden=hidden,
     )
-    task = Task(kind="language-modelling", input="tokens", shape=(context,), outputs=vocabulary, vocabulary=vocabulary)
+    task = Task(kind="language-modelling", input="tokens", shape=(context,), outputs=vocab_size, vocab_size=vocab_size)
     network = Transformer(config, task, np.random.default_rng(0))
     load_gpt2_state(network, state)
     return network
@@ -71,7 +75,7 @@ def load_gpt2_state(network: Transformer, state: Mapping[str, Array]) -> None:
     state = without_prefix(state)
     if HEAD in state and not np.array_equal(state[HEAD], state.get("wte.weight", state[HEAD])):
         raise ValueError(f"weights of GPT-2 have a {HEAD} of its own; it needs to be equal to wte.weight")
-    state = {name: array for name, array in state.items() if not SUPERFLUOUS.fullmatch(name)}
+    state = {name: array for name, array in state.items() if not REDUNDANT.fullmatch(name)}
     parameters = _named(network)
     current = {name: np.empty_like(parameter.value) for name, parameter in parameters.items()}
     load_arrays("a transformer with the names of GPT-2", current, state)
@@ -79,7 +83,7 @@ def load_gpt2_state(network: Transformer, state: Mapping[str, Array]) -> None:
         parameter.value[...] = current[name]
 
 
-def gpt2_state(network: Transformer) -> State:
+def gpt2_state(network: Transformer) -> StateDict:
     """Return copies of the weights by GPT-2's names.
 
     Raises: ValueError when the network is no such language model.
@@ -87,24 +91,29 @@ def gpt2_state(network: Transformer) -> State:
     return {name: parameter.value.copy() for name, parameter in _named(network).items()}
 
 
-def without_prefix(state: Mapping[str, Array]) -> State:
+def without_prefix(state: Mapping[str, Array]) -> StateDict:
     """Return the arrays with names that do not begin with `transformer.`."""
     return {name.removeprefix(PREFIX): array for name, array in state.items()}
 
 
 def _named(network: Transformer) -> dict[str, Parameter]:
     """Return the parameters by GPT-2's names."""
-    if not network.tied or not isinstance(network.read, Tokens) or network.norm is None or network.norm.bias is None:
+    if (
+        not network.tied
+        or not isinstance(network.embedding, TokenEmbedding)
+        or network.norm is None
+        or network.norm.bias is None
+    ):
         raise ValueError(
             "a transformer got weights of GPT-2; it needs to be a language model with tied weights, norms before, and "
             "biases"
         )
-    found = {"wte.weight": network.read.weight, "wpe.weight": network.positions.weight}
+    found = {"wte.weight": network.embedding.weight, "wpe.weight": network.positions.weight}
     for number, block in enumerate(network.blocks):
         name = f"h.{number}"
         found |= _norm(f"{name}.ln_1", block.norm_attention) | _dense(f"{name}.attn.c_attn", block.attention.project)
         found |= _dense(f"{name}.attn.c_proj", block.attention.output) | _norm(f"{name}.ln_2", block.norm_feed)
-        found |= _dense(f"{name}.mlp.c_fc", block.feed.wide) | _dense(f"{name}.mlp.c_proj", block.feed.narrow)
+        found |= _dense(f"{name}.mlp.c_fc", block.feed.up) | _dense(f"{name}.mlp.c_proj", block.feed.down)
     return found | _norm("ln_f", network.norm)
 
 

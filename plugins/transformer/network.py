@@ -1,12 +1,12 @@
-"""The transformer: a stack of blocks in which every position looks at all others at once.
+"""The transformer: a stack of blocks of self-attention and position-wise feed-forward networks.
 
-    h = E[x] + p           tokens; rows of numbers, or squares of an image, times a matrix; and their positions p
-    h = block_l(h)         l = 1 .. L: attention between the positions, then a small network at each; see block.py
-    y_t = norm(h_t) V      an answer at each position; a language model foretells the next token with V = Eᵀ
-    y = norm(s) V + b      or one answer, from s: the mean of all h_t, the last one, or one that was added in front
+    h = E[x] + p           token embedding, or a linear one of feature vectors or image patches, and positions p
+    h = block_l(h)         l = 1 .. L: self-attention, then a feed-forward network at each position; see layers/block.py
+    y_t = norm(h_t) V      logits at each position; a language model predicts the next token with V = Eᵀ (tied weights)
+    y = norm(s) V + b      or one output, from s: the mean of all h_t, the last one, or that of a class token
 
-It has no recurrence: what is T steps away is one look away, and all positions are computed at once. What a position
-may look at is all that decides between an encoder, where it is everything, and a decoder, where it is what came before.
+There is no recurrence: all positions are computed at once, and any two are one attention step apart. The mask alone
+makes the difference between an encoder, which attends to all positions, and a decoder, which attends to earlier ones.
 
 Sources: Vaswani et al. (2017), Attention is all you need, https://arxiv.org/abs/1706.03762; as a language model:
 Radford et al. (2019), Language models are unsupervised multitask learners,
@@ -15,7 +15,6 @@ Dosovitskiy et al. (2020), An image is worth 16x16 words, https://arxiv.org/abs/
 Wolf (2016), https://arxiv.org/abs/1608.05859
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,91 +22,100 @@ import numpy as np
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
 from neuralzoo.core.blocks.init import normal
+from neuralzoo.core.blocks.norm import LayerNorm
 from neuralzoo.core.blocks.recurrent.packing import check_lengths
-from neuralzoo.core.layer import Context, Layer, Pullback, no_pullback
+from neuralzoo.core.layer import Context, Layer, Pullback, unrecorded_pullback
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.transformer.config import TransformerConfig
-from neuralzoo.plugins.transformer.layer_norm import LayerNorm
-from neuralzoo.plugins.transformer.layers.attention import Cache, Heads
-from neuralzoo.plugins.transformer.layers.block import Block, Shape
-from neuralzoo.plugins.transformer.layers.embedding import ClassToken, Numbers, Patches, Positions, Tokens, waves
+from neuralzoo.plugins.transformer.layers.attention import Cache
+from neuralzoo.plugins.transformer.layers.block import Block, block_config, chain
+from neuralzoo.plugins.transformer.layers.embedding import (
+    ClassToken,
+    LinearEmbedding,
+    Patches,
+    Positions,
+    TokenEmbedding,
+    sinusoidal_positions,
+)
+from neuralzoo.plugins.transformer.seq2seq import Seq2SeqTransformer, VocabSizes
 from neuralzoo.registry import Task
 
-EACH_STEP = ("sequence-labelling", "language-modelling")
+PER_POSITION_TASKS = ("sequence-labelling", "language-modelling")
 
 
 class Transformer(Layer):
-    """A stack of blocks between a reader and an answer at each position, or one for all.
+    """Encoder or decoder-only transformer: an embedding, a stack of blocks, and a head at each position or on a summary.
 
-    Given (x, lengths) instead of x, what lies beyond the lengths changes nothing; answers there mean nothing.
+    Given (x, lengths) instead of x, positions beyond the lengths are masked; outputs there are undefined.
 
     Shapes: x is (N, T) tokens, (N, T, inputs) or images (N, H, W, C); y is (N, T, outputs), or (N, outputs).
     Raises: ValueError when x has another shape or dtype or is longer than the context, a token is out of range or a
-    number not finite, a length is not from 1 to T, the heads do not divide the width, patches do not tile the images.
+    value not finite, a length is not from 1 to T, the heads do not divide the width, patches do not tile the images.
     """
 
     def __init__(self, config: TransformerConfig, task: Task, rng: np.random.Generator) -> None:
         init, width = normal(config.init), config.width
-        each_step = task.kind in EACH_STEP
-        self.readout = None if each_step else config.readout
-        self.read = _reader(config, task, rng)
-        self.front = ClassToken(width, rng, init=init) if self.readout == "class" else None
+        self.readout = None if task.kind in PER_POSITION_TASKS else config.readout
+        self.embedding = _embedding(config, task, rng)
+        self.class_token = ClassToken(width, rng, init=init) if self.readout == "class" else None
         self.context = context_of(config, task)
         learned = config.positions == "learned"
-        places = self.context + (self.front is not None)
-        self.positions = Positions(init((places, width), rng) if learned else waves(places, width), learned=learned)
+        count = self.context + (self.class_token is not None)
+        positions = init((count, width), rng) if learned else sinusoidal_positions(count, width)
+        self.positions = Positions(positions, learned=learned)
         self.dropout = Dropout(config.dropout)
         self.causal = config.causal or task.kind == "language-modelling"
-        if self.causal and self.front is not None:
+        if self.causal and self.class_token is not None:
             raise ValueError(
-                "a transformer got readout='class' with causal=True, with which what is in front sees nothing"
+                "a transformer got readout='class' with causal=True; it needs another readout, because a causal class "
+                "token attends to nothing else"
             )
-        shape = shape_of(config, causal=self.causal)
-        self.blocks = [Block(shape, rng) for _ in range(config.layers)]
+        block = block_config(config, causal=self.causal)
+        self.blocks = [Block(block, rng) for _ in range(config.layers)]
         self.norm = LayerNorm(width, bias=config.bias) if config.norm == "before" else None
-        self.tied = config.tie and task.kind == "language-modelling" and isinstance(self.read, Tokens)
+        self.tied = config.tie and task.kind == "language-modelling" and isinstance(self.embedding, TokenEmbedding)
         self.head = None if self.tied else Dense(width, task.outputs, rng, init=init)
 
     def __call__(self, x: Array | tuple[Array, Array], ctx: Context) -> tuple[Array, Pullback]:
-        """Return the answers and their pullback."""
+        """Return the output and its pullback."""
         x, lengths = x if isinstance(x, tuple) else (x, None)
         return self.run(x, ctx, lengths)
 
     def run(
         self, x: Array, ctx: Context, lengths: Array | None = None, caches: Sequence[Cache] | None = None
     ) -> tuple[Array, Pullback]:
-        """Return the answers and their pullback; with caches, one for each block, x are the next tokens alone."""
-        h, lengths, pull_enter = self.enter(x, ctx, lengths, caches[0].length if caches else 0)
-        pulls = [pull_enter]
+        """Return the output and its pullback; with caches, one for each block, x has the next tokens only."""
+        h, lengths, pull_embed = self.embed(x, ctx, lengths, caches[0].length if caches else 0)
+        pulls = [pull_embed]
         for number, block in enumerate(self.blocks):
             h, pull_block = block.run(h, ctx, lengths, caches[number] if caches else None)
-            if ctx.recording:  # else what the block computed is let go
+            if ctx.recording:  # else the intermediate arrays of the block are freed
                 pulls.append(pull_block)
-        y, pull_answer = self._answer(h, lengths, ctx)
-        return y, chain([*pulls, pull_answer]) if ctx.recording else no_pullback
+        y, pull_output = self._output(h, lengths, ctx)
+        return y, chain([*pulls, pull_output]) if ctx.recording else unrecorded_pullback
 
-    def enter(
+    def embed(
         self, x: Array, ctx: Context, lengths: Array | None = None, start: int = 0
     ) -> tuple[Array, Array | None, Pullback]:
-        """Return what the first block reads, its lengths, and the pullback; the first position is `start`.
+        """Return the input of the first block, its lengths, and the pullback; the first position is `start`.
 
-        Shapes: what the block reads is (N, T, width), with a position more where there is a vector in front.
+        Shapes: the input is (N, T, width), or (N, T + 1, width) with a class token.
         """
-        h, pull_read = self.read(x, ctx)
+        h, pull_embedding = self.embedding(x, ctx)
         if lengths is not None:
             lengths = np.asarray(lengths)
             check_lengths(lengths, *h.shape[:2])
-        pulls = [pull_read]
-        if self.front is not None:
-            h, pull_front = self.front(h, ctx)
+        pulls = [pull_embedding]
+        if self.class_token is not None:
+            h, pull_class_token = self.class_token(h, ctx)
             lengths = None if lengths is None else lengths + 1
-            pulls.append(pull_front)
+            pulls.append(pull_class_token)
         h, pull_positions = self.positions.run(h, ctx, start)
         h, pull_dropout = self.dropout(h, ctx)
         return h, lengths, chain([*pulls, pull_positions, pull_dropout])
 
-    def _answer(self, h: Array, lengths: Array | None, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the answers that are read from the last block's vectors, and the pullback to these."""
+    def _output(self, h: Array, lengths: Array | None, ctx: Context) -> tuple[Array, Pullback]:
+        """Return the output of the head from that of the last block, and its pullback."""
         s, pull_summary = (h, None) if self.readout is None else self._summary(h, lengths)
         z, pull_norm = self.norm(s, ctx) if self.norm is not None else (s, None)
         y, pull_head = self._tied_head(z, ctx) if self.head is None else self.head(z, ctx)
@@ -120,61 +128,50 @@ class Transformer(Layer):
         return y, pull
 
     def _summary(self, h: Array, lengths: Array | None) -> tuple[Array, Pullback]:
-        """Return the vector (N, width) that one answer is read from, and its pullback."""
+        """Return one vector (N, width) for each sequence, and its pullback."""
         examples, steps, _ = h.shape
         counts = np.full(examples, steps) if lengths is None else lengths.astype(np.intp)
         if self.readout == "mean":
-            share = (np.arange(steps) < counts[:, None]).astype(h.dtype) / counts[:, None].astype(h.dtype)
-            s = np.matmul(share[:, None], h)[:, 0]
-            return s, lambda ds: share[:, :, None] * ds[:, None]
-        places = (np.arange(examples), counts - 1 if self.readout == "last" else np.zeros_like(counts))
+            weights = (np.arange(steps) < counts[:, None]).astype(h.dtype) / counts[:, None].astype(h.dtype)
+            s = np.matmul(weights[:, None], h)[:, 0]
+            return s, lambda ds: weights[:, :, None] * ds[:, None]
+        chosen = (np.arange(examples), counts - 1 if self.readout == "last" else np.zeros_like(counts))
 
         def pull(ds: Array) -> Array:
             dh = np.zeros(h.shape, ds.dtype)
-            dh[places] = ds
+            dh[chosen] = ds
             return dh
 
-        return h[places], pull
+        return h[chosen], pull
 
     def _tied_head(self, z: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return how much each position's vector is like the one of each token, and the pullback."""
-        weight = self.read.named_parameters()["weight"]
-        vocabulary, width = weight.value.shape
+        """Return the logits z Eᵀ with the embedding's weights E, and the pullback."""
+        weight = self.embedding.named_parameters()["table.weight"]
+        vocab_size, width = weight.value.shape
         rows = z.reshape(-1, width)
-        y = np.matmul(rows, weight.value.T, out=ctx.empty((len(rows), vocabulary), z.dtype))
+        y = np.matmul(rows, weight.value.T, out=ctx.empty((len(rows), vocab_size), z.dtype))
 
         def pull(dy: Array) -> Array:
-            dy = dy.reshape(-1, vocabulary)
+            dy = dy.reshape(-1, vocab_size)
             ctx.grads.add_product(weight, dy.T, rows)
             return np.matmul(dy, weight.value, out=ctx.empty(rows.shape, z.dtype)).reshape(z.shape)
 
-        return y.reshape(*z.shape[:-1], vocabulary), pull
+        return y.reshape(*z.shape[:-1], vocab_size), pull
 
 
-def chain(pulls: Sequence[Pullback]) -> Pullback:
-    """Return the pullback of steps that were done one after the other."""
-
-    def pull(dy: Array) -> Array:
-        for pull_one in reversed(pulls):
-            dy = pull_one(dy)
-        return dy
-
-    return pull
-
-
-def _reader(config: TransformerConfig, task: Task, rng: np.random.Generator) -> Layer:
+def _embedding(config: TransformerConfig, task: Task, rng: np.random.Generator) -> Layer:
     init = normal(config.init)
-    if task.vocabulary is not None:
-        return Tokens(task.vocabulary, config.width, rng, init=init)
+    if task.vocab_size is not None:
+        return TokenEmbedding(task.vocab_size, config.width, rng, init=init)
     if task.input == "sequence":
-        return Numbers(task.shape[-1], config.width, rng, init=init)
+        return LinearEmbedding(task.shape[-1], config.width, rng, init=init)
     patches = Patches(config.patch)
     patches.count(task.shape)
-    return Numbers(config.patch**2 * task.shape[-1], config.width, rng, init=init, patches=patches)
+    return LinearEmbedding(config.patch**2 * task.shape[-1], config.width, rng, init=init, patches=patches)
 
 
 def context_of(config: TransformerConfig, task: Task) -> int:
-    """Return how many positions there may be.
+    """Return the context: the largest number of positions.
 
     Raises: ValueError when those of the data are more.
     """
@@ -184,19 +181,17 @@ def context_of(config: TransformerConfig, task: Task) -> int:
     return config.context or needed
 
 
-def shape_of(config: TransformerConfig, *, causal: bool) -> Shape:
-    """Return what all blocks have in common.
+def build(config: TransformerConfig, task: Task, rng: np.random.Generator) -> Transformer | Seq2SeqTransformer:
+    """Build the network for a task.
 
-    Weights that lead back to the bypass start smaller the more of them there are, as in GPT-2.
-
-    Raises: ValueError when the heads do not divide the width.
+    Raises: ValueError when `decoder` is set for a task other than sequence-labelling of tokens, or the config does not
+    fit the task.
     """
-    return Shape(
-        Heads(config.width, config.heads, causal, config.dropout, config.block, config.bias),
-        hidden=config.hidden or 4 * config.width,
-        activation=config.activation,
-        norm=config.norm,
-        dropout=config.dropout,
-        init=normal(config.init),
-        last_init=normal(config.init / math.sqrt(2 * config.layers)),
-    )
+    if not config.decoder:
+        return Transformer(config, task, rng)
+    if task.kind != "sequence-labelling" or task.vocab_size is None or task.target != "class":
+        raise ValueError(
+            f"decoder got True for {task.kind} of {task.input}; it needs sequence-labelling of tokens, with classes"
+        )
+    sizes = VocabSizes(task.vocab_size, task.outputs, context_of(config, task))
+    return Seq2SeqTransformer(config, sizes, rng)

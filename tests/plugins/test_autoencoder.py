@@ -6,7 +6,7 @@ from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.plugins.autoencoder.layers import GaussianNoise, MaskingNoise, Transposed
+from neuralzoo.plugins.autoencoder.layers import GaussianNoise, MaskingNoise, TiedDense
 from neuralzoo.registry import SettingError, Task, create, get
 
 RNG = np.random.default_rng(0)
@@ -77,13 +77,13 @@ def small(task="reconstruction", kind="tabular", shape=(6,), **settings):
 
 
 def principal_angles(a, b):
-    """Return the angles in degrees between the spaces that the columns of two matrices span."""
+    """Return the principal angles in degrees between the column spaces of two matrices."""
     cosines = np.linalg.svd(np.linalg.qr(a)[0].T @ np.linalg.qr(b)[0])[1]
     return np.degrees(np.arccos(np.clip(cosines, -1, 1)))
 
 
 @pytest.mark.parametrize("tied", [False, True])
-def test_a_linear_autoencoder_finds_the_space_of_the_first_principal_components(tied):
+def test_a_linear_autoencoder_spans_the_subspace_of_the_first_principal_components(tied):
     x = rows(200, 6) * [5, 4, 3, 1, 0.5, 0.2] @ np.linalg.qr(rows(6, 6))[0] + rows(6)
     network, learner = small(hidden=(), tied=tied, output="identity")
     learner.optimizers["main"].schedule = lambda step: 0.05 * 0.997**step
@@ -94,17 +94,17 @@ def test_a_linear_autoencoder_finds_the_space_of_the_first_principal_components(
     assert principal_angles(spanned, components.T).max() < 0.1
     centred = x - x.mean(axis=0)
     best = np.square(centred - centred @ components.T @ components).sum(axis=1).mean()
-    assert learner.evaluate((x, x))["squared_error"] == pytest.approx(best, rel=5e-3)
+    assert learner.evaluate((x, x))["sse_per_example"] == pytest.approx(best, rel=5e-3)
 
 
-def test_tied_weights_have_gradients_that_are_the_sum_of_both_uses():
+def test_the_gradients_of_tied_weights_are_the_sum_of_both_uses():
     tied, _ = small(tied=True)
     free, _ = small(tied=False)
     x, dy = rows(5, 6), rows(5, 6)
     encoder = [tied.encoder.layers[1], tied.mean]
     for own, theirs in zip(encoder, [free.encoder.layers[1], free.mean], strict=True):
         theirs.weight.value[...], theirs.bias.value[...] = own.weight.value, own.bias.value
-    mirrors = [layer for layer in tied.decoder.layers if isinstance(layer, Transposed)]
+    mirrors = [layer for layer in tied.decoder.layers if isinstance(layer, TiedDense)]
     copies = [layer for layer in free.decoder.layers if hasattr(layer, "weight")]
     for own, theirs in zip(mirrors, copies, strict=True):
         theirs.weight.value[...], theirs.bias.value[...] = own.weight.value.T, own.bias.value
@@ -118,11 +118,11 @@ def test_tied_weights_have_gradients_that_are_the_sum_of_both_uses():
     for own, before, after in zip(encoder, free_encoder, reversed(copies), strict=True):
         both = found["free"][before.weight] + found["free"][after.weight].T
         np.testing.assert_allclose(found["tied"][own.weight], both, atol=1e-12)
-    assert tied.size == free.size - sum(layer.weight.value.size for layer in copies)
+    assert tied.num_parameters == free.num_parameters - sum(layer.weight.value.size for layer in copies)
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "masking"])
-def test_noise_is_in_training_only_and_its_target_is_clean(kind):
+def test_noise_is_added_in_training_only_and_the_target_is_clean(kind):
     clean, _ = small()
     noisy, learner = small(noise=0.5, noise_kind=kind)
     noisy.load_state(clean.state())
@@ -133,10 +133,10 @@ def test_noise_is_in_training_only_and_its_target_is_clean(kind):
     assert not np.array_equal(one, two)
     drawn = noisy(x, Context(training=True, rng=np.random.default_rng(3)))[0]
     metrics = learner.learn((x, x), Context(training=True, rng=np.random.default_rng(3)))
-    assert metrics["squared_error"] == pytest.approx(np.square(drawn - x).sum(axis=1).mean())
+    assert metrics["sse_per_example"] == pytest.approx(np.square(drawn - x).sum(axis=1).mean())
 
 
-def test_noise_is_as_large_as_it_says():
+def test_noise_has_the_configured_standard_deviation_or_fraction():
     x = np.ones((300, 300))
     ctx = Context(training=True, rng=np.random.default_rng(0))
     added = GaussianNoise(0.5)(x, ctx)[0] - x
@@ -147,7 +147,7 @@ def test_noise_is_as_large_as_it_says():
     assert left.mean() == pytest.approx(0.7, abs=0.01)
 
 
-def test_an_example_of_squared_error_and_cross_entropy_is_what_one_computes_by_hand():
+def test_squared_error_and_cross_entropy_agree_with_values_computed_by_hand():
     x = RNG.random((4, 2, 3, 1))
     for loss in ("squared_error", "cross_entropy"):
         network, learner = small(kind="image", shape=(2, 3, 1), loss=loss)
@@ -158,20 +158,20 @@ def test_an_example_of_squared_error_and_cross_entropy_is_what_one_computes_by_h
         }
         metrics = learner.evaluate((x, x))
         assert metrics["loss"] == pytest.approx(by_hand[loss])
-        assert metrics["squared_error"] == pytest.approx(by_hand["squared_error"])
+        assert metrics["sse_per_example"] == pytest.approx(by_hand["squared_error"])
         ratios = [10 * np.log10(1 / np.square(a - b).mean()) for a, b in zip(y, x, strict=True)]
         assert metrics["psnr"] == pytest.approx(np.mean(ratios))
 
 
-def test_a_perfect_picture_has_the_ratio_of_a_hundred_decibels():
-    from neuralzoo.plugins.autoencoder.learner import psnr
+def test_the_psnr_of_a_perfect_reconstruction_is_100_db():
+    from neuralzoo.plugins.autoencoder.metrics import psnr
 
     x = RNG.random((2, 3, 3, 1))
     np.testing.assert_allclose(psnr(x, x), 100)
     np.testing.assert_allclose(psnr(x + 0.1, x), 20)
 
 
-def test_in_generation_the_labels_are_not_looked_at():
+def test_the_labels_are_not_used_in_generation():
     _, learner = small(task="generation", kind="image", shape=(2, 3, 1))
     x = RNG.random((4, 2, 3, 1))
     assert learner.evaluate((x, np.arange(4))) == learner.evaluate((x, np.zeros(4, int)))
@@ -197,11 +197,11 @@ def test_a_wrong_setting_is_named_with_what_it_needs(settings, words):
 
 
 @pytest.mark.parametrize("settings", [{"noise": 0.5}, {"sparsity": 0.1}, {"variational": True}])
-def test_a_code_larger_than_the_example_is_fine_where_copying_does_not_pay(settings):
+def test_a_code_larger_than_the_example_is_allowed_with_regularisation(settings):
     assert create("autoencoder", code=50, **settings).encode(np.zeros((2, 6, 6, 1), np.float32)).shape == (2, 50)
 
 
-def test_cross_entropy_of_what_is_no_picture_is_refused():
+def test_cross_entropy_with_an_identity_output_is_refused():
     with pytest.raises(ValueError, match=r"cross_entropy.*identity.*needs output='sigmoid'"):
         small(loss="cross_entropy")
 
@@ -222,7 +222,7 @@ def test_decoding_the_code_is_the_prediction():
     np.testing.assert_array_equal(network.decode(network.encode(x)), network.predict(x))
 
 
-def test_resize_changes_the_widths_and_not_the_code():
+def test_scale_width_changes_the_widths_and_not_the_code():
     architecture = get("autoencoder")
-    config = architecture.resize(architecture.configure({"hidden": (10, 4), "code": 3}), 0.5)
+    config = architecture.scale_width(architecture.configure({"hidden": (10, 4), "code": 3}), 0.5)
     assert (config.hidden, config.code) == ((5, 2), 3)

@@ -1,10 +1,9 @@
-"""The convolutional form of the autoencoder: convolutions around the dense layers."""
+"""The convolutional autoencoder: convolutions around the dense layers."""
 
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.conv.layers import Conv2D
-from neuralzoo.core.blocks.conv.transposed import ConvTranspose2D
+from neuralzoo.core.blocks.conv import Conv2D, ConvTranspose2D
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture
@@ -22,7 +21,7 @@ VARIANTS = {
 }
 
 
-def pictures(height=7, width=6, channels=2):
+def image_task(height=7, width=6, channels=2):
     shape = (height, width, channels)
     return Task(kind="reconstruction", input="image", shape=shape, outputs=height * width * channels)
 
@@ -32,7 +31,7 @@ def pictures(height=7, width=6, channels=2):
     [
         pytest.param(check, id=f"{name}-{check}")
         for name, settings in VARIANTS.items()
-        for check in checks_for_architecture(get("autoencoder"), pictures(), settings=SMALL | settings)
+        for check in checks_for_architecture(get("autoencoder"), image_task(), settings=SMALL | settings)
     ],
 )
 def test_the_convolutional_autoencoder_conforms(check):
@@ -43,8 +42,8 @@ def layers_of(part, kind):
     return [layer for layer in part.layers if isinstance(layer, kind)]
 
 
-def test_each_convolution_halves_the_image_and_has_a_mirror():
-    network = create("autoencoder", task=pictures(28, 20, 1), channels=(8, 16), hidden=(32,), code=5)
+def test_each_convolution_halves_the_image_and_is_mirrored_by_a_transposed_one():
+    network = create("autoencoder", task=image_task(28, 20, 1), channels=(8, 16), hidden=(32,), code=5)
     down, up = layers_of(network.encoder, Conv2D), layers_of(network.decoder, ConvTranspose2D)
     assert [layer.weight.value.shape for layer in down] == [(4, 4, 1, 8), (4, 4, 8, 16)]
     assert [layer.weight.value.shape for layer in up] == [(4, 4, 16, 8), (4, 4, 8, 1)]
@@ -59,14 +58,14 @@ def test_each_convolution_halves_the_image_and_has_a_mirror():
 
 @pytest.mark.parametrize("kernel", [2, 3, 4, 5])
 @pytest.mark.parametrize("size", [(4, 4), (5, 7), (6, 9), (11, 8)])
-def test_images_of_any_size_come_back_in_their_size(size, kernel):
-    network = create("autoencoder", task=pictures(*size), channels=(3, 2), kernel=kernel, hidden=(), code=4)
+def test_reconstructions_have_the_size_of_the_image(size, kernel):
+    network = create("autoencoder", task=image_task(*size), channels=(3, 2), kernel=kernel, hidden=(), code=4)
     x = RNG.random((2, *size, 2)).astype(np.float32)
     assert network.predict(x).shape == x.shape
     np.testing.assert_array_equal(network.decode(network.encode(x)), network.predict(x))
 
 
-def test_without_channels_the_network_is_the_dense_one():
+def test_without_channels_the_network_is_dense():
     dense, none = (create("autoencoder", seed=3, code=4, **s) for s in ({}, {"channels": (), "kernel": 5}))
     assert {name: a.tolist() for name, a in dense.state().items()} == {n: a.tolist() for n, a in none.state().items()}
     assert not layers_of(dense.encoder, Conv2D)
@@ -87,18 +86,18 @@ def test_a_wrong_setting_is_named_with_what_it_needs(settings, words):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_image_or_too_small_a_one_is_refused_in_one_sentence():
+def test_examples_that_are_not_images_or_too_small_are_refused_in_one_sentence():
     row = Task(kind="reconstruction", input="tabular", shape=(6,), outputs=6)
     with pytest.raises(ValueError, match=r"channels=\[4\] for examples of shape \(6,\); it needs images \(H, W, C\)"):
         create("autoencoder", task=row, channels=(4,), code=3)
     with pytest.raises(ValueError, match="kernel") as caught:
-        create("autoencoder", task=pictures(4, 4), channels=(4, 4, 4, 4), kernel=4, code=3)
+        create("autoencoder", task=image_task(4, 4), channels=(4, 4, 4, 4), kernel=4, code=3)
     assert "\n" not in str(caught.value)
 
 
-def test_resize_changes_the_channels_too():
+def test_scale_width_changes_the_channels_too():
     architecture = get("autoencoder")
-    config = architecture.resize(architecture.configure({"channels": (8, 16), "hidden": (10,), "code": 3}), 0.5)
+    config = architecture.scale_width(architecture.configure({"channels": (8, 16), "hidden": (10,), "code": 3}), 0.5)
     assert (config.channels, config.hidden, config.code) == ((4, 8), (5,), 3)
 
 
@@ -115,7 +114,7 @@ def torch_weights(torch, network):
 
 
 def forward(torch, theirs, x, noise):
-    """Return the sums before the output, the code and its log-variance of a network of SMALL for images of 7 x 6."""
+    """Return the logits, the code and its log-variance of a network of SMALL for images of 7 x 6."""
     conv, up = torch.nn.functional.conv2d, torch.nn.functional.conv_transpose2d
 
     def of(name):
@@ -137,9 +136,9 @@ def forward(torch, theirs, x, noise):
     return h.permute(0, 2, 3, 1), mean, log_variance
 
 
-def test_steps_of_the_convolutional_form_agree_with_pytorch():
+def test_steps_of_the_convolutional_autoencoder_agree_with_pytorch():
     torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
-    architecture, task = get("autoencoder"), pictures()
+    architecture, task = get("autoencoder"), image_task()
     config = architecture.configure(SMALL | {"variational": True, "beta": 0.7, "kernel": 4})
     network = architecture.build(config, task, np.random.default_rng(1)).astype(np.float64)
     for parameter in network.named_parameters().values():

@@ -18,19 +18,19 @@ SETTINGS = {
     "channels": (6, 5),
     "kernels": (3, 4),
     "strides": (1, 2),
-    "primary_kinds": 3,
-    "primary_size": 4,
+    "primary_types": 3,
+    "primary_dim": 4,
     "primary_kernel": 3,
     "primary_stride": 1,
-    "size": 5,
+    "class_dim": 5,
     "decoder": (11, 13),
     "reconstruction": 0.3,
 }
 CASES = {
-    **{f"rounds-{rounds}": ({"rounds": rounds}, "class") for rounds in (1, 2, 3, 4)},
+    **{f"iterations-{n}": ({"routing_iterations": n}, "class") for n in (1, 2, 3, 4)},
     "shared": ({"shared": True}, "class"),
-    "constant-couplings": ({"exact": False}, "class"),
-    "no-rebuilding": ({"reconstruction": 0.0}, "class"),
+    "constant-couplings": ({"backprop_all_iterations": False}, "class"),
+    "no-reconstruction": ({"reconstruction": 0.0}, "class"),
     "two-classes": ({}, "classes"),
 }
 
@@ -50,17 +50,17 @@ def squash(s):
 
 
 def route(u, weight, config):
-    """Route as the paper's procedure says, example by example without any sharing of work."""
+    """Route by the equations, for all examples at once."""
     if config.shared:
         weight = weight.repeat(u.shape[1] // weight.shape[0], 1, 1, 1)
     u_hat = torch.einsum("nid,idjk->nijk", u, weight)
     b = torch.zeros(u_hat.shape[:3], dtype=u.dtype)
-    for number in range(config.rounds):
+    for iteration in range(config.routing_iterations):
         c = torch.softmax(b, dim=2)
         v = squash((c[..., None] * u_hat).sum(dim=1))
-        if number < config.rounds - 1:
+        if iteration < config.routing_iterations - 1:
             b = b + (u_hat * v[:, None]).sum(dim=3)
-            b = b if config.exact else b.detach()
+            b = b if config.backprop_all_iterations else b.detach()
     return v
 
 
@@ -71,19 +71,19 @@ def loss_of(p, x, target, config):
         kernel = p[f"features.layers.{2 * number}.weight"].permute(3, 2, 0, 1)
         h = torch.relu(torch.conv2d(h, kernel, p[f"features.layers.{2 * number}.bias"], stride=stride))
     maps = torch.conv2d(h, p["primary.weight"].permute(3, 2, 0, 1), p["primary.bias"], stride=config.primary_stride)
-    v = route(squash(maps.permute(0, 2, 3, 1).reshape(len(x), -1, config.primary_size)), p["routing.weight"], config)
+    v = route(squash(maps.permute(0, 2, 3, 1).reshape(len(x), -1, config.primary_dim)), p["routing.weight"], config)
     y = v.norm(dim=2)
-    there = torch.zeros_like(y)
-    for row, classes in zip(there, target.reshape(len(x), -1), strict=True):
+    present = torch.zeros_like(y)
+    for row, classes in zip(present, target.reshape(len(x), -1), strict=True):
         row[classes] = 1
-    margin = there * torch.relu(config.present - y) ** 2
-    margin = margin + config.absent_weight * (1 - there) * torch.relu(y - config.absent) ** 2
+    margin = present * torch.relu(config.m_plus - y) ** 2
+    margin = margin + config.lambda_absent * (1 - present) * torch.relu(y - config.m_minus) ** 2
     loss = margin.sum() / len(x)
     if not config.reconstruction:
         return loss
     dark = torch.ones_like(x)
     for which in range(target.reshape(len(x), -1).shape[1]):
-        only = torch.zeros_like(there)
+        only = torch.zeros_like(present)
         only[torch.arange(len(x)), target.reshape(len(x), -1)[:, which]] = 1
         h = (v * only[..., None]).flatten(1)
         last = 2 * len(config.decoder)
@@ -96,18 +96,18 @@ def loss_of(p, x, target, config):
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("case", CASES)
-def test_a_whole_step_agrees_with_pytorch(case, dtype):
-    changes, answer = CASES[case]
+def test_a_training_step_agrees_with_pytorch(case, dtype):
+    changes, target_kind = CASES[case]
     architecture = get("capsnet")
     config = architecture.configure(SETTINGS | changes)
-    task = Task(kind="classification", input="image", shape=(12, 11, 2), outputs=4, answer=answer)
+    task = Task(kind="classification", input="image", shape=(12, 11, 2), outputs=4, target=target_kind)
     rng = np.random.default_rng(list(CASES).index(case))
     network = architecture.build(config, task, rng).astype(dtype)
-    network.routing.weight.value *= 4  # far enough from even couplings
+    network.routing.weight.value *= 4  # far enough from uniform couplings
     learner = architecture.learner(network, config, task, lambda module: SGD(module, LR))
     x = rng.random((6, 12, 11, 2)).astype(dtype)
     target = rng.integers(0, 4, 6)
-    if answer == "classes":
+    if target_kind == "classes":
         target = np.stack([target, (target + rng.integers(1, 4, 6)) % 4], axis=1)
     theirs = {name: torch.tensor(value, requires_grad=True) for name, value in network.state().items()}
     loss = loss_of(theirs, torch.tensor(x), torch.tensor(target), config)
@@ -119,8 +119,8 @@ def test_a_whole_step_agrees_with_pytorch(case, dtype):
         gradient = theirs[name].grad.numpy()
         largest = np.abs(gradient).max()
         assert largest > 1e-6, name
-        assert parameter.value.dtype == learner.grads[parameter].dtype == dtype
-        errors[name] = np.abs(learner.grads[parameter] - gradient).max() / largest
+        assert parameter.value.dtype == learner.grads["main"][parameter].dtype == dtype
+        errors[name] = np.abs(learner.grads["main"][parameter] - gradient).max() / largest
         after = theirs[name].detach().numpy() - LR * gradient
         np.testing.assert_allclose(parameter.value, after, atol=TOLERANCE[dtype] * max(1, largest))
     worst = max(errors, key=errors.__getitem__)

@@ -1,12 +1,12 @@
-"""Squash and routing by agreement: what is known of them by hand, what changes nothing, and their gradients."""
+"""Squash and routing by agreement: known values, invariances, the reference in plain equations, and gradients."""
 
 import numpy as np
 import pytest
 
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_layer
-from neuralzoo.plugins.capsnet import layers as routing
-from neuralzoo.plugins.capsnet.layers import Routing, Squash, squash, squash_back
+from neuralzoo.plugins.capsnet import layers
+from neuralzoo.plugins.capsnet.layers import Routing, Squash, routing_by_agreement, squash, squash_backward
 
 RNG = np.random.default_rng(0)
 
@@ -18,8 +18,8 @@ def rows(*shape):
 LAYERS = {
     "squash": (lambda rng: Squash(), rows(3, 4, 5)),
     **{
-        f"rounds-{rounds}": (lambda rng, rounds=rounds: Routing((6, 3), (4, 5), rng, rounds=rounds), rows(3, 6, 3))
-        for rounds in (1, 2, 3, 4)
+        f"iterations-{n}": (lambda rng, n=n: Routing((6, 3), (4, 5), rng, iterations=n), rows(3, 6, 3))
+        for n in (1, 2, 3, 4)
     },
     "shared": (lambda rng: Routing((2, 3), (4, 5), rng), rows(3, 6, 3)),
     "one-of-each": (lambda rng: Routing((1, 1), (1, 1), rng), rows(3, 1, 1)),
@@ -38,9 +38,9 @@ def test_its_layers_conform(check):
     check()
 
 
-def layer(children=(6, 3), parents=(4, 5), **settings):
+def layer(lower=(6, 3), higher=(4, 5), **settings):
     """Return routing in float64 whose transformations are large enough for the couplings to differ."""
-    return Routing(children, parents, np.random.default_rng(1), **settings).astype(np.float64)
+    return Routing(lower, higher, np.random.default_rng(1), **settings).astype(np.float64)
 
 
 def backward(routing, u, dv):
@@ -51,7 +51,7 @@ def backward(routing, u, dv):
 
 
 @pytest.mark.parametrize(("length", "squashed"), [(0.0, 0.0), (0.1, 0.01 / 1.01), (1.0, 0.5), (3.0, 0.9), (7.0, 0.98)])
-def test_a_vector_is_squashed_to_the_length_that_the_formula_says(length, squashed):
+def test_a_vector_is_squashed_to_the_length_of_the_formula(length, squashed):
     direction = rows(4)
     direction /= np.linalg.norm(direction)
     np.testing.assert_allclose(squash(length * direction), squashed * direction, atol=1e-12)
@@ -70,33 +70,40 @@ def test_a_vector_of_zero_is_squashed_to_zero_with_a_gradient_of_zero():
     for dtype in (np.float32, np.float64):
         zero, dv = np.zeros((2, 3), dtype), np.ones((2, 3), dtype)
         np.testing.assert_array_equal(squash(zero), 0)
-        np.testing.assert_array_equal(squash_back(zero, dv), 0)
-        short = np.full((2, 3), 1e-30, dtype)  # its square is nothing in float32
-        assert np.isfinite(squash_back(short, dv)).all()
+        np.testing.assert_array_equal(squash_backward(zero, dv), 0)
+        short = np.full((2, 3), 1e-30, dtype)  # its square underflows in float32
+        assert np.isfinite(squash_backward(short, dv)).all()
 
 
-def test_one_round_shares_evenly():
-    routing = layer(rounds=1)
+@pytest.mark.parametrize("iterations", [1, 2, 3, 5])
+def test_routing_agrees_with_the_readable_reference(iterations):
+    routing, u = layer(iterations=iterations), np.random.default_rng(2).normal(size=(4, 6, 3))
+    expected = routing_by_agreement(u, routing.weight.value, iterations)
+    np.testing.assert_allclose(routing.predict(u), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_one_iteration_has_uniform_couplings():
+    routing = layer(iterations=1)
     u = rows(2, 6, 3)
-    foretold = np.einsum("nid,idjk->nijk", u, routing.weight.value)
-    np.testing.assert_allclose(routing.predict(u), squash(foretold.sum(axis=1) / 4), rtol=1e-12)
+    u_hat = np.einsum("nid,idjk->nijk", u, routing.weight.value)
+    np.testing.assert_allclose(routing.predict(u), squash(u_hat.sum(axis=1) / 4), rtol=1e-12)
     np.testing.assert_allclose(routing.couplings(u), 1 / 4)
 
 
-def test_couplings_add_up_to_one_over_the_parents():
-    couplings = layer(rounds=4).couplings(3 * rows(5, 6, 3))
+def test_couplings_sum_to_one_over_the_higher_capsules():
+    couplings = layer(iterations=4).couplings(3 * rows(5, 6, 3))
     assert couplings.shape == (4, 5, 6, 4)
     np.testing.assert_allclose(couplings.sum(axis=3), 1, rtol=1e-12)
     assert couplings[-1].std() > 0.05  # they do differ
 
 
-def test_agreement_raises_a_coupling_as_one_computes_by_hand():
-    """Two children foretell the same for the first parent and the opposite for the second.
+def test_agreement_raises_a_coupling_to_the_value_computed_by_hand():
+    """Two lower capsules have equal votes for the first higher capsule and opposite ones for the second.
 
-    First round: c = 1/2, s_1 = (1, 0), v_1 = (1/2, 0), s_2 = v_2 = 0. The agreement with v_1 is 1/2 for both.
-    Second round: c_1 = exp(1/2) / (exp(1/2) + 1) = 0.622, s_1 = (1.245, 0), v_1 = 1.245² / (1 + 1.245²) = 0.608.
+    First iteration: c = 1/2, s_1 = (1, 0), v_1 = (1/2, 0), s_2 = v_2 = 0. The agreement with v_1 is 1/2 for both.
+    Second iteration: c_1 = exp(1/2) / (exp(1/2) + 1) = 0.622, s_1 = (1.245, 0), v_1 = 1.245² / (1 + 1.245²) = 0.608.
     """
-    routing = Routing((2, 1), (2, 2), RNG, rounds=2).astype(np.float64)
+    routing = Routing((2, 1), (2, 2), RNG, iterations=2).astype(np.float64)
     routing.weight.value[...] = np.array([[[[1, 0], [1, 0]]], [[[1, 0], [-1, 0]]]])  # (I, d, J, D)
     u = np.ones((1, 2, 1))
     share = np.exp(0.5) / (np.exp(0.5) + 1)
@@ -107,15 +114,15 @@ def test_agreement_raises_a_coupling_as_one_computes_by_hand():
     assert share == pytest.approx(0.622, abs=1e-3)
 
 
-def test_more_rounds_send_more_to_the_parent_that_children_agree_on():
-    routing = Routing((5, 2), (3, 4), RNG, rounds=5).astype(np.float64)
-    routing.weight.value[:, :, 0] = routing.weight.value[:1, :, 0]  # for the first parent all foretell the same
+def test_more_iterations_raise_the_coupling_to_the_higher_capsule_of_equal_votes():
+    routing = Routing((5, 2), (3, 4), RNG, iterations=5).astype(np.float64)
+    routing.weight.value[:, :, 0] = routing.weight.value[:1, :, 0]  # equal votes for the first higher capsule
     u = np.broadcast_to(rows(1, 1, 2), (1, 5, 2)) * 3
     to_first = routing.couplings(u)[:, 0, :, 0].mean(axis=1)
     assert (np.diff(to_first) > 0).all()
 
 
-def test_the_order_of_the_children_does_not_matter():
+def test_the_order_of_the_lower_capsules_does_not_matter():
     routing = layer()
     u, order = rows(2, 6, 3), np.random.default_rng(3).permutation(6)
     other = layer()
@@ -124,7 +131,7 @@ def test_the_order_of_the_children_does_not_matter():
     np.testing.assert_allclose(other.couplings(u[:, order]), routing.couplings(u)[:, :, order], rtol=1e-10)
 
 
-def test_rotating_what_all_children_foretell_rotates_the_parents():
+def test_rotating_all_votes_rotates_the_higher_capsules():
     """Agreement is of scalar products, which a rotation keeps: the couplings are the same."""
     routing, rotated = layer(), layer()
     turn = np.linalg.qr(rows(5, 5))[0]
@@ -134,9 +141,9 @@ def test_rotating_what_all_children_foretell_rotates_the_parents():
     np.testing.assert_allclose(rotated.couplings(u), routing.couplings(u), atol=1e-12)
 
 
-def test_shared_transformations_are_the_same_ones_at_every_place_and_their_gradient_is_the_sum():
+def test_shared_transformations_are_equal_at_every_position_and_their_gradient_is_the_sum():
     shared, free = layer((2, 3)), layer((6, 3))
-    free.weight.value[...] = np.tile(shared.weight.value, (3, 1, 1, 1))  # three places of two kinds
+    free.weight.value[...] = np.tile(shared.weight.value, (3, 1, 1, 1))  # three positions of two types
     u, dv = rows(4, 6, 3), rows(4, 4, 5)
     (v, du, dweight), (v_free, du_free, dweight_free) = backward(shared, u, dv), backward(free, u, dv)
     np.testing.assert_allclose(v, v_free, rtol=1e-10)
@@ -145,43 +152,43 @@ def test_shared_transformations_are_the_same_ones_at_every_place_and_their_gradi
 
 
 @pytest.mark.parametrize("examples", [1, 2, 3, 7])
-def test_some_examples_at_a_time_give_what_all_at_once_give(examples, monkeypatch):
+def test_blocks_of_examples_give_the_results_of_one_block(examples, monkeypatch):
     u, dv = rows(7, 6, 3), rows(7, 4, 5)
     whole = backward(layer(), u, dv)
-    monkeypatch.setattr(routing, "BLOCK", examples * 6 * 4 * 5)
+    monkeypatch.setattr(layers, "BLOCK_SIZE", examples * 6 * 4 * 5)
     for part, needed in zip(backward(layer(), u, dv), whole, strict=True):
         np.testing.assert_allclose(part, needed, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(layer().couplings(u).sum(axis=3), 1)
 
 
-def test_without_the_gradient_of_the_couplings_they_count_as_constants():
-    routing = layer(exact=False)
+def test_without_backprop_through_all_iterations_couplings_are_constants():
+    routing = layer(backprop_all_iterations=False)
     u, dv = rows(3, 6, 3), rows(3, 4, 5)
     v, du, dweight = backward(routing, u, dv)
     np.testing.assert_array_equal(v, layer().predict(u))
     c, weight = routing.couplings(u)[-1], routing.weight.value
-    ds = squash_back(np.einsum("nij,nid,idjk->njk", c, u, weight), dv)
+    ds = squash_backward(np.einsum("nij,nid,idjk->njk", c, u, weight), dv)
     np.testing.assert_allclose(du, np.einsum("nij,njk,idjk->nid", c, ds, weight), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(dweight, np.einsum("nij,nid,njk->idjk", c, u, ds), rtol=1e-9, atol=1e-12)
     assert np.abs(du - backward(layer(), u, dv)[1]).max() > 1e-3  # it does make a difference
 
 
-def test_at_the_start_parents_get_about_as_much_as_a_child_has():
+def test_initialized_higher_capsules_are_as_long_before_squash_as_lower_ones():
     u = rows(50, 200, 8).astype(np.float32)
     u /= 2 * np.linalg.norm(u, axis=2, keepdims=True)
-    for kinds in (200, 20):
-        routing = Routing((kinds, 8), (10, 16), np.random.default_rng(0), count=200, rounds=1)
+    for types in (200, 20):
+        routing = Routing((types, 8), (10, 16), np.random.default_rng(0), num_lower=200, iterations=1)
         v = np.linalg.norm(routing.predict(u), axis=2)
         s = np.sqrt(v / (1 - v))  # the length that v was squashed from
         assert np.sqrt(np.mean(s**2)) == pytest.approx(0.5, rel=0.1)
 
 
 @pytest.mark.parametrize("shape", [(2, 6, 4), (2, 5, 3), (6, 3), (2, 0, 3)])
-def test_children_of_another_number_or_size_are_refused_in_one_sentence(shape):
+def test_lower_capsules_of_another_count_or_dimension_are_refused_in_one_sentence(shape):
     with pytest.raises(ValueError, match=r"^Routing got u of shape .*; it needs \(N, I, 3\), I being 6 or a multiple"):
         layer().predict(np.zeros(shape))
 
 
-def test_no_round_at_all_is_refused_in_one_sentence():
-    with pytest.raises(ValueError, match=r"^Routing got 0 rounds; it needs at least 1$"):
-        Routing((2, 3), (4, 5), RNG, rounds=0)
+def test_zero_iterations_are_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"^Routing got 0 iterations; it needs at least 1$"):
+        Routing((2, 3), (4, 5), RNG, iterations=0)

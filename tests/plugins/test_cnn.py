@@ -6,11 +6,11 @@ from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture
 from neuralzoo.experiments.comparing.matching import equal_parameters, size
 from neuralzoo.plugins.cnn.receptive_field import receptive_fields
-from neuralzoo.registry import Contestant, SettingError, Task, create, get
+from neuralzoo.registry import Candidate, SettingError, Task, create, get
 
 SEQUENCE = Task(kind="classification", input="sequence", shape=(12, 2), outputs=3)
 NUMBERS = Task(kind="regression", input="image", shape=(8, 6, 2), outputs=2)
-MARKS = Task(kind="classification", input="image", shape=(8, 8, 1), outputs=3, answer="marks")
+MARKS = Task(kind="classification", input="image", shape=(8, 8, 1), outputs=3, target="multilabel")
 VARIANTS = {
     "default": (None, {}),
     "sequence": (SEQUENCE, {"kernel": 5, "stride": 2, "pooling": None, "dropout": 0.2}),
@@ -49,7 +49,7 @@ def test_lenet5_has_the_layers_and_the_number_of_parameters_of_the_paper():
     kinds = [[type(layer).__name__ for layer in part.layers] for part in (*network.stages, network.head)]
     assert kinds == [["Conv2D", "Tanh", "AveragePool2D"]] * 2 + [["Flatten", *["Dense", "Tanh"] * 2, "Dense"]]
     weights = (5 * 5 * 1 + 1) * 6 + (5 * 5 * 6 + 1) * 16 + (400 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10
-    assert network.size == weights == 61_706
+    assert network.num_parameters == weights == 61_706
 
 
 def test_what_is_set_beside_a_preset_counts():
@@ -68,8 +68,8 @@ def test_the_last_stage_leaves_pooling_to_a_global_head():
 
 
 def test_convolutions_before_a_normalisation_have_no_bias_of_their_own():
-    assert not [name for name in small(residual=1).trainable() if name.endswith("0.bias")]
-    assert "stages.0.layers.0.bias" in small(norm=None).trainable()
+    assert not [name for name in small(residual=1).trainable_parameters() if name.endswith("0.bias")]
+    assert "stages.0.layers.0.bias" in small(norm=None).trainable_parameters()
 
 
 def test_a_pattern_that_moves_moves_its_feature_maps():
@@ -148,10 +148,10 @@ def test_a_unit_reads_its_receptive_field_and_nothing_else(name):
 def test_widths_shrink_to_any_number_of_parameters(hidden):
     large = get("cnn").experiments["arena"].set(["model.channels=[32,32,32]", "model.hidden=[64]"])
     small = get("fnn").experiments["arena"].set([f"model.hidden=[{hidden},{hidden}]"])
-    contestants = [Contestant(label="cnn", experiment=large), Contestant(label="fnn", experiment=small)]
+    candidates = [Candidate(label="cnn", experiment=large), Candidate(label="fnn", experiment=small)]
     task = Task(kind="classification", input="sequence", shape=(40, 1), outputs=10)
-    resized, same = equal_parameters(contestants, task)
-    assert same is contestants[1]
+    resized, same = equal_parameters(candidates, task)
+    assert same is candidates[1]
     assert abs(size(resized, task) / size(same, task) - 1) < 0.02
 
 

@@ -51,8 +51,8 @@ def test_who_looks_at_places_loses_by_a_shift_and_who_counts_does_not():
     assert accuracy_lost(1)(Looks(place=True), data) == 1 - (1 + 1 + 0.5 + 0.5) / 4
 
 
-def test_contestants_with_and_without_pooling_differ_in_nothing_else():
-    pooled, strided, average = (contestant.experiment.settings() for contestant in CLAIMS["shifts"].contestants)
+def test_candidates_with_and_without_pooling_differ_in_nothing_else():
+    pooled, strided, average = (candidate.experiment.settings() for candidate in CLAIMS["shifts"].candidates)
     differing = {
         key
         for key in pooled["model"].keys() | strided["model"]
@@ -65,13 +65,13 @@ def test_contestants_with_and_without_pooling_differ_in_nothing_else():
 
 
 def test_the_rival_of_the_arena_has_as_many_parameters_and_the_same_data():
-    cnn, fnn, *shuffled = (contestant.experiment for contestant in CLAIMS["mnist1d"].contestants)
+    cnn, fnn, *shuffled = (candidate.experiment for candidate in CLAIMS["mnist1d"].candidates)
     assert fnn.architecture == "fnn"
     assert fnn.dataset == cnn.dataset == "mnist1d"
     assert [experiment.set(["dataset=mnist1d"]) for experiment in shuffled] == [cnn, fnn]
 
 
-def test_the_curve_over_shifts_is_drawn_for_every_contestant(tmp_path):
+def test_the_curve_over_shifts_is_drawn_for_every_candidate(tmp_path):
     rng = np.random.default_rng(0)
     labels = ("max-pooling", "no-pooling")
     values = {label: {f"moved_{by}": tuple(rng.random(5)) for by in SHIFTS} for label in labels}
@@ -86,7 +86,7 @@ def test_the_curve_over_shifts_is_drawn_for_every_contestant(tmp_path):
 @pytest.mark.parametrize("name", CLAIMS)
 def test_what_a_claim_draws_and_decides_is_measured(name):
     claim = CLAIMS[name]
-    measured = {*claim.probes, "test/accuracy"}
-    assert {condition.measure for condition in claim.conditions} <= measured
-    assert set(claim.measures) <= measured
+    measured = {*claim.evaluators, "test/accuracy"}
+    assert {condition.metric for condition in claim.conditions} <= measured
+    assert set(claim.metrics) <= measured
     assert len(claim.seeds) == (5 if claim.profile == "quick" else 3)

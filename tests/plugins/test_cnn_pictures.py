@@ -17,7 +17,7 @@ SETTINGS = {
 
 @pytest.fixture(params=SETTINGS)
 def trained(request):
-    """A data set and a network that has not learned, which is drawn in the same way."""
+    """A dataset and a network that has not learned, which is drawn in the same way."""
     shape, settings = SETTINGS[request.param]
     return datasets.load(request.param), create("cnn", inputs=shape, outputs=10, **settings)
 

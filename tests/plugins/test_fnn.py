@@ -8,11 +8,12 @@ from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import datasets
+from neuralzoo.experiments.running.files import save_figure
 from neuralzoo.registry import SettingError, Task, create, get
 
 
 def train(network, x, y, *, epochs, lr=0.01, batch=None, seed=0):
-    """Train a network made by name on (x, y) and return it."""
+    """Train a network on (x, y) and return it."""
     architecture = get("fnn")
     task = Task(kind="classification", input="tabular", shape=x.shape[1:], outputs=int(y.max()) + 1)
     config = architecture.configure({})
@@ -60,7 +61,7 @@ def test_two_spirals_are_separated_on_all_194_points_where_a_linear_model_is_at_
     network = create("fnn", inputs=(2,), outputs=2, hidden=(64, 64), activation="tanh", seed=1)
     train(network, x / 3, y, epochs=1500, lr=0.005)
     assert accuracy(network, x / 3, y) == 1.0
-    assert accuracy(network, x_test / 3, y_test) > 0.9  # between the points that it has seen
+    assert accuracy(network, x_test / 3, y_test) > 0.9  # between the training points
     linear = train(create("fnn", inputs=(2,), outputs=2, hidden=()), x, y, epochs=300)
     assert 0.35 < accuracy(linear, x, y) < 0.65
 
@@ -68,7 +69,7 @@ def test_two_spirals_are_separated_on_all_194_points_where_a_linear_model_is_at_
 def test_settings_decide_the_layers():
     network = create("fnn", inputs=(8, 8, 1), outputs=4, hidden=(7, 5), dropout=0.5, input_dropout=0.1)
     assert [layer.weight.value.shape for layer in network.dense] == [(64, 7), (7, 5), (5, 4)]
-    assert network.size == 64 * 7 + 7 + 7 * 5 + 5 + 5 * 4 + 4
+    assert network.num_parameters == 64 * 7 + 7 + 7 * 5 + 5 + 5 * 4 + 4
     kinds = [type(layer).__name__ for layer in network.layers.layers]
     assert kinds == ["Flatten", "Dropout", "Dense", "ReLU", "Dropout", "Dense", "ReLU", "Dropout", "Dense"]
 
@@ -121,14 +122,12 @@ def test_dense_layers_are_found_in_order():
     assert all(isinstance(layer, Dense) for layer in create("fnn", hidden=(3, 2)).dense)
 
 
-def test_the_picture_shows_the_first_layer_in_the_shape_of_an_example(tmp_path):
-    from neuralzoo.experiments.running.figures import page
-
+def test_the_figure_shows_first_layer_weights_in_the_shape_of_an_example(tmp_path):
     data = datasets.load("fashion-mnist-5k")
     network = create("fnn", inputs=(28, 28, 1), outputs=10, hidden=(5,))
-    with page(tmp_path / "weights.png") as figure:
+    with save_figure(tmp_path / "weights.png") as figure:
         get("fnn").figures[0].draw(figure, network, data)
     drawn = [axes.images[0].get_array() for axes in figure.axes if axes.images]
     columns = network.dense[0].weight.value.T.reshape(5, 28, 28)
     assert len(drawn) == 5
-    assert all(any(np.array_equal(picture, column) for column in columns) for picture in drawn)
+    assert all(any(np.array_equal(image, column) for column in columns) for image in drawn)

@@ -1,22 +1,28 @@
 import numpy as np
 import pytest
 
-from neuralzoo.core.blocks.conv.layers import Conv2D
+from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.plugins.gan import architecture
-from neuralzoo.plugins.gan.layers import MinibatchDeviation, Pack, Spectral, Waves
+from neuralzoo.plugins.gan.layers import FourierFeatures, MinibatchStddev, Pack, SpectralNorm
 from neuralzoo.registry import Task
 
 GAN = architecture()
 VARIANTS = {
     "default": {},
-    "packed": {"pack": 2, "minibatch_deviation": True},
-    "spectral": {"spectral": True, "discriminator_steps": 2, "discriminator_rate": 2.0, "hidden": (16,)},
-    "relativistic": {"loss": "relativistic", "pack": 2, "spectral": True},
-    "flattened": {"loss": "relativistic", "penalty": 0.02, "waves": 5, "wave_number": 2.0, "instance_noise_last": 0.01},
-    "noisy": {"instance_noise": 0.5, "label_smoothing": 0.1, "average": 0.99},
+    "packed": {"pack": 2, "minibatch_stddev": True},
+    "spectral_norm": {"spectral_norm": True, "discriminator_steps": 2, "discriminator_lr_ratio": 2.0, "hidden": (16,)},
+    "relativistic": {"loss": "relativistic", "pack": 2, "spectral_norm": True},
+    "penalised": {
+        "loss": "relativistic",
+        "gradient_penalty": 0.02,
+        "fourier_features": 5,
+        "fourier_scale": 2.0,
+        "instance_noise_last": 0.01,
+    },
+    "instance noise": {"instance_noise": 0.5, "label_smoothing": 0.1, "ema_decay": 0.99},
 }
 TASKS = {
     "image": Task(kind="generation", input="image", shape=(2, 2, 1), outputs=4),
@@ -26,16 +32,16 @@ TASKS = {
 
 IMAGES = {
     "conv": {"channels": (4, 6), "hidden": (), "latent": 4, "batch_norm": True},
-    "conv, packed": {"channels": (4,), "hidden": (8,), "pack": 2, "kernel": 3, "minibatch_deviation": True},
-    "conv, spectral": {"channels": (4, 6), "hidden": (8,), "spectral": True, "average": 0.9},
+    "conv, packed": {"channels": (4,), "hidden": (8,), "pack": 2, "kernel": 3, "minibatch_stddev": True},
+    "conv, spectral": {"channels": (4, 6), "hidden": (8,), "spectral_norm": True, "ema_decay": 0.9},
 }
 
 
-def gently(module):
+def stable_adam(module):
     return Adam(module, 2e-3, beta1=0.5)
 
 
-BY_HEART = "tiny_batch_is_overfitted"  # which a game does not do with images of random pixels in 300 steps
+OVERFITTING = "tiny_batch_is_overfitted"  # adversarial training does not, on random pixels in 300 steps
 
 
 def cases():
@@ -43,13 +49,13 @@ def cases():
         for check in checks_for_architecture(GAN, settings=settings):
             yield pytest.param(check, id=f"{name}-{check}")
     for name, task in TASKS.items():
-        for check in checks_for_architecture(GAN, task, make_optimizer=gently):
-            if (name, check.name) != ("image", BY_HEART):
+        for check in checks_for_architecture(GAN, task, optimizer_factory=stable_adam):
+            if (name, check.name) != ("image", OVERFITTING):
                 yield pytest.param(check, id=f"{name}-{check}")
     square = Task(kind="generation", input="image", shape=(5, 6, 2), outputs=60)
     for name, settings in IMAGES.items():
-        for check in checks_for_architecture(GAN, square, settings=settings, make_optimizer=gently):
-            if check.name != BY_HEART:
+        for check in checks_for_architecture(GAN, square, settings=settings, optimizer_factory=stable_adam):
+            if check.name != OVERFITTING:
                 yield pytest.param(check, id=f"{name}-{check}")
 
 
@@ -58,16 +64,16 @@ def test_gan_conforms(check):
     check()
 
 
-TOGETHER = {"examples_do_not_mix": "it is there for the discriminator to see examples together"}
+TOGETHER = {"examples_are_independent": "it mixes examples by design"}
 LAYERS = {
     "pack": (lambda rng: Pack(2), (4, 3), TOGETHER),
     "pack, one left over": (lambda rng: Pack(2), (5, 3), TOGETHER),
     "pack of images": (lambda rng: Pack(3), (6, 2, 3, 2), TOGETHER),
-    "waves": (lambda rng: Waves(3, 4, 2.0, rng), (5, 3), {}),
-    "deviation": (lambda rng: MinibatchDeviation(), (5, 4), TOGETHER),
-    "spectral convolution": (lambda rng: Spectral(Conv2D(2, 3, 3, rng, bias=False)), (3, 4, 5, 2), {}),
-    "spectral, no bias": (lambda rng: Spectral(Dense(4, 3, rng, bias=False), bias=False), (5, 4), {}),
-    "spectral": (lambda rng: Spectral(Dense(4, 3, rng, bias=False)), (5, 4), {}),
+    "fourier_features": (lambda rng: FourierFeatures(3, 4, 2.0, rng), (5, 3), {}),
+    "minibatch stddev": (lambda rng: MinibatchStddev(), (5, 4), TOGETHER),
+    "spectral convolution": (lambda rng: SpectralNorm(Conv2D(2, 3, 3, rng, bias=False)), (3, 4, 5, 2), {}),
+    "spectral, no bias": (lambda rng: SpectralNorm(Dense(4, 3, rng, bias=False), bias=False), (5, 4), {}),
+    "spectral_norm": (lambda rng: SpectralNorm(Dense(4, 3, rng, bias=False)), (5, 4), {}),
 }
 
 

@@ -8,12 +8,12 @@ from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.optimizers import SGD, Adam
 from neuralzoo.core.layer import Context, Gradients
-from neuralzoo.core.optimizer import Diverged
+from neuralzoo.core.optimizer import DivergenceError
 from neuralzoo.core.testing.differences import compare_with_differences
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.plugins.gan import architecture
-from neuralzoo.plugins.gan.layers import Spectral
-from neuralzoo.plugins.gan.learner import COLLAPSED, WATCHED, discriminator_loss, generator_loss
+from neuralzoo.plugins.gan.layers import SpectralNorm
+from neuralzoo.plugins.gan.learner import COLLAPSE_WINDOW, discriminator_loss, generator_loss
 from neuralzoo.registry import Task
 
 GAN = architecture()
@@ -21,11 +21,11 @@ RNG = np.random.default_rng(0)
 PLANE = Task(kind="generation", input="tabular", shape=(2,), outputs=2)
 
 
-def small(make_optimizer=lambda module: SGD(module, 0.1), task=PLANE, **settings):
+def small(optimizer_factory=lambda module: SGD(module, 0.1), task=PLANE, **settings):
     """Return a small pair of networks in float64, and its learner."""
     config = GAN.configure({"latent": 3, "hidden": (7,)} | settings)
     networks = GAN.build(config, task, np.random.default_rng(1)).astype(np.float64)
-    return networks, GAN.learner(networks, config, task, make_optimizer)
+    return networks, GAN.learner(networks, config, task, optimizer_factory)
 
 
 def training(seed=0):
@@ -37,10 +37,10 @@ def batch(n=6, *shape):
     return x, x
 
 
-def ring(count, rng=RNG, deviation=0.02):
+def ring(count, rng=RNG, std=0.02):
     labels = np.arange(count) % 8
-    middles = 2 * np.stack([np.cos(labels * math.pi / 4), np.sin(labels * math.pi / 4)], axis=1)
-    return middles + deviation * rng.normal(size=(count, 2)), labels
+    means = 2 * np.stack([np.cos(labels * math.pi / 4), np.sin(labels * math.pi / 4)], axis=1)
+    return means + std * rng.normal(size=(count, 2)), labels
 
 
 @pytest.mark.parametrize(
@@ -49,44 +49,44 @@ def ring(count, rng=RNG, deviation=0.02):
         {},
         {"label_smoothing": 0.2},
         {"loss": "relativistic", "label_smoothing": 0.1},
-        {"pack": 2, "minibatch_deviation": True},
-        {"spectral": True},
+        {"pack": 2, "minibatch_stddev": True},
+        {"spectral_norm": True},
     ],
 )
-def test_both_losses_have_the_gradients_that_differences_say(settings):
+def test_the_gradients_of_both_losses_agree_with_finite_differences(settings):
     networks, _ = small(**settings)
-    made, real = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 2))
+    fake, real = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 2))
     z = RNG.normal(size=(6, 3))
-    how = settings.get("label_smoothing", 0.0), settings.get("loss") == "relativistic"
+    options = settings.get("label_smoothing", 0.0), settings.get("loss") == "relativistic"
 
-    def telling():
-        logits = [networks.discriminator(x, training())[0] for x in (real, made)]
-        return discriminator_loss(*logits, *how)[0]
+    def loss_of_discriminator():
+        logits = [networks.discriminator(x, training())[0] for x in (real, fake)]
+        return discriminator_loss(*logits, *options)[0]
 
     grads = Gradients(networks.discriminator)
     ctx = Context(training=True, grads=grads)
-    passes = [networks.discriminator(x, ctx) for x in (real, made)]
-    _, *d = discriminator_loss(passes[0][0], passes[1][0], *how)
+    passes = [networks.discriminator(x, ctx) for x in (real, fake)]
+    _, *d = discriminator_loss(passes[0][0], passes[1][0], *options)
     for (_, pull), gradient in zip(passes, d, strict=True):
         pull(gradient)
-    for name, parameter in networks.discriminator.trainable().items():
-        compare_with_differences(name, grads[parameter], parameter.value, telling)
+    for name, parameter in networks.discriminator.trainable_parameters().items():
+        compare_with_differences(name, grads[parameter], parameter.value, loss_of_discriminator)
 
-    other = networks.discriminator.predict(real) if how[1] else None
+    other = networks.discriminator.predict(real) if options[1] else None
 
-    def deceiving():
-        made, _ = networks.generator(z, training())
-        return generator_loss(networks.discriminator(made, training())[0], other)[0]
+    def loss_of_generator():
+        fake, _ = networks.generator(z, training())
+        return generator_loss(networks.discriminator(fake, training())[0], other)[0]
 
     grads = Gradients(networks.generator)
-    made, pull_generator = networks.generator(z, Context(training=True, grads=grads))
-    logits, pull = networks.discriminator(made, training())
+    fake, pull_generator = networks.generator(z, Context(training=True, grads=grads))
+    logits, pull = networks.discriminator(fake, training())
     pull_generator(pull(generator_loss(logits, other)[1]))
-    for name, parameter in networks.generator.trainable().items():
-        compare_with_differences(name, grads[parameter], parameter.value, deceiving)
+    for name, parameter in networks.generator.trainable_parameters().items():
+        compare_with_differences(name, grads[parameter], parameter.value, loss_of_generator)
 
 
-def test_a_step_of_the_game_is_that_of_pytorch():
+def test_adversarial_steps_agree_with_pytorch():
     torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
     networks, learner = small(lambda module: Adam(module, 0.01, beta1=0.5), hidden=(7, 5), label_smoothing=0.1)
 
@@ -109,14 +109,14 @@ def test_a_step_of_the_game_is_that_of_pytorch():
         x = RNG.normal(size=(6, 2))
         metrics = learner.learn((x, x), ours)
         real = discriminator(torch.tensor(x))
-        made = generator(torch.tensor(rng.standard_normal((6, 3), np.float32), dtype=torch.float64))
-        false = discriminator(made.detach())
+        fake = generator(torch.tensor(rng.standard_normal((6, 3), np.float32), dtype=torch.float64))
+        false = discriminator(fake.detach())
         d_loss = compare(real, torch.full_like(real, 0.9)) + compare(false, torch.zeros_like(false))
         d_optimizer.zero_grad()
         d_loss.backward()
         d_optimizer.step()
-        made = generator(torch.tensor(rng.standard_normal((6, 3), np.float32), dtype=torch.float64))
-        taken = discriminator(made)
+        fake = generator(torch.tensor(rng.standard_normal((6, 3), np.float32), dtype=torch.float64))
+        taken = discriminator(fake)
         g_loss = compare(taken, torch.ones_like(taken))
         g_optimizer.zero_grad()
         g_loss.backward()
@@ -131,21 +131,21 @@ def test_a_step_of_the_game_is_that_of_pytorch():
             np.testing.assert_allclose(a.bias.value, b.bias.detach().numpy(), atol=1e-7)
 
 
-def test_each_player_changes_itself_only():
+def test_each_step_changes_its_own_network_only():
     networks, learner = small()
     x, _ = batch()
     before = networks.state()
-    learner._tell_apart(x, training())
+    learner._discriminator_step(x, training())
     after = networks.state()
     changed = {name.partition(".")[0] for name in before if not np.array_equal(before[name], after[name])}
     assert changed == {"discriminator"}
-    learner._deceive(x, training())
+    learner._generator_step(x, training())
     last = networks.state()
     changed = {name.partition(".")[0] for name in before if not np.array_equal(after[name], last[name])}
     assert changed == {"generator"}
 
 
-def test_the_discriminator_does_its_steps_at_its_rate_and_both_follow_one_schedule():
+def test_the_discriminator_has_its_own_steps_and_learning_rate_on_a_common_schedule():
     rates = {"generator": [], "discriminator": []}
 
     class Noted(SGD):
@@ -154,7 +154,7 @@ def test_the_discriminator_does_its_steps_at_its_rate_and_both_follow_one_schedu
             super().update(gradient, lr)
 
     _, learner = small(
-        lambda module: Noted(module, lambda step: 1 / (step + 1)), discriminator_steps=2, discriminator_rate=3.0
+        lambda module: Noted(module, lambda step: 1 / (step + 1)), discriminator_steps=2, discriminator_lr_ratio=3.0
     )
     for name, optimizer in learner.optimizers.items():
         optimizer.name = name
@@ -166,40 +166,40 @@ def test_the_discriminator_does_its_steps_at_its_rate_and_both_follow_one_schedu
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
-def test_with_soft_targets_the_best_judgement_is_their_share_of_the_truth(smoothing):
-    # Real examples are at one place with density p, made ones there with density q: one logit for both.
+def test_label_smoothing_scales_the_optimal_discriminator_probability(smoothing):
+    # At one point real examples have density p, fake ones density q: one logit for both.
     p, q = 0.8, 0.3
     logit = np.zeros((1, 1))
     for _ in range(2000):
-        _, dreal, dmade = discriminator_loss(logit, logit, smoothing)
-        logit -= p * dreal + q * dmade
+        _, dreal, dfake = discriminator_loss(logit, logit, smoothing)
+        logit -= p * dreal + q * dfake
     assert 1 / (1 + math.exp(-logit[0, 0])) == pytest.approx((1 - smoothing) * p / (p + q), abs=1e-6)
 
 
-def test_where_nothing_deceives_the_generators_loss_still_has_a_gradient():
+def test_the_non_saturating_loss_has_a_gradient_where_the_minimax_loss_has_none():
     logits = np.full((1, 1), -20.0)
     assert generator_loss(logits)[1][0, 0] == pytest.approx(-1)
-    saturating = -1 / (1 + math.exp(20))  # of mean log(1 - D), the loss that is not used
+    saturating = -1 / (1 + math.exp(20))  # of mean log(1 - D), the minimax loss
     assert abs(saturating) < 1e-8
 
 
-def test_spectral_norms_follow_the_weights_through_training_and_the_checkpoint():
-    networks, learner = small(lambda module: Adam(module, 1e-3), spectral=True, hidden=(9,))
+def test_spectral_norms_follow_the_weights_through_training_and_checkpoints():
+    networks, learner = small(lambda module: Adam(module, 1e-3), spectral_norm=True, hidden=(9,))
     ctx = training()
     for _ in range(200):
         learner.learn(batch(), ctx)
-    layers = [m for _, m in networks.discriminator.named_modules() if isinstance(m, Spectral)]
+    layers = [m for _, m in networks.discriminator.named_modules() if isinstance(m, SpectralNorm)]
     for layer in layers:
         assert layer.norm == pytest.approx(np.linalg.svd(layer.layer.weight.value)[1][0], rel=0.01)
-    fresh, other = small(lambda module: Adam(module, 1e-3), spectral=True, hidden=(9,))
+    fresh, other = small(lambda module: Adam(module, 1e-3), spectral_norm=True, hidden=(9,))
     other.load_state(learner.state())
-    assert [m.norm for _, m in fresh.discriminator.named_modules() if isinstance(m, Spectral)] == [
+    assert [m.norm for _, m in fresh.discriminator.named_modules() if isinstance(m, SpectralNorm)] == [
         layer.norm for layer in layers
     ]
 
 
-def test_the_mean_of_the_weights_is_the_formula_and_samples_come_from_it():
-    networks, learner = small(average=0.6)
+def test_the_moving_average_of_the_weights_is_the_formula_and_samples():
+    networks, learner = small(ema_decay=0.6)
     mean = networks.generator.state()
     ctx = training()
     for step in range(1, 25):
@@ -207,22 +207,22 @@ def test_the_mean_of_the_weights_is_the_formula_and_samples_come_from_it():
         keep = min(0.6, (1 + step) / (10 + step))
         for name, value in networks.generator.state().items():
             mean[name] = keep * mean[name] + (1 - keep) * value
-        for name, value in networks.averaged.state().items():
+        for name, value in networks.ema_generator.state().items():
             np.testing.assert_allclose(value, mean[name], atol=1e-12)
     z = RNG.normal(size=(4, 3))
     own = networks.generate(z)
-    made = networks.averaged.predict(z) * networks.scale.value + networks.location.value
-    np.testing.assert_array_equal(own, made)
+    fake = networks.ema_generator.predict(z) * networks.scale.value + networks.location.value
+    np.testing.assert_array_equal(own, fake)
     assert np.abs(own - networks.generator.predict(z)).max() > 1e-3
-    assert not networks.averaged.trainable()
+    assert not networks.ema_generator.trainable_parameters()
 
 
-def test_noise_on_what_the_discriminator_reads_falls_in_a_straight_line():
+def test_instance_noise_decays_linearly():
     _, learner = small(instance_noise=0.8, instance_noise_steps=10)
     x = np.zeros((4000, 2))
-    for step, deviation in ((0, 0.8), (5, 0.4), (10, 0.0), (20, 0.0)):
+    for step, std in ((0, 0.8), (5, 0.4), (10, 0.0), (20, 0.0)):
         learner.optimizers["generator"].steps = step
-        assert learner._noisy(x, training()).std() == pytest.approx(deviation, rel=0.05)
+        assert learner._noisy(x, training()).std() == pytest.approx(std, rel=0.05)
 
 
 def test_samples_have_the_units_of_the_data():
@@ -235,63 +235,62 @@ def test_samples_have_the_units_of_the_data():
     np.testing.assert_allclose(networks.standardised(networks.generate(z)), networks.generator.predict(z), atol=1e-6)
 
 
-def test_pixels_are_made_between_0_and_1():
+def test_generated_pixels_are_between_0_and_1():
     image = Task(kind="generation", input="image", shape=(3, 3, 1), outputs=9)
     networks, learner = small(task=image)
     learner.prepare(ArrayBatches(batch(6, 3, 3, 1), 3), training())
-    made = networks.generate(100 * RNG.normal(size=(50, 3)))
-    assert made.min() == pytest.approx(0, abs=1e-3)
-    assert made.max() == pytest.approx(1, abs=1e-3)
-    assert made.min() >= 0
-    assert made.max() <= 1
+    fake = networks.generate(100 * RNG.normal(size=(50, 3)))
+    assert fake.min() == pytest.approx(0, abs=1e-3)
+    assert fake.max() == pytest.approx(1, abs=1e-3)
+    assert fake.min() >= 0
+    assert fake.max() <= 1
 
 
-def test_divergence_ends_with_the_step_and_the_measure():
+def test_divergence_is_reported_with_the_network_and_the_step():
     _, learner = small(lambda module: SGD(module, 1e200))
     batches = ArrayBatches(batch(), 3)
-    with pytest.raises(Diverged, match=r"(generator|discriminator).* step [0-9]+ .*finite"):
+    with pytest.raises(DivergenceError, match=r"(generator|discriminator).* step [0-9]+ .*finite"):
         Trainer(learner, epochs=20).run(batches)
 
 
-def test_a_collapsed_generator_is_told_once_with_step_and_spread(caplog):
+def test_mode_collapse_is_warned_about_once_with_the_step(caplog):
     networks, learner = small(lambda module: SGD(module, 1e-9))
     networks.generator.layers[-2].weight.value *= 1e-3
     ctx = training()
     with caplog.at_level(logging.WARNING):
-        for _ in range(3 * WATCHED):
+        for _ in range(3 * COLLAPSE_WINDOW):
             learner.learn(batch(), ctx)
-    assert [f"step {WATCHED} " in record.getMessage() for record in caplog.records] == [True]
+    assert [f"step {COLLAPSE_WINDOW} " in record.getMessage() for record in caplog.records] == [True]
     assert "collapsed" in caplog.records[0].getMessage()
-    assert COLLAPSED > 0.05
 
 
-def test_a_healthy_generator_is_not_warned_of(caplog):
+def test_a_diverse_generator_causes_no_warning(caplog):
     _, learner = small(lambda module: SGD(module, 1e-9))
     ctx = training()
     with caplog.at_level(logging.WARNING):
-        for _ in range(2 * WATCHED):
+        for _ in range(2 * COLLAPSE_WINDOW):
             learner.learn(batch(), ctx)
     assert not caplog.records
 
 
-def test_a_whole_data_set_is_measured_at_once():
+def test_a_whole_dataset_is_evaluated_at_once():
     _, learner = small()
     x, labels = ring(600)
     together = learner.evaluate((x, labels))
     by_batch = learner.evaluate_all(ArrayBatches((x, labels), 100).epoch(np.random.default_rng(0)))
     assert together == pytest.approx(by_batch)
-    assert {"modes_covered", "in_modes", "loss", "spread", "coverage"} == set(together)
+    assert {"modes_covered", "high_quality_fraction", "loss", "std_ratio", "coverage"} == set(together)
 
 
-def test_a_small_ring_is_found_in_seconds():
+def test_the_modes_of_a_small_ring_are_covered_in_seconds():
     rng = np.random.default_rng(5)
     angle = np.arange(600) % 3 * (2 * math.pi / 3)
     x = (np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.1 * rng.normal(size=(600, 2))).astype(np.float32)
     labels = np.arange(600) % 3
-    config = GAN.configure({"latent": 4, "hidden": (32, 32), "pack": 2, "average": 0.95})
+    config = GAN.configure({"latent": 4, "hidden": (32, 32), "pack": 2, "ema_decay": 0.95})
     networks = GAN.build(config, PLANE, rng)
     learner = GAN.learner(networks, config, PLANE, lambda module: Adam(module, 3e-3, beta1=0.5))
     Trainer(learner, epochs=100, seed=1).run(ArrayBatches((x, labels), 100, shuffle=True))
-    found = learner.evaluate((x, labels))
-    assert found["modes_covered"] == 3
-    assert found["in_modes"] > 0.8
+    metrics = learner.evaluate((x, labels))
+    assert metrics["modes_covered"] == 3
+    assert metrics["high_quality_fraction"] > 0.8

@@ -11,16 +11,16 @@ from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.testing.differences import compare_parameter_gradients
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.plugins.modular.layers import Assignment
+from neuralzoo.plugins.modular.layers import FixedGate
 from neuralzoo.registry import SettingError, Task, create, get
 
 CLASSES = Task(kind="classification", input="tabular", shape=(4,), outputs=3)
 NUMBERS = Task(kind="regression", input="tabular", shape=(4,), outputs=2)
 
 
-def learner_of(network, task, make_optimizer=lambda module: Adam(module, 0.01), name="modular", **settings):
+def learner_of(network, task, optimizer_factory=lambda module: Adam(module, 0.01), name="modular", **settings):
     architecture = get(name)
-    return architecture.learner(network, architecture.configure(settings), task, make_optimizer)
+    return architecture.learner(network, architecture.configure(settings), task, optimizer_factory)
 
 
 def examples(task, n=24, seed=0):
@@ -33,12 +33,12 @@ def examples(task, n=24, seed=0):
 
 VARIANTS = [
     {},
-    {"top": 2, "noise": 0.1, "balance": 0.1},
+    {"top_k": 2, "noise": 0.1, "load_balance_weight": 0.1},
     {"loss": "cooperative"},
     {"update": "em"},
     {"experts": 1},
-    {"experts": 2, "others": [{"name": "fnn", "settings": {"hidden": [5, 5]}}], "deviation": 0.5},
-    {"experts": 3, "field": [1], "gate_settings": {"hidden": [4]}},
+    {"experts": 2, "extra_experts": [{"name": "fnn", "settings": {"hidden": [5, 5]}}], "output_std": 0.5},
+    {"experts": 3, "task_columns": [1], "gate_settings": {"hidden": [4]}},
 ]
 
 
@@ -63,7 +63,11 @@ def mixture_layer(rng, settings):
     "check",
     [
         pytest.param(check, id=f"{name}-{check}")
-        for name, settings in {"dense": {}, "top": {"top": 2}, "field": {"experts": 3, "field": [1]}}.items()
+        for name, settings in {
+            "dense": {},
+            "top_k": {"top_k": 2},
+            "task columns": {"experts": 3, "task_columns": [1]},
+        }.items()
         for check in checks_for_layer(partial(mixture_layer, settings=settings), examples(CLASSES, 5)[0])
     ],
 )
@@ -83,7 +87,7 @@ def test_a_mixture_of_one_is_that_network_bit_for_bit_before_and_after_training(
     assert np.array_equal(mixture.predict(data[0]), alone.predict(data[0]))
 
 
-def test_there_is_a_sentence_for_no_experts():
+def test_zero_experts_raise_an_error():
     with pytest.raises(SettingError) as caught:
         create("modular", experts=0)
     assert str(caught.value) == "modular got experts=0; it needs to be greater than or equal to 1"
@@ -95,18 +99,21 @@ def test_there_is_a_sentence_for_no_experts():
         ({"expert": "fn"}, ("expert: ", "'fn'", "did you mean fnn")),
         ({"expert_settings": {"hiden": [3]}}, ("expert: fnn", "hiden", "did you mean hidden")),
         ({"gate_settings": {"dropout": 1.5}}, ("gate: fnn", "dropout", "1.5", "less than 1")),
-        ({"others": [{"name": "fnn", "settings": {"activation": "rleu"}}]}, ("others[0]: fnn", "did you mean relu")),
-        ({"top": 5}, ("top is 5", "at most 4")),
-        ({"assigned": True}, ("assigned is true", "0 places", "1 or 4")),
-        ({"field": [0, 0]}, ("field has 0, 0", "each place once")),
-        ({"field": [4]}, ("field=[4]", "shape (4,)")),
-        ({"field": [0, 1, 2, 3]}, ("leave the experts something",)),
+        (
+            {"extra_experts": [{"name": "fnn", "settings": {"activation": "rleu"}}]},
+            ("extra_experts[0]: fnn", "did you mean relu"),
+        ),
+        ({"top_k": 5}, ("top_k is 5", "at most 4")),
+        ({"fixed_routing": True}, ("fixed_routing is true", "has 0", "1 or 4")),
+        ({"task_columns": [0, 0]}, ("task_columns has 0, 0", "each column once")),
+        ({"task_columns": [4]}, ("task_columns=[4]", "shape (4,)")),
+        ({"task_columns": [0, 1, 2, 3]}, ("leave the experts an input",)),
         ({"update": "em", "loss": "cooperative"}, ("update is em", "competitive")),
         ({"expert": "lstm", "expert_settings": {}}, ("lstm got tabular inputs",)),
     ],
     ids=str,
 )
-def test_a_wrong_setting_is_named_with_what_it_needs(settings, words):
+def test_a_wrong_setting_raises_an_error_that_names_it(settings, words):
     with pytest.raises(SettingError) as caught:
         create("modular", **settings)
     assert all(word in str(caught.value) for word in words), str(caught.value)
@@ -115,7 +122,7 @@ def test_a_wrong_setting_is_named_with_what_it_needs(settings, words):
 
 def test_experts_may_be_of_any_architecture_that_reads_the_examples():
     task = Task(kind="classification", input="sequence", shape=(6, 3), outputs=3)
-    settings = {"expert": "gru", "expert_settings": {"hidden": 5}, "others": [{"name": "fnn"}], "experts": 2}
+    settings = {"expert": "gru", "expert_settings": {"hidden": 5}, "extra_experts": [{"name": "fnn"}], "experts": 2}
     network = create("modular", task=task, **settings)
     assert [type(expert).__name__ for expert in network.experts][2] == "FNN"
     assert network.experts[0] is not network.experts[1]
@@ -126,7 +133,7 @@ def test_experts_may_be_of_any_architecture_that_reads_the_examples():
     assert learner.evaluate((x, y))["loss"] < start / 2
 
 
-def test_the_whole_network_has_the_gradients_of_finite_differences_with_every_kind_of_gate():
+def test_gradients_with_every_kind_of_gate_agree_with_finite_differences():
     for settings in VARIANTS:
         if not settings.get("noise"):
             network = create("modular", task=CLASSES, **settings).astype(np.float64)
@@ -135,53 +142,53 @@ def test_the_whole_network_has_the_gradients_of_finite_differences_with_every_ki
 
 def test_top_k_with_all_experts_is_the_dense_mixture():
     x = examples(CLASSES)[0]
-    dense, sparse = (create("modular", task=CLASSES, seed=1, top=top) for top in (None, 4))
+    dense, sparse = (create("modular", task=CLASSES, seed=1, top_k=top) for top in (None, 4))
     assert np.array_equal(dense.predict(x), sparse.predict(x))
 
 
-def test_top_k_asks_the_most_trusted_experts_only():
+def test_top_k_computes_the_experts_of_the_largest_gate_weights_only():
     x = examples(CLASSES)[0]
-    network = create("modular", task=CLASSES, seed=1, top=2)
+    network = create("modular", task=CLASSES, seed=1, top_k=2)
     dense = create("modular", task=CLASSES, seed=1).gates(x)
     gates = network.gates(x)
     assert ((gates > 0).sum(axis=1) == 2).all()
     kept = np.where(gates > 0, dense, 0)
     np.testing.assert_allclose(gates, kept / kept.sum(axis=1, keepdims=True), rtol=1e-5)
     assert (kept.max(axis=1) == dense.max(axis=1)).all()
-    asked = []
+    counts = []
     for i, expert in enumerate(network.experts):
-        network.experts[i] = Listener(expert, asked)
+        network.experts[i] = CountingExpert(expert, counts)
     network.predict(x)
-    assert sum(asked) == 2 * len(x)
+    assert sum(counts) == 2 * len(x)
 
 
-class Listener(type(create("fnn"))):
-    """An expert that notes how many examples it was asked about."""
+class CountingExpert(type(create("fnn"))):
+    """An expert that counts the examples that are routed to it."""
 
-    def __init__(self, expert, asked):
+    def __init__(self, expert, counts):
         self.layers = expert.layers
-        self.asked = asked
+        self.counts = counts
 
     def __call__(self, x, ctx):
-        self.asked.append(len(x))
+        self.counts.append(len(x))
         return super().__call__(x, ctx)
 
 
 @pytest.mark.parametrize("task", [CLASSES, NUMBERS], ids=["classes", "numbers"])
-@pytest.mark.parametrize("field", [(0,), (0, 1, 2)], ids=["a number", "a place for each"])
-def test_experts_learn_from_the_examples_assigned_to_them_only(task, field):
+@pytest.mark.parametrize("columns", [(0,), (0, 1, 2)], ids=["one column", "a column for each"])
+def test_experts_learn_from_the_examples_routed_to_them_only(task, columns):
     x, target = examples(task)
     owner = np.arange(len(x)) % 2  # of three experts, the last one has nothing to do
-    x[:, field] = owner[:, None] if len(field) == 1 else np.eye(3)[owner]
-    settings = {"experts": 3, "field": field, "assigned": True}
+    x[:, columns] = owner[:, None] if len(columns) == 1 else np.eye(3)[owner]
+    settings = {"experts": 3, "task_columns": columns, "fixed_routing": True}
     network = create("modular", task=task, **settings)
-    objective = learner_of(network, task, **settings).aims.objective
+    objective = learner_of(network, task, **settings).objective.loss
 
     def gradients(rows):
         ctx = Context(training=True, grads=Gradients(network))
-        opinions, pull = network.opinions(x[rows], ctx)
-        pull(objective(opinions, target[rows], None)[1])
-        return {name: ctx.grads[p].copy() for name, p in network.trainable().items()}
+        experts, pull = network.expert_outputs(x[rows], ctx)
+        pull(objective(experts, target[rows], None)[1])
+        return {name: ctx.grads[p].copy() for name, p in network.trainable_parameters().items()}
 
     together, alone = gradients(slice(None)), gradients(owner == 0)
     for name in together:
@@ -193,57 +200,57 @@ def test_experts_learn_from_the_examples_assigned_to_them_only(task, field):
         assert together[name].any() != name.startswith("experts.2")
 
 
-def test_an_assignment_to_nobody_is_told():
-    network = create("modular", task=CLASSES, experts=3, field=(0,), assigned=True)
-    with pytest.raises(ValueError, match="Assignment got experts from 0 to 3 at place 0; it needs numbers from 0 to 2"):
+def test_a_fixed_route_to_no_expert_raises_an_error():
+    network = create("modular", task=CLASSES, experts=3, task_columns=(0,), fixed_routing=True)
+    with pytest.raises(ValueError, match="FixedGate got experts from 0 to 3 in column 0; it needs indices from 0 to 2"):
         network.predict(np.array([[0, 1, 1, 1], [3, 1, 1, 1]], np.float32))
 
 
-def test_a_field_that_is_a_measurement_assigns_nobody():
-    with pytest.raises(ValueError, match="numbers at place 1 that are not whole; it needs the numbers of experts"):
-        Assignment([1], 3).predict(np.array([[0, 1], [0, 1.4]], np.float32))
+def test_fixed_routing_by_fractions_raises_an_error():
+    with pytest.raises(ValueError, match="values in column 1 that are not whole; it needs indices of experts"):
+        FixedGate([1], 3).predict(np.array([[0, 1], [0, 1.4]], np.float32))
 
 
-def test_experts_do_not_see_the_field():
-    network = create("modular", task=CLASSES, field=(1, 3), seed=2)
+def test_experts_do_not_depend_on_the_task_columns():
+    network = create("modular", task=CLASSES, task_columns=(1, 3), seed=2)
     x = examples(CLASSES)[0]
     other = x.copy()
     other[:, [1, 3]] += 1
-    before, after = (network.opinions(inputs, Context())[0] for inputs in (x, other))
-    assert np.array_equal(before.answers, after.answers)
+    before, after = (network.expert_outputs(inputs, Context())[0] for inputs in (x, other))
+    assert np.array_equal(before.outputs, after.outputs)
     assert not np.allclose(before.log_gate, after.log_gate)
 
 
-def test_without_an_expert_the_others_share_its_weight():
+def test_without_an_expert_the_weights_of_the_others_are_renormalised():
     x = examples(CLASSES)[0]
     network = create("modular", task=CLASSES, seed=1)
-    opinions = network.opinions(x, Context(), without=2)[0]
+    experts = network.expert_outputs(x, Context(), without=2)[0]
     gates = network.gates(x)
     gates[:, 2] = 0
-    np.testing.assert_allclose(np.exp(opinions.log_gate), gates / gates.sum(axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(np.exp(experts.log_gate), gates / gates.sum(axis=1, keepdims=True), rtol=1e-5)
     with pytest.raises(ValueError, match="only expert"):
-        create("modular", experts=1).opinions(x, Context(), without=0)
+        create("modular", experts=1).expert_outputs(x, Context(), without=0)
 
 
-def test_examples_that_only_the_removed_expert_was_for_go_to_all_others_alike():
+def test_examples_of_a_removed_expert_get_equal_weights_of_the_others():
     x = examples(CLASSES)[0]
     x[:, 0] = np.arange(len(x)) % 3
-    network = create("modular", task=CLASSES, experts=3, field=(0,), assigned=True)
-    gates = np.exp(network.opinions(x, Context(), without=1)[0].log_gate)
+    network = create("modular", task=CLASSES, experts=3, task_columns=(0,), fixed_routing=True)
+    gates = np.exp(network.expert_outputs(x, Context(), without=1)[0].log_gate)
     np.testing.assert_allclose(gates, np.array([[1, 0, 0], [0.5, 0, 0.5], [0, 0, 1]])[np.arange(len(x)) % 3])
 
 
-def test_resizing_changes_the_experts_and_not_the_gate():
+def test_scale_width_changes_the_experts_and_not_the_gate():
     modular = get("modular")
-    config = modular.configure({"expert_settings": {"hidden": [20]}, "others": [{"name": "fnn"}]})
-    small = modular.resize(config, 0.5)
+    config = modular.configure({"expert_settings": {"hidden": [20]}, "extra_experts": [{"name": "fnn"}]})
+    small = modular.scale_width(config, 0.5)
     assert small.expert_settings["hidden"] == [10]
-    assert small.others[0].settings["hidden"] == [128, 64]
+    assert small.extra_experts[0].settings["hidden"] == [128, 64]
     assert small.gate_settings == config.gate_settings
 
 
 @pytest.mark.parametrize(("name", "panels"), [("peterson-barney", 4), ("four-subtasks", 4), ("mnist1d", 10)])
-def test_pictures_show_the_gate_by_sub_task(name, panels, tmp_path):
+def test_expert_usage_shows_the_gate_by_sub_task(name, panels, tmp_path):
     pytest.importorskip("matplotlib")
     from neuralzoo.experiments import datasets
     from neuralzoo.experiments.running.figures import page
@@ -258,7 +265,7 @@ def test_pictures_show_the_gate_by_sub_task(name, panels, tmp_path):
     np.testing.assert_allclose(shares.sum(axis=0), 1, rtol=1e-4)
 
 
-def test_the_gate_of_examples_of_one_number_is_drawn_on_a_line(tmp_path):
+def test_the_gate_map_of_a_single_feature_is_drawn_on_a_line(tmp_path):
     pytest.importorskip("matplotlib")
     from neuralzoo.experiments.running.figures import page
 
@@ -272,12 +279,12 @@ def test_the_gate_of_examples_of_one_number_is_drawn_on_a_line(tmp_path):
     assert not drawn[:, 1].any()
 
 
-def test_no_gradient_is_lost_when_the_data_need_none():
+def test_parameter_gradients_do_not_depend_on_the_gradient_of_the_input():
     x, target = examples(CLASSES)
-    network = create("modular", task=CLASSES, top=2, field=(1,))
+    network = create("modular", task=CLASSES, top_k=2, task_columns=(1,))
     vectors = []
     for data in (None, x):
-        ctx = Context(training=True, rng=np.random.default_rng(0), grads=Gradients(network), data=data)
+        ctx = Context(training=True, rng=np.random.default_rng(0), grads=Gradients(network), inputs_without_grad=data)
         y, pull = network(x, ctx)
         pull(CrossEntropy()(y, target)[1])
         vectors.append(ctx.grads.vector.copy())

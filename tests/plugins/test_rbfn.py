@@ -9,8 +9,8 @@ from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.claims.runner import check_sizes
-from neuralzoo.plugins.rbfn.experiments import SPIRALS, distance_from_bias, normalised_error
-from neuralzoo.plugins.rbfn.network import KERNELS, RadialUnits, squared_distances
+from neuralzoo.plugins.rbfn.experiments import SPIRALS, distance_from_bias, nrmse
+from neuralzoo.plugins.rbfn.network import BASIS_FUNCTIONS, RadialUnits, squared_distances
 from neuralzoo.registry import SettingError, Task, create, get
 
 RNG = np.random.default_rng(0)
@@ -24,7 +24,7 @@ def test_rbfn_conforms(check):
     check()
 
 
-@pytest.mark.parametrize("check", checks_for_architecture(get("rbfn"), settings={"descend": False}), ids=str)
+@pytest.mark.parametrize("check", checks_for_architecture(get("rbfn"), settings={"finetune": False}), ids=str)
 def test_rbfn_without_steps_conforms(check):
     if check.name in STEPS_ONLY:
         pytest.skip("nothing is learned in steps")
@@ -32,10 +32,10 @@ def test_rbfn_without_steps_conforms(check):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", BASIS_FUNCTIONS)
 def test_radial_units_conform(kernel, shared):
     x = np.random.default_rng(1).normal(size=(5, 3))
-    for check in checks_for_layer(lambda rng: RadialUnits(3, 4, KERNELS[kernel], rng, shared=shared), x):
+    for check in checks_for_layer(lambda rng: RadialUnits(3, 4, BASIS_FUNCTIONS[kernel], rng, shared=shared), x):
         assert check.run().status != "fail", check.run()
 
 
@@ -83,15 +83,15 @@ def test_no_distance_is_negative():
     ],
 )
 def test_a_unit_answers_to_the_distance_in_widths(kernel, at_two_widths):
-    units = RadialUnits(2, 1, KERNELS[kernel], RNG, shared=False).astype(np.float64)
+    units = RadialUnits(2, 1, BASIS_FUNCTIONS[kernel], RNG, shared=False).astype(np.float64)
     units.centres.value[...] = [[1, 2]]
     units.log_width.value[...] = np.log(2.5)
     np.testing.assert_allclose(units.predict(np.array([[1 + 3.0, 2 - 4.0]])), [[at_two_widths]])
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", BASIS_FUNCTIONS)
 def test_turning_and_moving_inputs_and_centres_together_changes_nothing(kernel):
-    units = RadialUnits(3, 5, KERNELS[kernel], RNG, shared=False).astype(np.float64)
+    units = RadialUnits(3, 5, BASIS_FUNCTIONS[kernel], RNG, shared=False).astype(np.float64)
     x, turn = RNG.normal(size=(7, 3)), np.linalg.qr(RNG.normal(size=(3, 3)))[0]
     before = units.predict(x)
     units.centres.value[...] = units.centres.value @ turn + 5
@@ -100,16 +100,16 @@ def test_turning_and_moving_inputs_and_centres_together_changes_nothing(kernel):
 
 def test_far_outside_the_data_gaussians_are_silent_and_the_answer_is_the_bias_exactly():
     x, y = waves()
-    network = train(x, y, units=40, descend=False)[0].network
+    network = train(x, y, units=40, finetune=False)[0].network
     outside = 1000 * np.array([[1, 0], [0, -1], [-1, 1]], np.float32)
     np.testing.assert_array_equal(network.predict(outside), np.tile(network.output.bias.value, (3, 1)))
-    grown = train(x, y, units=40, kernel="multiquadric", descend=False)[0].network
+    grown = train(x, y, units=40, kernel="multiquadric", finetune=False)[0].network
     assert np.abs(grown.predict(outside) - grown.output.bias.value).min() > 1
 
 
 def test_four_units_know_exclusive_or():
     x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0])
-    network = train(x, y, kind="classification", units=4, descend=False)[0].network
+    network = train(x, y, kind="classification", units=4, finetune=False)[0].network
     assert (network.predict(x).argmax(axis=1) == y).all()
 
 
@@ -122,30 +122,30 @@ def test_two_spirals_are_told_apart_on_all_points_without_a_step():
 
 def test_without_descent_learning_only_measures():
     x, y = waves()
-    learner, history = train(x, y, units=30, descend=False)
+    learner, history = train(x, y, units=30, finetune=False)
     before = learner.state()
     assert learner.learn((x, y), Context(training=True)) == learner.evaluate((x, y))
     assert all(np.array_equal(array, learner.state()[name]) for name, array in before.items())
     assert history[0]["train/loss"] == pytest.approx(learner.evaluate((x, y))["loss"])
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", BASIS_FUNCTIONS)
 def test_descent_from_the_closed_form_lowers_the_loss(kernel):
     (x, y), settings = waves(), {"units": 20, "kernel": kernel, "width": 1.0}
-    closed = train(x, y, **settings, descend=False)[0].evaluate((x, y))["loss"]
+    closed = train(x, y, **settings, finetune=False)[0].evaluate((x, y))["loss"]
     descended = train(x, y, **settings, epochs=300, lr=1e-2)[0].evaluate((x, y))["loss"]
     assert descended < 0.97 * closed
 
 
 def test_everything_that_is_fitted_counts_as_a_parameter():
     network = create("rbfn", inputs=(4,), outputs=3, units=7)
-    assert network.size == 7 * 4 + 7 + 7 * 3 + 3
-    assert create("rbfn", inputs=(4,), outputs=3, units=7, shared_width=True).size == network.size - 6
+    assert network.num_parameters == 7 * 4 + 7 + 7 * 3 + 3
+    assert create("rbfn", inputs=(4,), outputs=3, units=7, shared_width=True).num_parameters == network.num_parameters - 6
 
 
 def test_the_same_seed_finds_the_same_centres_and_another_seed_others():
     x, y = waves()
-    one, same, other = (train(x, y, units=9, seed=seed, descend=False)[0].network for seed in (0, 0, 1))
+    one, same, other = (train(x, y, units=9, seed=seed, finetune=False)[0].network for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.units.centres.value, same.units.centres.value)
     assert not np.array_equal(one.units.centres.value, other.units.centres.value)
 
@@ -177,8 +177,8 @@ def test_claims_at_equal_parameters_have_them():
 
 
 def test_resizing_goes_with_the_units():
-    resize, config = get("rbfn").resize, get("rbfn").configure({"units": 100})
-    assert [resize(config, factor).units for factor in (0.5, 1.0, 0.0001)] == [50, 100, 1]
+    scale_width, config = get("rbfn").scale_width, get("rbfn").configure({"units": 100})
+    assert [scale_width(config, factor).units for factor in (0.5, 1.0, 0.0001)] == [50, 100, 1]
 
 
 def test_the_normalised_error_of_the_mean_is_one_and_that_of_half_of_it_all_is_a_half():
@@ -191,14 +191,14 @@ def test_the_normalised_error_of_the_mean_is_one_and_that_of_half_of_it_all_is_a
 
     data = datasets.load("mackey-glass")
     t = data.test[1].astype(np.float64)
-    assert normalised_error(Answers(0.0), data) == pytest.approx(1.0, rel=1e-6)
-    assert normalised_error(Answers(0.5), data) == pytest.approx(0.5, rel=1e-6)
+    assert nrmse(Answers(0.0), data) == pytest.approx(1.0, rel=1e-6)
+    assert nrmse(Answers(0.5), data) == pytest.approx(0.5, rel=1e-6)
 
 
 def test_the_distance_from_the_bias_is_nothing_for_gaussians_and_much_for_a_feed_forward_network():
     data = datasets.load("mackey-glass")
     x, y = data.train
-    assert distance_from_bias(train(x, y, units=40, descend=False)[0].network, data) == 0
+    assert distance_from_bias(train(x, y, units=40, finetune=False)[0].network, data) == 0
     assert distance_from_bias(create("fnn", inputs=(4,), outputs=1, hidden=(20,)), data) > 1
 
 
@@ -218,7 +218,7 @@ def test_the_picture_of_two_inputs_has_a_circle_of_its_width_around_each_centre(
     from neuralzoo.experiments.running.figures import page
 
     data = datasets.load("two-spirals")
-    network = train(*data.train, kind="classification", units=12, descend=False)[0].network
+    network = train(*data.train, kind="classification", units=12, finetune=False)[0].network
     with page(tmp_path / "centres.png") as figure:
         get("rbfn").figures[0].draw(figure, network, data)
     drawn = [(*circle.center, circle.radius) for circle in figure.axes[0].patches]
@@ -231,8 +231,8 @@ def test_the_picture_of_the_fall_back_ends_at_the_bias(width, tmp_path):
     from neuralzoo.experiments.running.figures import page
 
     data = datasets.load("mackey-glass")
-    network = train(*data.train, units=40, width=width, descend=False)[0].network
-    with page(tmp_path / "fall_back.png") as figure:
+    network = train(*data.train, units=40, width=width, finetune=False)[0].network
+    with page(tmp_path / "extrapolation.png") as figure:
         get("rbfn").figures[2].draw(figure, network, data)
     answer = figure.axes[0].lines[0].get_ydata()
     np.testing.assert_allclose(answer[[0, -1]], network.output.bias.value[0], atol=1e-4 * np.ptp(answer))

@@ -10,7 +10,7 @@ from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.losses import CrossEntropy
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context
-from neuralzoo.core.optimizer import Diverged
+from neuralzoo.core.optimizer import DivergenceError
 from neuralzoo.plugins.rbfn import centres
 from neuralzoo.plugins.rbfn.learner import LeastSquares, best_scale, leave_one_out
 from neuralzoo.registry import Task, get
@@ -25,7 +25,7 @@ def fit(x, t, *, outputs=None, dtype=np.float64, batch=None, seed=0, **settings)
     kind = "classification" if classes else "regression"
     task = Task(kind=kind, input="tabular", shape=x.shape[1:], outputs=outputs)
     architecture = get("rbfn")
-    config = architecture.configure({"descend": False} | settings)
+    config = architecture.configure({"finetune": False} | settings)
     network = architecture.build(config, task, np.random.default_rng(seed)).astype(dtype)
     learner = architecture.learner(network, config, task, lambda module: Adam(module, 1e-3))
     learner.prepare(ArrayBatches((x, t), batch or len(x), shuffle=True), context(seed))
@@ -72,7 +72,7 @@ def test_the_size_of_batches_and_of_blocks_does_not_change_the_fit(monkeypatch):
     for one, other in zip(sums.solve(0.01), blocks.solve(0.01), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9)
     whole = [fit(x, targets, units=8).network.predict(x) for targets in (t, classes)]
-    monkeypatch.setattr(centres, "BLOCK", 11)
+    monkeypatch.setattr(centres, "BLOCK_ROWS", 11)
     for targets, answers in zip((t, classes), whole, strict=True):
         np.testing.assert_allclose(fit(x, targets, units=8).network.predict(x), answers, rtol=1e-8)
 
@@ -153,7 +153,7 @@ def test_kmeans_ends_where_that_of_scikit_learn_does_from_the_same_start():
     from sklearn.cluster import KMeans
 
     x = clouds()
-    start = x[centres.spread_out(x, 9, np.random.default_rng(1))]
+    start = x[centres.kmeans_plus_plus(x, 9, np.random.default_rng(1))]
     ours = centres.kmeans(x, start, 300)
     theirs = KMeans(9, init=start, n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(x)
     assert centres.nearest_centre(x, ours)[1].sum() == pytest.approx(theirs.inertia_, rel=1e-9)
@@ -177,7 +177,7 @@ def test_a_centre_that_is_nearest_to_no_example_moves_to_the_farthest_one():
 def test_starts_are_drawn_by_squared_distance():
     x = np.array([[0.0], [1.0], [3.0]])
     rng = np.random.default_rng(0)
-    pairs = [tuple(centres.spread_out(x, 2, rng)) for _ in range(6000)]
+    pairs = [tuple(centres.kmeans_plus_plus(x, 2, rng)) for _ in range(6000)]
     second = [b for a, b in pairs if a == 0]
     assert second.count(2) / len(second) == pytest.approx(9 / 10, abs=0.03)
     assert all(a != b for a, b in pairs)
@@ -188,13 +188,13 @@ def test_a_sample_of_a_stream_takes_every_example_as_likely():
     counts = np.zeros(40)
     rng = np.random.default_rng(0)
     for _ in range(2000):
-        kept, targets = centres.draw_sample(ArrayBatches((x, x), 7).epoch(rng), 10, rng)
+        kept, targets = centres.reservoir_sample(ArrayBatches((x, x), 7).epoch(rng), 10, rng)
         assert kept.shape == (10, 1)
         np.testing.assert_array_equal(kept, targets)
         counts[kept[:, 0].astype(int)] += 1
     assert np.abs(counts / 2000 - 0.25).max() < 0.05
     assert len(np.unique(kept)) == 10
-    np.testing.assert_array_equal(centres.draw_sample(ArrayBatches((x, x), 7).epoch(rng), 99, rng)[0], x)
+    np.testing.assert_array_equal(centres.reservoir_sample(ArrayBatches((x, x), 7).epoch(rng), 99, rng)[0], x)
 
 
 def test_a_width_is_the_mean_distance_to_the_nearest_others_and_duplicates_do_not_count():
@@ -211,7 +211,7 @@ def test_a_shared_width_is_the_mean_of_all():
     each, shared = fit(x, t, units=9), fit(x, t, units=9, shared_width=True)
     mean = np.exp(each.network.units.log_width.value).mean()
     np.testing.assert_allclose(np.exp(shared.network.units.log_width.value), [mean])
-    assert each.network.size - shared.network.size == 8
+    assert each.network.num_parameters - shared.network.num_parameters == 8
 
 
 @pytest.mark.parametrize("where", ["kmeans", "examples"])
@@ -256,14 +256,14 @@ def test_units_at_one_place_share_what_one_of_them_would_do():
 def test_what_is_not_finite_is_refused_in_one_sentence_whether_it_was_in_the_sample_or_not(part, units, words):
     arrays = RNG.normal(size=(20, 2)), RNG.normal(size=(20, 1))
     arrays[part][3, 0] = np.nan
-    with pytest.raises(Diverged, match=words):
+    with pytest.raises(DivergenceError, match=words):
         fit(*arrays, units=units, sample=units)
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e30])
 def test_inputs_whose_squares_are_lost_to_rounding_are_refused_in_one_sentence(size):
     x = (size * RNG.normal(size=(20, 2))).astype(np.float32)
-    with pytest.raises(Diverged, match="scaled to about 1"):
+    with pytest.raises(DivergenceError, match="scaled to about 1"):
         fit(x, RNG.normal(size=(20, 1)).astype(np.float32), units=4, dtype=np.float32)
 
 
@@ -291,7 +291,7 @@ def test_more_units_than_examples_are_told_in_one_sentence(caplog):
 def test_a_sample_may_be_asked_for_that_is_larger_than_any_memory():
     x, t = np.arange(12.0).reshape(6, 2), np.arange(6)
     batches = [(x[:4], t[:4]), (x[4:], t[4:])]
-    inputs, targets = centres.draw_sample(batches, 10**13, np.random.default_rng(0))
+    inputs, targets = centres.reservoir_sample(batches, 10**13, np.random.default_rng(0))
     assert np.array_equal(inputs, x)
     assert np.array_equal(targets, t)
 
@@ -299,5 +299,5 @@ def test_a_sample_may_be_asked_for_that_is_larger_than_any_memory():
 def test_widths_are_found_part_by_part(monkeypatch):
     x = np.random.default_rng(0).standard_normal((50, 3))
     whole = centres.widths(x, x, 4)
-    monkeypatch.setattr(centres, "BLOCK", 7)
+    monkeypatch.setattr(centres, "BLOCK_ROWS", 7)
     np.testing.assert_allclose(centres.widths(x, x, 4), whole, rtol=1e-12)

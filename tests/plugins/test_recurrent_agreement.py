@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU against PyTorch's: outputs, last states and every gradient. `pytest -s` shows the worst error."""
+"""RNN, LSTM and GRU against PyTorch's: outputs, final states and every gradient. `pytest -s` shows the worst error."""
 
 from dataclasses import dataclass, field
 from itertools import product
@@ -19,11 +19,11 @@ torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the ex
 # The class in PyTorch and its settings; our cell and its settings.
 KINDS = {
     "rnn-tanh": ("RNN", {"nonlinearity": "tanh"}, RNNCell, {}),
-    "rnn-relu": ("RNN", {"nonlinearity": "relu"}, RNNCell, {"rectified": True}),
+    "rnn-relu": ("RNN", {"nonlinearity": "relu"}, RNNCell, {"activation": "relu"}),
     "lstm": ("LSTM", {}, LSTMCell, {}),
     "gru": ("GRU", {}, GRUCell, {}),
 }
-SHAPES = list(product((1, 2, 3), (False, True), (False, True), (False, True)))  # levels, directions, lengths, start
+SHAPES = list(product((1, 2, 3), (False, True), (False, True), (False, True)))  # layers, directions, lengths, start
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
 
@@ -38,14 +38,14 @@ def one_thread():
 
 @dataclass
 class Pair:
-    """One network in PyTorch and here, with the same weights and the same random numbers to read."""
+    """One network in PyTorch and here, with the same weights and the same random inputs."""
 
     kind: str
     dtype: str
-    levels: int
+    layers: int
     bidirectional: bool
     with_lengths: bool
-    with_start: bool
+    with_initial_state: bool
     rng: np.random.Generator
     sizes: tuple[int, int, int, int] | None = None
     theirs: Any = field(init=False)
@@ -58,7 +58,7 @@ class Pair:
         self.theirs = getattr(torch.nn, name)(
             self.inputs,
             self.hidden,
-            self.levels,
+            self.layers,
             batch_first=True,
             bidirectional=self.bidirectional,
             dtype=getattr(torch, self.dtype),
@@ -68,28 +68,30 @@ class Pair:
             self.inputs,
             lambda inputs, rng: cell(inputs, self.hidden, rng, **ours),
             self.rng,
-            levels=self.levels,
+            layers=self.layers,
             bidirectional=self.bidirectional,
         ).astype(self.dtype)
         load_torch_state(self.ours, {name: value.numpy() for name, value in self.theirs.state_dict().items()})
         states = len(self.ours.cells), self.n, self.hidden
-        memories = self.ours.cells[0].memories
+        num_states = self.ours.cells[0].num_states
         self.x = self.numbers(self.n, self.steps, self.inputs)
         self.lengths = self.rng.integers(1, self.steps + 1, self.n) if self.with_lengths else None
-        self.start = tuple(self.numbers(*states) for _ in range(memories)) if self.with_start else None
+        self.initial_state = (
+            tuple(self.numbers(*states) for _ in range(num_states)) if self.with_initial_state else None
+        )
         self.dy = self.numbers(self.n, self.steps, self.ours.outputs)
-        self.dend = tuple(self.numbers(*states) for _ in range(memories))
+        self.dfinal = tuple(self.numbers(*states) for _ in range(num_states))
 
     def numbers(self, *shape):
         return self.rng.standard_normal(shape).astype(self.dtype)
 
     def run_ours(self):
-        """Return every output, last state and gradient by name."""
+        """Return every output, final state and gradient by name."""
         grads = Gradients(self.ours)
-        y, end, pull = self.ours.run(self.x, Context(training=True, grads=grads), self.lengths, self.start)
-        dx, dstart = pull(self.dy, self.dend)
-        found = {"y": y, "dx": dx} | {f"end {i}": state for i, state in enumerate(end)}
-        found |= {f"dstart {i}": state for i, state in enumerate(dstart)} if self.with_start else {}
+        y, final, pull = self.ours.run(self.x, Context(training=True, grads=grads), self.lengths, self.initial_state)
+        dx, dinitial = pull(self.dy, self.dfinal)
+        found = {"y": y, "dx": dx} | {f"final {i}": state for i, state in enumerate(final)}
+        found |= {f"dinitial {i}": state for i, state in enumerate(dinitial)} if self.with_initial_state else {}
         copy = self.ours.copy()  # the gradients of one bias, arranged as the weights are
         for cell, mine in zip(copy.cells, self.ours.cells, strict=True):
             for name, parameter in cell.named_parameters().items():
@@ -99,20 +101,20 @@ class Pair:
     def run_theirs(self):
         """Return the same of PyTorch; bias_hh has a gradient of its own in the candidate of a GRU only."""
         x = torch.tensor(self.x, requires_grad=True)
-        start = [torch.tensor(state, requires_grad=True) for state in self.start or ()]
-        arguments = [tuple(start) if len(start) > 1 else start[0]] if start else []
+        initial = [torch.tensor(state, requires_grad=True) for state in self.initial_state or ()]
+        arguments = [tuple(initial) if len(initial) > 1 else initial[0]] if initial else []
         packed = x
         if self.lengths is not None:
             packed = torch.nn.utils.rnn.pack_padded_sequence(
                 x, torch.tensor(self.lengths), batch_first=True, enforce_sorted=False
             )
-        y, end = self.theirs(packed, *arguments)
+        y, final = self.theirs(packed, *arguments)
         if self.lengths is not None:
             y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=self.steps)
-        end = end if isinstance(end, tuple) else (end,)
-        torch.autograd.backward([y, *end], [torch.tensor(d) for d in (self.dy, *self.dend)])
-        found = {"y": y.detach(), "dx": x.grad} | {f"end {i}": state.detach() for i, state in enumerate(end)}
-        found |= {f"dstart {i}": state.grad for i, state in enumerate(start)}
+        final = final if isinstance(final, tuple) else (final,)
+        torch.autograd.backward([y, *final], [torch.tensor(d) for d in (self.dy, *self.dfinal)])
+        found = {"y": y.detach(), "dx": x.grad} | {f"final {i}": state.detach() for i, state in enumerate(final)}
+        found |= {f"dinitial {i}": state.grad for i, state in enumerate(initial)}
         for name, parameter in self.theirs.named_parameters():
             found[f"d {name}"] = parameter.grad.clone()
             if name.startswith("bias_hh"):
@@ -120,7 +122,7 @@ class Pair:
         return {name: value.numpy() for name, value in found.items()}
 
     def errors(self):
-        """Return the largest difference in each array, in units of its largest number where that is above 1."""
+        """Return the largest difference in each array, relative to its largest absolute value where that is above 1."""
         ours, theirs = self.run_ours(), self.run_theirs()
         assert ours.keys() == theirs.keys()
         assert all(array.dtype == self.dtype and array.shape == theirs[name].shape for name, array in ours.items())

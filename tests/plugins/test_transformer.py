@@ -5,13 +5,17 @@ from neuralzoo.core.blocks.init import normal
 from neuralzoo.core.layer import Context
 from neuralzoo.core.testing import checks_for_architecture, checks_for_layer
 from neuralzoo.plugins.transformer.config import TransformerConfig
-from neuralzoo.plugins.transformer.gelu import ExactGELU
-from neuralzoo.plugins.transformer.layer_norm import LayerNorm
-from neuralzoo.plugins.transformer.layers.attention import Cache, CrossAttention, Heads, SelfAttention
-from neuralzoo.plugins.transformer.layers.block import Block, Shape
-from neuralzoo.plugins.transformer.layers.embedding import ClassToken, Patches, Positions, waves
-from neuralzoo.plugins.transformer.seq2seq import EncoderDecoder, Vocabularies
-from neuralzoo.plugins.transformer.tracing import looks
+from neuralzoo.plugins.transformer.figures import attention_weights
+from neuralzoo.plugins.transformer.layers.attention import AttentionConfig, Cache, CrossAttention, SelfAttention
+from neuralzoo.plugins.transformer.layers.block import Block, BlockConfig
+from neuralzoo.plugins.transformer.layers.dot_product import (
+    AttentionMask,
+    attend,
+    excluded_pairs,
+    scaled_dot_product_attention,
+)
+from neuralzoo.plugins.transformer.layers.embedding import ClassToken, Patches, Positions, sinusoidal_positions
+from neuralzoo.plugins.transformer.seq2seq import EncoderDecoder, VocabSizes
 from neuralzoo.registry import SettingError, Task, create, get
 
 RNG = np.random.default_rng(0)
@@ -20,33 +24,39 @@ SMALL = RNG.normal(size=(3, 5, 4))
 LENGTHS = np.array([5, 2, 4])
 
 NUMBERS = {"input": "sequence", "shape": (5, 3), "outputs": 2}
-TOKENS = {"input": "tokens", "shape": (6,), "vocabulary": 7}
+TOKENS = {"input": "tokens", "shape": (6,), "vocab_size": 7}
 TEXT = Task(kind="language-modelling", outputs=7, **TOKENS)
 IMAGES = Task(kind="classification", input="image", shape=(8, 8, 1), outputs=3)
 
 TASKS = {
     "classes of sequences": (get("transformer").example, {}),
-    "marks of sequences, read at the last": (
-        Task(kind="classification", answer="marks", lengths=True, **NUMBERS),
+    "multilabel sequences, last readout": (
+        Task(kind="classification", target="multilabel", variable_length=True, **NUMBERS),
         {"readout": "last", "causal": True},
     ),
-    "classes of texts, read in front": (
-        Task(kind="classification", outputs=3, lengths=True, **TOKENS),
+    "classes of texts, class token": (
+        Task(kind="classification", outputs=3, variable_length=True, **TOKENS),
         {"readout": "class", "positions": "sinusoidal"},
     ),
-    "numbers, norms after": (Task(kind="regression", lengths=True, **NUMBERS), {"norm": "after"}),
-    "marks for each step, in blocks": (
-        Task(kind="sequence-labelling", answer="marks", lengths=True, **NUMBERS),
-        {"block": 2, "dropout": 0.1},
+    "continuous targets, norms after": (Task(kind="regression", variable_length=True, **NUMBERS), {"norm": "after"}),
+    "multilabel steps, tiled attention": (
+        Task(kind="sequence-labelling", target="multilabel", variable_length=True, **NUMBERS),
+        {"attention_block_size": 2, "dropout": 0.1},
     ),
-    "a label for each token": (Task(kind="sequence-labelling", outputs=3, lengths=True, **TOKENS), {"bias": False}),
+    "a label for each token": (
+        Task(kind="sequence-labelling", outputs=3, variable_length=True, **TOKENS),
+        {"bias": False},
+    ),
     "the next token": (TEXT, {"dropout": 0.1, "activation": "exact_gelu"}),
-    "the next token of texts": (Task(kind="language-modelling", outputs=7, lengths=True, **TOKENS), {"tie": False}),
-    "labels written by a decoder": (
-        Task(kind="sequence-labelling", outputs=3, lengths=True, **TOKENS),
+    "the next token of texts": (
+        Task(kind="language-modelling", outputs=7, variable_length=True, **TOKENS),
+        {"tie": False},
+    ),
+    "labels predicted by a decoder": (
+        Task(kind="sequence-labelling", outputs=3, variable_length=True, **TOKENS),
         {"decoder": True, "dropout": 0.1},
     ),
-    "labels written by a decoder, norms after": (
+    "labels predicted by a decoder, norms after": (
         Task(kind="sequence-labelling", outputs=3, **TOKENS),
         {"decoder": True, "norm": "after"},
     ),
@@ -58,7 +68,7 @@ CHECKS = {
     for what, (task, settings) in TASKS.items()
     for check in checks_for_architecture(get("transformer"), task, settings={"width": 32} | settings)
     if (str(check) not in DECLARATIONS or what == "classes of sequences")
-    and (task.lengths or str(check) != "padding_does_not_matter")
+    and (task.variable_length or str(check) != "padding_does_not_matter")
 }
 
 
@@ -67,28 +77,31 @@ def test_the_transformer_conforms(name):
     CHECKS[name]()
 
 
-def attention(causal=False, block=128, dropout=0.0, width=8, heads=2):
-    return SelfAttention(Heads(width, heads, causal, dropout, block), np.random.default_rng(1))
+def attention(causal=False, block_size=128, dropout=0.0, width=8, heads=2):
+    return SelfAttention(AttentionConfig(width, heads, causal, dropout, block_size), np.random.default_rng(1))
 
 
-SMALLEST = TransformerConfig(width=4, heads=2, layers=2, decoder=True, hidden=5, init=0.3)
+SMALL_CONFIG = TransformerConfig(width=4, heads=2, layers=2, decoder=True, hidden=5, init=0.3)
 LAYERS = {
-    "layer norm": (lambda rng: LayerNorm(8), X),
-    "layer norm without a bias": (lambda rng: LayerNorm(8, bias=False), X),
-    "exact GELU": (lambda rng: ExactGELU(), X),
-    "attention": (lambda rng: SelfAttention(Heads(4, 2), rng), (SMALL, LENGTHS)),
-    "causal attention": (lambda rng: SelfAttention(Heads(4, 2, True), rng), (SMALL, LENGTHS)),
-    "attention in blocks": (lambda rng: SelfAttention(Heads(4, 2, False, 0.3, 2), rng), (SMALL, LENGTHS)),
-    "causal attention in blocks": (lambda rng: SelfAttention(Heads(4, 2, True, 0.3, 2), rng), (SMALL, LENGTHS)),
-    "a block": (lambda rng: Block(Shape(Heads(4, 2, True, 0.1), 8, dropout=0.1), rng), (SMALL, LENGTHS)),
-    "a block with norms after": (lambda rng: Block(Shape(Heads(4, 2), 8, norm="after"), rng), (SMALL, LENGTHS)),
+    "attention": (lambda rng: SelfAttention(AttentionConfig(4, 2), rng), (SMALL, LENGTHS)),
+    "causal attention": (lambda rng: SelfAttention(AttentionConfig(4, 2, True), rng), (SMALL, LENGTHS)),
+    "tiled attention": (lambda rng: SelfAttention(AttentionConfig(4, 2, False, 0.3, 2), rng), (SMALL, LENGTHS)),
+    "causal tiled attention": (lambda rng: SelfAttention(AttentionConfig(4, 2, True, 0.3, 2), rng), (SMALL, LENGTHS)),
+    "a block": (
+        lambda rng: Block(BlockConfig(AttentionConfig(4, 2, True, 0.1), 8, dropout=0.1), rng),
+        (SMALL, LENGTHS),
+    ),
+    "a block with norms after": (
+        lambda rng: Block(BlockConfig(AttentionConfig(4, 2), 8, norm="after"), rng),
+        (SMALL, LENGTHS),
+    ),
     "an encoder and a decoder": (
-        lambda rng: EncoderDecoder(SMALLEST, Vocabularies(7, 3, 6), rng),
+        lambda rng: EncoderDecoder(SMALL_CONFIG, VocabSizes(7, 3, 6), rng),
         (RNG.integers(7, size=(3, 6)), np.array([6, 2, 4]), RNG.integers(4, size=(3, 5))),
     ),
     "patches": (lambda rng: Patches(2), RNG.normal(size=(3, 4, 6, 2))),
     "positions": (lambda rng: Positions(normal(0.1)((7, 8), rng), learned=True), X),
-    "a vector in front": (lambda rng: ClassToken(8, rng, init=normal(0.1)), X),
+    "class token": (lambda rng: ClassToken(8, rng, init=normal(0.1)), X),
 }
 LAYER_CHECKS = {
     f"{name}-{check}": check
@@ -99,28 +112,54 @@ LAYER_CHECKS = {
 
 
 @pytest.mark.parametrize("name", LAYER_CHECKS)
-def test_a_part_of_the_transformer_conforms(name):
+def test_layers_of_the_transformer_conform(name):
     LAYER_CHECKS[name]()
 
 
-def test_attention_is_the_equation_of_the_paper():
+def test_self_attention_is_the_reference_attention_of_each_head():
     layer = attention(heads=2).astype(np.float64)
     for parameter in layer.named_parameters().values():
         parameter.value[...] = RNG.normal(size=parameter.value.shape)
     qkv = X @ layer.project.weight.value + layer.project.bias.value
     needed = np.zeros_like(X)
-    for n in range(3):
-        for head in range(2):
-            q, k, v = (qkv[n, :, 8 * part + 4 * head : 8 * part + 4 * head + 4] for part in range(3))
-            p = np.exp(q @ k.T / 2)  # the root of d = 4
-            needed[n, :, 4 * head : 4 * head + 4] = p / p.sum(axis=1, keepdims=True) @ v
+    for head in range(2):
+        q, k, v = (qkv[:, :, 8 * part + 4 * head : 8 * part + 4 * head + 4] for part in range(3))
+        needed[:, :, 4 * head : 4 * head + 4], _ = scaled_dot_product_attention(q, k, v)
     needed = needed @ layer.output.weight.value + layer.output.bias.value
     np.testing.assert_allclose(layer.predict(X), needed, atol=1e-12)
 
 
+def test_reference_attention_is_a_weighted_mean_of_the_values():
+    """Two equal keys share the weight; a key that is excluded has none."""
+    q, k = np.ones((1, 3)), np.zeros((3, 3))
+    v = np.array([[1.0], [2.0], [7.0]])
+    o, p = scaled_dot_product_attention(q, k, v, np.array([[False, False, True]]))
+    np.testing.assert_allclose(p, [[0.5, 0.5, 0]])
+    np.testing.assert_allclose(o, [[1.5]])
+    s = np.array([[1.0, 2.0, 3.0]]) / np.sqrt(3)
+    _, p = scaled_dot_product_attention(np.array([[1.0, 0, 0]]), np.diag([1.0, 1, 1]) + np.array([[0], [2], [3]]), v)
+    np.testing.assert_allclose(p, np.exp(s) / np.exp(s).sum())
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+@pytest.mark.parametrize("queries", [5, 2])
+@pytest.mark.parametrize("block_size", [128, 2])
+def test_full_and_tiled_attention_agree_with_the_reference(causal, lengths, queries, block_size):
+    q, k, v = RNG.normal(size=(3, 2, queries, 4)), RNG.normal(size=(3, 2, 5, 4)), RNG.normal(size=(3, 2, 5, 4))
+    if lengths is not None and causal and queries < 5:
+        lengths = np.maximum(lengths, 4)  # else a query has no key that is not padding
+    excluded = excluded_pairs(queries, 5, causal=causal, lengths=lengths)
+    needed, p = scaled_dot_product_attention(q, k, v, excluded)
+    assert not p[np.broadcast_to(excluded, p.shape)].any()
+    o = np.empty_like(q)
+    attend(q, k, v, o, AttentionMask(causal, lengths, block_size=block_size), Context())
+    np.testing.assert_allclose(o, needed, atol=1e-12)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 @pytest.mark.parametrize("causal", [False, True])
-def test_attention_block_by_block_is_attention_at_once(causal, size):
+def test_tiled_attention_and_its_gradient_agree_with_full_attention(causal, size):
     x, dy = RNG.normal(size=(2, 3, 17, 8))
     lengths = np.array([17, 1, 9])
     found = []
@@ -132,7 +171,7 @@ def test_attention_block_by_block_is_attention_at_once(causal, size):
     np.testing.assert_allclose(found[3], found[1], atol=1e-12)
 
 
-def test_scores_may_be_huge_in_blocks_and_at_once():
+def test_large_scores_do_not_overflow_in_full_and_in_tiles():
     x = 100 * RNG.normal(size=(1, 12, 8)).astype(np.float32)
     whole, blocks = (attention(True, size).predict(x) for size in (128, 4))
     assert np.isfinite(whole).all()
@@ -140,8 +179,8 @@ def test_scores_may_be_huge_in_blocks_and_at_once():
 
 
 @pytest.mark.parametrize("size", [128, 3])
-def test_changing_a_later_token_changes_nothing_before_it(size):
-    network = create("transformer", task=Task(**dict(TEXT) | {"shape": (12,)}), block=size, layers=3)
+def test_a_causal_output_does_not_depend_on_later_tokens(size):
+    network = create("transformer", task=Task(**dict(TEXT) | {"shape": (12,)}), attention_block_size=size, layers=3)
     x = RNG.integers(7, size=(4, 12))
     y = network.predict(x)
     for place in range(12):
@@ -154,9 +193,9 @@ def test_changing_a_later_token_changes_nothing_before_it(size):
 
 @pytest.mark.parametrize("size", [128, 2])
 @pytest.mark.parametrize("readout", ["mean", "last", "class"])
-def test_padding_changes_nothing(readout, size):
-    task = Task(kind="classification", lengths=True, **NUMBERS)
-    network = create("transformer", task=task, block=size, readout=readout, init=0.3)
+def test_outputs_do_not_depend_on_padding(readout, size):
+    task = Task(kind="classification", variable_length=True, **NUMBERS)
+    network = create("transformer", task=task, attention_block_size=size, readout=readout, init=0.3)
     x, lengths = RNG.normal(size=(3, 5, 3)).astype(np.float32), np.array([2, 5, 3])
     y = network.predict((x, lengths))
     for n, length in enumerate(lengths):
@@ -174,22 +213,22 @@ def test_without_positions_attention_does_not_know_the_order():
     np.testing.assert_allclose(network.predict(x[:, ::-1]), network.predict(x), atol=1e-6)
 
 
-def test_dropout_of_what_is_looked_at_keeps_the_mean():
+def test_dropout_of_attention_weights_keeps_the_mean():
     layer = attention(dropout=0.3).astype(np.float64)
     rng = np.random.default_rng(2)
     mean = np.mean([layer(X, Context(training=True, rng=rng))[0] for _ in range(1000)], axis=0)
     np.testing.assert_allclose(mean, layer.predict(X), atol=0.15)
 
 
-def test_each_look_adds_up_to_one_and_sees_what_it_may():
+def test_attention_weights_add_up_to_one_and_are_zero_where_the_causal_mask_excludes():
     network = create("transformer", task=TEXT, layers=3)
-    p = looks(network, RNG.integers(7, size=(2, 6)))
+    p = attention_weights(network, RNG.integers(7, size=(2, 6)))
     assert p.shape == (3, 2, 4, 6, 6)
     np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-6)
     assert not np.triu(p, 1).any()
 
 
-def test_a_cache_gives_what_reading_everything_gives():
+def test_attention_with_a_key_value_cache_agrees_with_attention_over_the_whole_sequence():
     layer = attention(causal=True).astype(np.float64)
     y = layer.predict(X)
     cache = Cache(5)
@@ -201,7 +240,7 @@ def test_a_cache_gives_what_reading_everything_gives():
 
 def test_cross_attention_to_itself_is_self_attention():
     own = attention().astype(np.float64)
-    cross = CrossAttention(own.heads, RNG).astype(np.float64)
+    cross = CrossAttention(own.config, RNG).astype(np.float64)
     cross.query.weight.value[...], cross.key_value.weight.value[...] = np.split(own.project.weight.value, [8], axis=1)
     cross.output.weight.value[...] = own.output.weight.value
     y, pull = own((X, LENGTHS), Context(training=True))
@@ -210,17 +249,17 @@ def test_cross_attention_to_itself_is_self_attention():
     np.testing.assert_allclose(sum(pull_cross(X)), pull(X), atol=1e-12)
 
 
-def test_tied_weights_are_one_and_get_both_gradients():
+def test_tied_weights_are_one_parameter():
     tied, untied = (create("transformer", task=TEXT, tie=tie) for tie in (True, False))
-    assert untied.size - tied.size == 64 * 7 + 7
+    assert untied.num_parameters - tied.num_parameters == 64 * 7 + 7
     assert not any(name.startswith("head") for name in tied.named_parameters())
 
 
 def test_sizes_are_those_of_the_recipe():
     """GPT-2's count without biases: 12 D² + 2 D a block, an embedding of tokens and one of positions, a last norm."""
-    task = Task(kind="language-modelling", input="tokens", shape=(64,), outputs=65, vocabulary=65)
+    task = Task(kind="language-modelling", input="tokens", shape=(64,), outputs=65, vocab_size=65)
     network = create("transformer", task=task, layers=4, width=128, bias=False)
-    assert network.size == 4 * (12 * 128**2 + 2 * 128) + (65 + 64 + 1) * 128
+    assert network.num_parameters == 4 * (12 * 128**2 + 2 * 128) + (65 + 64 + 1) * 128
 
 
 def test_patches_are_squares_from_left_to_right_and_top_to_bottom():
@@ -230,33 +269,18 @@ def test_patches_are_squares_from_left_to_right_and_top_to_bottom():
     )
 
 
-def test_waves_are_the_sines_and_cosines_of_the_paper():
-    p = waves(50, 7)
+def test_sinusoidal_positions_are_the_sines_and_cosines_of_the_paper():
+    p = sinusoidal_positions(50, 7)
     assert p.shape == (50, 7)
     np.testing.assert_allclose(p[:, 0], np.sin(np.arange(50)), atol=1e-6)
     np.testing.assert_allclose(p[:, 3], np.cos(np.arange(50) / 10_000 ** (2 / 7)), atol=1e-5)
 
 
-def test_a_layer_norm_ignores_scale_and_level_of_its_input():
-    layer = LayerNorm(8, epsilon=1e-12).astype(np.float64)
-    np.testing.assert_allclose(layer.predict(3 * X + 7), layer.predict(X), atol=1e-9)
-    np.testing.assert_allclose(layer.predict(X).mean(axis=-1), 0, atol=1e-12)
-    np.testing.assert_allclose(layer.predict(X).std(axis=-1), 1, atol=1e-9)
-
-
-def test_exact_gelu_is_x_times_the_chance_in_both_dtypes():
-    known = {-3.0: -0.00404969409489031, -1.0: -0.15865525393145707, 0.0: 0.0, 2.0: 1.9544997361036416}
-    for dtype, tolerance in ((np.float64, 1e-14), (np.float32, 5e-7)):
-        y = ExactGELU().predict(np.array([*known], dtype))
-        assert y.dtype == dtype
-        np.testing.assert_allclose(y, [*known.values()], atol=tolerance)
-
-
-def test_resizing_keeps_a_width_that_the_heads_divide():
+def test_scale_width_keeps_a_width_that_the_heads_divide():
     architecture = get("transformer")
     config = architecture.configure({"width": 64, "heads": 4})
-    assert architecture.resize(config, 0.4).width == 24
-    assert architecture.resize(config, 0.001).width == 4
+    assert architecture.scale_width(config, 0.4).width == 24
+    assert architecture.scale_width(config, 0.001).width == 4
 
 
 @pytest.mark.parametrize(
@@ -266,7 +290,7 @@ def test_resizing_keeps_a_width_that_the_heads_divide():
         (TEXT, {}, np.zeros((1, 7), int), r"a transformer got 7 positions; its context is 6 at most"),
         (TEXT, {}, np.full((1, 3), 7), r"Embedding got token 7; it needs tokens from 0 to 6"),
         (TEXT, {}, np.full((1, 3), -1), r"Embedding got token -1; it needs tokens from 0 to 6"),
-        (TEXT, {}, np.zeros((1, 3)), r"Embedding got tokens of dtype float64; it needs whole numbers"),
+        (TEXT, {}, np.zeros((1, 3)), r"Embedding got tokens of dtype float64; it needs integers"),
         (TEXT, {}, np.zeros(3, int), r"a transformer got x of shape \(3,\); it needs tokens \(N, T\), T at least 1"),
         (TEXT, {"context": 5}, None, r"context got 5; the data have sequences of 6, it needs as many or more"),
         (IMAGES, {"patch": 3}, None, r"Patches of 3 x 3 got images of shape \(8, 8, 1\); they need .* that they tile"),
@@ -278,7 +302,7 @@ def test_resizing_keeps_a_width_that_the_heads_divide():
         (get("transformer").example, {}, np.zeros((1, 5, 2)), r"got x of shape \(1, 5, 2\); it needs \(N, T, 3\)"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(task, settings, x, words):
+def test_misfits_raise_an_error_of_one_sentence(task, settings, x, words):
     with pytest.raises(ValueError, match=words) as caught:
         create("transformer", task=task, **settings).predict(x)
     assert "\n" not in str(caught.value)

@@ -4,16 +4,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neuralzoo.plugins.transformer.tracing import looks
+from neuralzoo.plugins.transformer.figures import attention_weights
 from neuralzoo.registry import Task, create, get
 
-figure_module = pytest.importorskip("matplotlib.figure", reason="pictures need the extra 'experiments'")
+figure_module = pytest.importorskip("matplotlib.figure", reason="figures need the extra 'experiments'")
 RNG = np.random.default_rng(0)
 
 
 @dataclass
 class Data:
-    """As much of a data set as pictures look at."""
+    """As much of a dataset as figures read."""
 
     task: Task
     test: tuple[Any, ...]
@@ -21,7 +21,7 @@ class Data:
 
 
 def text_data():
-    task = Task(kind="language-modelling", input="tokens", shape=(40,), outputs=4, vocabulary=4)
+    task = Task(kind="language-modelling", input="tokens", shape=(40,), outputs=4, vocab_size=4)
     x = RNG.integers(4, size=(2, 40))
     return Data(task, (x, x), ("a", " ", "\n", "$"))
 
@@ -32,7 +32,7 @@ def image_data(size=8):
 
 
 def sequence_data():
-    task = Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, lengths=True)
+    task = Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, variable_length=True)
     return Data(task, (RNG.random((2, 6, 3), np.float32), np.array([4, 6]), np.array([0, 1])), ("x", "y", "z"))
 
 
@@ -59,7 +59,7 @@ def test_every_head_of_every_block_has_a_panel(data, settings, panels):
     assert len(figure.axes) == panels
 
 
-def test_a_table_of_a_text_shows_what_the_head_looks_at_beside_the_letters():
+def test_a_table_of_a_text_shows_the_attention_weights_beside_the_letters():
     data = text_data()
     figure = drawn("attention", data)
     image = figure.axes[0].get_images()[0].get_array()
@@ -71,13 +71,13 @@ def test_a_table_of_a_text_shows_what_the_head_looks_at_beside_the_letters():
 
 
 @pytest.mark.parametrize("readout", ["mean", "class"])
-def test_on_an_image_lies_what_is_taken_from_each_square(readout):
+def test_an_image_is_overlaid_with_the_attention_to_each_patch(readout):
     data = image_data()
     network = create("transformer", task=data.task, readout=readout, init=0.5)
     figure = figure_module.Figure()
     get("transformer").figures[0].draw(figure, network, data)
     image = data.test[0][0]
-    p = looks(network, image[None])[0, 0, 0]
+    p = attention_weights(network, image[None])[0, 0, 0]
     taken = p[0, 1:] if readout == "class" else p.mean(axis=0)
     below, above = (shown.get_array() for shown in figure.axes[1].get_images())
     np.testing.assert_array_equal(below, image[..., 0])
@@ -85,9 +85,21 @@ def test_on_an_image_lies_what_is_taken_from_each_square(readout):
     assert np.ptp(above) > 0.01
 
 
-def test_a_language_model_writes_a_page():
+def test_a_language_model_generates_text():
     data = text_data()
     figure = drawn("text", data)
     written = "".join(text.get_text() for text in figure.axes[0].texts)
     assert len(written) > 30  # 20 were given
     assert {character for character in written if not character.isspace()} <= set("a$")
+
+
+def test_an_encoder_decoder_shows_the_cross_attention_of_each_head():
+    task = Task(kind="sequence-labelling", input="tokens", shape=(6,), vocab_size=4, outputs=4, variable_length=True)
+    x = RNG.integers(4, size=(2, 6))
+    data = Data(task, (x, np.array([4, 6]), x), ("a", "b", "c", "d"))
+    figure = drawn("attention", data, decoder=True, layers=1, heads=2)
+    assert len(figure.axes) == 2
+    image = figure.axes[0].get_images()[0].get_array()
+    assert image.shape == (6, 6)
+    np.testing.assert_allclose(image.sum(axis=1), 1, rtol=1e-5)
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["abcd"[token] for token in x[1]]

@@ -1,7 +1,7 @@
-"""Multi-head attention: every position asks all others, in several ways at once.
+"""Multi-head attention: scaled dot-product attention in several heads at once.
 
-    q, k, v = x W + b           each cut into `heads` parts of d = width / heads numbers
-    o       = attention of each head by itself, side by side
+    q, k, v = x W + b           each split into `heads` parts of d = width / heads features
+    o       = attention of each head, concatenated
     y       = o V + c
 
 In self-attention queries, keys and values come from one sequence; in cross-attention the keys and values come from
@@ -20,15 +20,15 @@ from neuralzoo.core.blocks.init import Initializer, glorot_uniform
 from neuralzoo.core.blocks.recurrent.packing import check_lengths
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array, Module
-from neuralzoo.plugins.transformer.layers.dot_product import BLOCK, Sight, attend
+from neuralzoo.plugins.transformer.layers.dot_product import BLOCK_SIZE, AttentionMask, attend
 
-PullBoth = Callable[[Array], tuple[Array, Array]]
+CrossAttentionPullback = Callable[[Array], tuple[Array, Array]]
 """From dL/dy to dL/dx and dL/d memory."""
 
 
 @dataclass(frozen=True)
-class Heads:
-    """How attention looks, the same for all heads of a layer.
+class AttentionConfig:
+    """Configuration of multi-head attention, shared by the heads of a layer.
 
     Raises: ValueError when the heads do not divide the width.
     """
@@ -37,31 +37,31 @@ class Heads:
     heads: int
     causal: bool = False
     dropout: float = 0.0
-    block: int = BLOCK
+    block_size: int = BLOCK_SIZE
     bias: bool = True
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"attention got {self.heads} heads for a width of {self.width}; it needs a divisor of it")
 
-    def sight(self, lengths: Array | None, ctx: Context) -> Sight:
-        """Return what may be seen in one pass."""
+    def mask(self, lengths: Array | None, ctx: Context) -> AttentionMask:
+        """Return the attention mask of one forward pass."""
         dropping = self.dropout > 0 and ctx.training
         seed = int(ctx.random.integers(2**63)) if dropping else 0
-        return Sight(self.causal, lengths, self.dropout if dropping else 0.0, self.block, seed)
+        return AttentionMask(self.causal, lengths, self.dropout if dropping else 0.0, self.block_size, seed)
 
     def split(self, x: Array) -> Array:
-        """Return the parts of each head.
+        """Split the features among the heads.
 
         Shapes: x is (N, T, parts width), the result (parts, N, heads, T, d), a view.
         """
-        examples, steps, numbers = x.shape
-        parts = x.reshape(examples, steps, numbers // self.width, self.heads, self.width // self.heads)
+        examples, steps, features = x.shape
+        parts = x.reshape(examples, steps, features // self.width, self.heads, self.width // self.heads)
         return parts.transpose(2, 0, 3, 1, 4)
 
 
 class Cache:
-    """The keys and values of the positions that were read, so that the next ones need not read them again.
+    """Key-value cache: the keys and values of the positions so far, for incremental decoding.
 
     Shapes: keys and values are (N, heads, context, d), of which the first `length` positions are filled.
     """
@@ -72,7 +72,7 @@ class Cache:
         self._both = np.empty((2, 0, 0, 0, 0), np.float32)
 
     def extend(self, keys: Array, values: Array) -> tuple[Array, Array]:
-        """Add the next positions and return all until now.
+        """Append the keys and values of the next positions and return all so far.
 
         Raises: ValueError when there are more than the context holds.
         """
@@ -90,9 +90,9 @@ class Cache:
 
 
 class SelfAttention(Layer):
-    """Let every position take from all positions of its sequence, or of those before it, what it looks for.
+    """Multi-head self-attention: queries, keys and values come from one sequence.
 
-    Given (x, lengths) instead of x, nobody looks beyond the lengths.
+    Given (x, lengths) instead of x, keys beyond the lengths are masked.
 
     Shapes: x and y are (N, T, width); lengths is (N,).
     Raises: ValueError when x has another shape, a length is out of range, or the heads do not divide the width.
@@ -100,47 +100,47 @@ class SelfAttention(Layer):
 
     def __init__(
         self,
-        heads: Heads,
+        config: AttentionConfig,
         rng: np.random.Generator,
         *,
         init: Initializer = glorot_uniform,
         last_init: Initializer | None = None,
     ) -> None:
-        self.heads = heads
-        self.project = Dense(heads.width, 3 * heads.width, rng, init=init, bias=heads.bias)
-        self.output = Dense(heads.width, heads.width, rng, init=last_init or init, bias=heads.bias)
+        self.config = config
+        self.project = Dense(config.width, 3 * config.width, rng, init=init, bias=config.bias)
+        self.output = Dense(config.width, config.width, rng, init=last_init or init, bias=config.bias)
 
     def __call__(self, x: Array | tuple[Array, Array], ctx: Context) -> tuple[Array, Pullback]:
-        """Return what each position found and the pullback."""
+        """Return the attention's output and its pullback."""
         x, lengths = x if isinstance(x, tuple) else (x, None)
         return self.run(x, ctx, lengths)
 
     def run(
         self, x: Array, ctx: Context, lengths: Array | None = None, cache: Cache | None = None
     ) -> tuple[Array, Pullback]:
-        """Return what each position found and the pullback; with a cache x are the next positions alone."""
-        check_sequences("attention", x, self.heads.width)
+        """Return the attention's output and its pullback; with a cache, x has the next positions only."""
+        check_sequences("attention", x, self.config.width)
         if lengths is not None:
             check_lengths(lengths, *x.shape[:2])
         qkv, pull_project = self.project(x, ctx)
-        q, k, v = self.heads.split(qkv)
+        q, k, v = self.config.split(qkv)
         if cache is not None:
             k, v = cache.extend(k, v)
         o = ctx.empty(x.shape, qkv.dtype)
-        pull_attention = attend(q, k, v, self.heads.split(o)[0], self.heads.sight(lengths, ctx), ctx)
+        pull_attention = attend(q, k, v, self.config.split(o)[0], self.config.mask(lengths, ctx), ctx)
         y, pull_output = self.output(o, ctx)
 
         def pull(dy: Array) -> Array:
             do = pull_output(dy)
             dqkv = ctx.empty(qkv.shape, qkv.dtype)
-            pull_attention(self.heads.split(do)[0], *self.heads.split(dqkv))
+            pull_attention(self.config.split(do)[0], *self.config.split(dqkv))
             return pull_project(dqkv)
 
         return y, pull
 
 
 class CrossAttention(Module):
-    """Let every position of one sequence take what it looks for from all positions of another, the memory.
+    """Multi-head cross-attention: queries come from one sequence, keys and values from another one, the memory.
 
     Shapes: x and y are (N, T, width), the memory is (N, M, width); lengths, those of the memory, is (N,).
     Raises: ValueError when an array has another shape, a length is out of range, or the heads do not divide the width.
@@ -148,29 +148,31 @@ class CrossAttention(Module):
 
     def __init__(
         self,
-        heads: Heads,
+        config: AttentionConfig,
         rng: np.random.Generator,
         *,
         init: Initializer = glorot_uniform,
         last_init: Initializer | None = None,
     ) -> None:
-        self.heads = heads
-        self.query = Dense(heads.width, heads.width, rng, init=init, bias=heads.bias)
-        self.key_value = Dense(heads.width, 2 * heads.width, rng, init=init, bias=heads.bias)
-        self.output = Dense(heads.width, heads.width, rng, init=last_init or init, bias=heads.bias)
+        self.config = config
+        self.query = Dense(config.width, config.width, rng, init=init, bias=config.bias)
+        self.key_value = Dense(config.width, 2 * config.width, rng, init=init, bias=config.bias)
+        self.output = Dense(config.width, config.width, rng, init=last_init or init, bias=config.bias)
 
-    def run(self, x: Array, memory: Array, ctx: Context, lengths: Array | None = None) -> tuple[Array, PullBoth]:
-        """Return what each position found in the memory, and the pullback to both."""
-        check_sequences("attention", x, self.heads.width)
-        check_sequences("attention's memory", memory, self.heads.width)
+    def run(
+        self, x: Array, memory: Array, ctx: Context, lengths: Array | None = None
+    ) -> tuple[Array, CrossAttentionPullback]:
+        """Return the attention's output and its pullback to x and to the memory."""
+        check_sequences("attention", x, self.config.width)
+        check_sequences("attention's memory", memory, self.config.width)
         if lengths is not None:
             check_lengths(lengths, *memory.shape[:2])
         query, pull_query = self.query(x, ctx)
         key_value, pull_key_value = self.key_value(memory, ctx)
         o = ctx.empty(x.shape, query.dtype)
-        split = self.heads.split
+        split = self.config.split
         k, v = split(key_value)
-        pull_attention = attend(split(query)[0], k, v, split(o)[0], self.heads.sight(lengths, ctx), ctx)
+        pull_attention = attend(split(query)[0], k, v, split(o)[0], self.config.mask(lengths, ctx), ctx)
         y, pull_output = self.output(o, ctx)
 
         def pull(dy: Array) -> tuple[Array, Array]:
@@ -183,7 +185,7 @@ class CrossAttention(Module):
 
 
 def check_sequences(name: str, x: Array, width: int) -> None:
-    """Refuse what is no batch of sequences of vectors.
+    """Check that x is a batch of sequences of vectors.
 
     Raises: ValueError when x is not (N, T, width) with T at least 1.
     """

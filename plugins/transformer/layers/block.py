@@ -1,156 +1,188 @@
-"""The blocks that a transformer is a stack of: attention, then a small network at each position, both on a bypass.
+"""Transformer blocks: attention, then a position-wise feed-forward network, each with a residual connection.
 
     before (GPT-2):    x = x + attention(norm(x))          x = x + feedforward(norm(x))
     after (2017):      x = norm(x + attention(x))          x = norm(x + feedforward(x))
 
-A block of a decoder has a cross-attention to the encoder's memory between the two.
+A decoder block has cross-attention to the encoder's memory between the two.
 
 Sources: Vaswani et al. (2017), https://arxiv.org/abs/1706.03762; norms before: Xiong et al. (2020),
 https://arxiv.org/abs/2002.04745
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from neuralzoo.core.blocks.activation import GELU, ReLU
+from neuralzoo.core.blocks.activation import GELU, ExactGELU, ReLU
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
 from neuralzoo.core.blocks.init import Initializer, normal
+from neuralzoo.core.blocks.norm import LayerNorm
 from neuralzoo.core.layer import Context, Layer, Pullback
-from neuralzoo.core.module import Array
-from neuralzoo.plugins.transformer.gelu import ExactGELU
-from neuralzoo.plugins.transformer.layer_norm import LayerNorm
-from neuralzoo.plugins.transformer.layers.attention import Cache, CrossAttention, Heads, PullBoth, SelfAttention
+from neuralzoo.core.module import Array, Module
+from neuralzoo.plugins.transformer.config import TransformerConfig
+from neuralzoo.plugins.transformer.layers.attention import (
+    AttentionConfig,
+    Cache,
+    CrossAttention,
+    CrossAttentionPullback,
+    SelfAttention,
+)
 
 Activation = Literal["gelu", "exact_gelu", "relu"]
 ACTIVATIONS: dict[Activation, type[Layer]] = {"gelu": GELU, "exact_gelu": ExactGELU, "relu": ReLU}
-Step = Callable[[Array], tuple[Array, Pullback]]
+Sublayer = Callable[[Array], tuple[Array, Pullback]]
+NormPlacement = Literal["before", "after"]
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What the blocks of a stack have in common."""
+class BlockConfig:
+    """Configuration of a block, shared by the blocks of a stack."""
 
-    heads: Heads
+    attention: AttentionConfig
     hidden: int
     activation: Activation = "gelu"
-    norm: Literal["before", "after"] = "before"
+    norm: NormPlacement = "before"
     dropout: float = 0.0
-    init: Initializer = normal(0.02)  # noqa: RUF009 - a function that keeps nothing
+    init: Initializer = normal(0.02)  # noqa: RUF009 - a function without state
     last_init: Initializer | None = None
 
 
+def block_config(config: TransformerConfig, *, causal: bool) -> BlockConfig:
+    """Return the configuration of the blocks of a transformer.
+
+    The last weights of each residual branch are initialized with a standard deviation divided by the square root of
+    the number of branches, as in GPT-2.
+
+    Raises: ValueError when the heads do not divide the width.
+    """
+    return BlockConfig(
+        AttentionConfig(config.width, config.heads, causal, config.dropout, config.attention_block_size, config.bias),
+        hidden=config.hidden or 4 * config.width,
+        activation=config.activation,
+        norm=config.norm,
+        dropout=config.dropout,
+        init=normal(config.init),
+        last_init=normal(config.init / math.sqrt(2 * config.layers)),
+    )
+
+
 class FeedForward(Layer):
-    """Answer at each position by itself: y = f(x W + b) V + c.
+    """Position-wise feed-forward network: y = f(x W + b) V + c.
 
     Shapes: x and y are (..., width).
     """
 
-    def __init__(self, shape: Shape, rng: np.random.Generator) -> None:
-        width, bias = shape.heads.width, shape.heads.bias
-        self.wide = Dense(width, shape.hidden, rng, init=shape.init, bias=bias)
-        self.activation = ACTIVATIONS[shape.activation]()
-        self.narrow = Dense(shape.hidden, width, rng, init=shape.last_init or shape.init, bias=bias)
+    def __init__(self, config: BlockConfig, rng: np.random.Generator) -> None:
+        width, bias = config.attention.width, config.attention.bias
+        self.up = Dense(width, config.hidden, rng, init=config.init, bias=bias)
+        self.activation = ACTIVATIONS[config.activation]()
+        self.down = Dense(config.hidden, width, rng, init=config.last_init or config.init, bias=bias)
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the answers and their pullback."""
-        u, pull_wide = self.wide(x, ctx)
+        """Return the output and its pullback."""
+        u, pull_up = self.up(x, ctx)
         h, pull_activation = self.activation(u, ctx)
-        y, pull_narrow = self.narrow(h, ctx)
-        return y, lambda dy: pull_wide(pull_activation(pull_narrow(dy)))
+        y, pull_down = self.down(h, ctx)
+        return y, lambda dy: pull_up(pull_activation(pull_down(dy)))
 
 
 class Block(Layer):
-    """A block of an encoder, or, with a causal attention, of a decoder that has no encoder.
+    """Encoder block or, with causal attention, block of a decoder-only transformer.
 
-    Given (x, lengths) instead of x, nobody looks beyond the lengths.
+    Given (x, lengths) instead of x, positions beyond the lengths are masked.
 
     Shapes: x and y are (N, T, width); lengths is (N,).
     """
 
-    def __init__(self, shape: Shape, rng: np.random.Generator) -> None:
-        width, bias = shape.heads.width, shape.heads.bias
-        self.before = shape.norm == "before"
+    def __init__(self, config: BlockConfig, rng: np.random.Generator) -> None:
+        width, bias = config.attention.width, config.attention.bias
+        self.before = config.norm == "before"
         self.norm_attention = LayerNorm(width, bias=bias)
-        self.attention = SelfAttention(shape.heads, rng, init=shape.init, last_init=shape.last_init)
+        self.attention = SelfAttention(config.attention, rng, init=config.init, last_init=config.last_init)
         self.norm_feed = LayerNorm(width, bias=bias)
-        self.feed = FeedForward(shape, rng)
-        self.dropout = Dropout(shape.dropout)
+        self.feed = FeedForward(config, rng)
+        self.dropout = Dropout(config.dropout)
 
     def __call__(self, x: Array | tuple[Array, Array], ctx: Context) -> tuple[Array, Pullback]:
-        """Return what the block makes of the sequence, and the pullback."""
+        """Return the block's output and its pullback."""
         x, lengths = x if isinstance(x, tuple) else (x, None)
         return self.run(x, ctx, lengths)
 
     def run(
         self, x: Array, ctx: Context, lengths: Array | None = None, cache: Cache | None = None
     ) -> tuple[Array, Pullback]:
-        """Return what the block makes of the sequence and the pullback; with a cache x are the next positions alone."""
-        x, pull_attention = self.bypass(
+        """Return the block's output and its pullback; with a cache, x has the next positions only."""
+        x, pull_attention = self.residual(
             x, lambda z: self.attention.run(z, ctx, lengths, cache), self.norm_attention, ctx
         )
-        x, pull_feed = self.bypass(x, lambda z: self.feed(z, ctx), self.norm_feed, ctx)
+        x, pull_feed = self.residual(x, lambda z: self.feed(z, ctx), self.norm_feed, ctx)
         return x, lambda dx: pull_attention(pull_feed(dx))
 
-    def bypass(self, x: Array, step: Step, norm: LayerNorm, ctx: Context) -> tuple[Array, Pullback]:
-        """Add to x what a step makes of it, with the norm before the step or after the sum."""
+    def residual(self, x: Array, sublayer: Sublayer, norm: LayerNorm, ctx: Context) -> tuple[Array, Pullback]:
+        """Residual connection around a sublayer, with the norm before the sublayer or after the sum."""
         if self.before:
             z, pull_norm = norm(x, ctx)
-            found, pull_step = step(z)
+            z, pull_sublayer = sublayer(z)
         else:
-            found, pull_step = step(x)
-        kept, pull_dropout = self.dropout(found, ctx)
-        kept += x  # nobody needs what the step or the dropout returned: pullbacks have what they need
+            z, pull_sublayer = sublayer(x)
+        total, pull_dropout = self.dropout(z, ctx)
+        total += x  # in place: no pullback reads the output of the sublayer or of the dropout
         if self.before:
 
             def pull(dy: Array) -> Array:
-                dx = pull_norm(pull_step(pull_dropout(dy)))
+                dx = pull_norm(pull_sublayer(pull_dropout(dy)))
                 dx += dy
                 return dx
 
-            return kept, pull
-        y, pull_norm = norm(kept, ctx)
+            return total, pull
+        y, pull_norm = norm(total, ctx)
 
         def pull_after(dy: Array) -> Array:
-            dsum = pull_norm(dy)
-            return pull_step(pull_dropout(dsum)) + dsum  # not in place: a step that reads the data returns no array
+            dtotal = pull_norm(dy)
+            # Not in place: a sublayer whose input needs no gradient returns no array.
+            return pull_sublayer(pull_dropout(dtotal)) + dtotal
 
         return y, pull_after
 
 
-class DecoderBlock(Block):
-    """A block of a decoder that looks at an encoder's memory between its attention and its small network.
+class DecoderBlock(Module):
+    """Decoder block: a causal block with cross-attention to an encoder's memory before its feed-forward network.
 
     Shapes: x and y are (N, T, width), the memory is (N, M, width); lengths, those of the memory, is (N,).
     """
 
-    def __init__(self, shape: Shape, rng: np.random.Generator) -> None:
-        super().__init__(shape, rng)
-        self.norm_cross = LayerNorm(shape.heads.width, bias=shape.heads.bias)
-        self.cross = CrossAttention(_seeing_all(shape.heads), rng, init=shape.init, last_init=shape.last_init)
+    def __init__(self, config: BlockConfig, rng: np.random.Generator) -> None:
+        attention = config.attention
+        self.block = Block(config, rng)
+        self.norm_cross = LayerNorm(attention.width, bias=attention.bias)
+        self.cross = CrossAttention(replace(attention, causal=False), rng, init=config.init, last_init=config.last_init)
 
-    def run_with(
+    def run(
         self, x: Array, memory: Array, ctx: Context, lengths: Array | None = None, cache: Cache | None = None
-    ) -> tuple[Array, PullBoth]:
-        """Return what the block makes of the sequence and the memory, and the pullback to both."""
+    ) -> tuple[Array, CrossAttentionPullback]:
+        """Return the block's output and its pullback to x and to the memory."""
+        block = self.block
         dmemory: list[Array] = []
 
-        def look(z: Array) -> tuple[Array, Pullback]:
-            y, pull_cross = self.cross.run(z, memory, ctx, lengths)
+        def cross(z: Array) -> tuple[Array, Pullback]:
+            y, pull_both = self.cross.run(z, memory, ctx, lengths)
 
-            def pull_look(dy: Array) -> Array:
-                dz, dm = pull_cross(dy)
+            def pull_cross(dy: Array) -> Array:
+                dz, dm = pull_both(dy)
                 dmemory.append(dm)
                 return dz
 
-            return y, pull_look
+            return y, pull_cross
 
-        x, pull_attention = self.bypass(x, lambda z: self.attention.run(z, ctx, None, cache), self.norm_attention, ctx)
-        x, pull_cross = self.bypass(x, look, self.norm_cross, ctx)
-        x, pull_feed = self.bypass(x, lambda z: self.feed(z, ctx), self.norm_feed, ctx)
+        x, pull_attention = block.residual(
+            x, lambda z: block.attention.run(z, ctx, None, cache), block.norm_attention, ctx
+        )
+        x, pull_cross = block.residual(x, cross, self.norm_cross, ctx)
+        x, pull_feed = block.residual(x, lambda z: block.feed(z, ctx), block.norm_feed, ctx)
 
         def pull(dx: Array) -> tuple[Array, Array]:
             dx = pull_attention(pull_cross(pull_feed(dx)))
@@ -159,5 +191,12 @@ class DecoderBlock(Block):
         return x, pull
 
 
-def _seeing_all(heads: Heads) -> Heads:
-    return Heads(heads.width, heads.heads, False, heads.dropout, heads.block, heads.bias)
+def chain(pulls: Sequence[Pullback]) -> Pullback:
+    """Return the pullback of a composition: the pullbacks of its steps, from the last to the first."""
+
+    def pull(dy: Array) -> Array:
+        for pull_step in reversed(pulls):
+            dy = pull_step(dy)
+        return dy
+
+    return pull

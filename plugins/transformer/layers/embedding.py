@@ -1,4 +1,4 @@
-"""How tokens, rows of numbers and images become a sequence of vectors."""
+"""Embeddings: tokens, feature vectors and image patches as a sequence of vectors, with their positions."""
 
 import math
 from dataclasses import replace
@@ -13,10 +13,10 @@ from neuralzoo.core.module import Array, Parameter
 
 
 class Patches(Layer):
-    """Cut images into squares, from left to right and from top to bottom, and give each as a row of numbers.
+    """Image patches: squares from left to right and from top to bottom, each flattened.
 
-    Shapes: x is (N, H, W, C), y is (N, squares, patch² C).
-    Raises: ValueError when the squares do not tile the image.
+    Shapes: x is (N, H, W, C), y is (N, patches, patch² C).
+    Raises: ValueError when the patches do not tile the image.
     Source: Dosovitskiy et al. (2020), An image is worth 16x16 words, https://arxiv.org/abs/2010.11929
     """
 
@@ -24,26 +24,26 @@ class Patches(Layer):
         self.patch = patch
 
     def count(self, shape: tuple[int, ...]) -> int:
-        """Return how many squares an image of shape (H, W, C) has."""
+        """Return how many patches an image of shape (H, W, C) has."""
         p = self.patch
         if len(shape) != 3 or shape[0] % p or shape[1] % p:
             raise ValueError(f"Patches of {p} x {p} got images of shape {shape}; they need (H, W, C) that they tile")
         return (shape[0] // p) * (shape[1] // p)
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the squares, and the pullback that puts them together again."""
-        p, squares = self.patch, self.count(x.shape[1:])
+        """Return the patches and their pullback."""
+        p, patches = self.patch, self.count(x.shape[1:])
         n, height, width, channels = x.shape
         tiles = x.reshape(n, height // p, p, width // p, p, channels).swapaxes(2, 3)
 
         def pull(dy: Array) -> Array:
             return dy.reshape(tiles.shape).swapaxes(2, 3).reshape(x.shape)
 
-        return tiles.reshape(n, squares, p * p * channels), pull
+        return tiles.reshape(n, patches, p * p * channels), pull
 
 
 class Positions(Layer):
-    """Add to each position of a sequence what tells it from the others.
+    """Positional encoding, learned or fixed: a vector for each position, added to its input.
 
         y_t = x_t + p_t          dp_t = sum over the sequences of dy_t
 
@@ -59,7 +59,7 @@ class Positions(Layer):
         return self.run(x, ctx, 0)
 
     def run(self, x: Array, ctx: Context, start: int) -> tuple[Array, Pullback]:
-        """Return the sums and their pullback, for a sequence whose first position here is `start`."""
+        """Return the sums and their pullback; the first position of x is `start`."""
         weight, steps = self.weight.value, slice(start, start + x.shape[1])
         if steps.stop > len(weight):
             raise ValueError(f"a transformer got {steps.stop} positions; its context is {len(weight)} at most")
@@ -76,7 +76,7 @@ class Positions(Layer):
 
 
 class ClassToken(Layer):
-    """Put a learned vector in front of each sequence, which collects what the answer is read from.
+    """Class token: a learned vector in front of each sequence, whose output is what the head reads.
 
     Shapes: x is (N, T, width), y is (N, T + 1, width), weight is (width,).
     """
@@ -96,11 +96,11 @@ class ClassToken(Layer):
         return y, pull
 
 
-class Numbers(Layer):
-    """Give each row of numbers of a sequence, or each square of an image, as a vector: y = x W + b.
+class LinearEmbedding(Layer):
+    """Linear embedding of the feature vectors of a sequence, or of the patches of an image: y = x W + b.
 
     Shapes: x is (N, T, inputs), or images (N, H, W, C) with `patches`; y is (N, T, width).
-    Raises: ValueError when x has another shape, or a number is not finite.
+    Raises: ValueError when x has another shape, or a value is not finite.
     """
 
     def __init__(
@@ -120,27 +120,35 @@ class Numbers(Layer):
             return self.dense(x, ctx)
         if x.ndim != 4:
             raise ValueError(f"a transformer got x of shape {x.shape}; it needs images (N, H, W, C)")
-        squares, pull_squares = self.patches(x, ctx)
-        y, pull_dense = self.dense(squares, replace(ctx, data=squares) if ctx.skips(x) else ctx)
-        return y, lambda dy: pull_squares(pull_dense(dy))
+        patches, pull_patches = self.patches(x, ctx)
+        y, pull_dense = self.dense(patches, ctx if ctx.needs_grad(x) else replace(ctx, inputs_without_grad=patches))
+        return y, lambda dy: pull_patches(pull_dense(dy))
 
 
-class Tokens(Embedding):
-    """Look up a vector for each token.
+class TokenEmbedding(Layer):
+    """Token embedding: a learned vector for each token.
 
-    Shapes: x is (N, T) whole numbers from 0 to vocabulary - 1, y is (N, T, width).
+    Shapes: x is (N, T) whole numbers from 0 to vocab_size - 1, y is (N, T, width).
     Raises: ValueError when x has another shape, or a token is no whole number or out of range.
     """
+
+    def __init__(self, vocab_size: int, width: int, rng: np.random.Generator, *, init: Initializer) -> None:
+        self.table = Embedding(vocab_size, width, rng, init=init)
+
+    @property
+    def weight(self) -> Parameter:
+        """The vectors of all tokens (vocab_size, width)."""
+        return self.table.weight
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the vectors and their pullback."""
         if x.ndim != 2 or x.shape[1] == 0:
             raise ValueError(f"a transformer got x of shape {x.shape}; it needs tokens (N, T), T at least 1")
-        return super().__call__(x, ctx)
+        return self.table(x, ctx)
 
 
-def waves(context: int, width: int) -> Array:
-    """Return positions as sines and cosines of 10,000 to the share of the width: near ones are alike.
+def sinusoidal_positions(context: int, width: int) -> Array:
+    """Return the sinusoidal positional encoding.
 
         p[t, 2 i] = sin(t / 10000^(2 i / width))          p[t, 2 i + 1] = cos(t / 10000^(2 i / width))
 
@@ -148,6 +156,6 @@ def waves(context: int, width: int) -> Array:
     Source: Vaswani et al. (2017), Attention is all you need, https://arxiv.org/abs/1706.03762
     """
     pairs = -(-width // 2)
-    rates = np.exp(-math.log(10_000) * 2 * np.arange(pairs) / width)
-    angles = np.arange(context)[:, None] * rates
+    frequencies = np.exp(-math.log(10_000) * 2 * np.arange(pairs) / width)
+    angles = np.arange(context)[:, None] * frequencies
     return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(context, 2 * pairs)[:, :width].astype(np.float32)

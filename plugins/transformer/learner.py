@@ -1,0 +1,76 @@
+"""How transformers learn: by plain supervision or, with a decoder, by teacher forcing."""
+
+import numpy as np
+
+from neuralzoo.core.batches import Batch
+from neuralzoo.core.blocks.losses import IGNORE_INDEX, CrossEntropy
+from neuralzoo.core.blocks.metrics import accuracy
+from neuralzoo.core.blocks.supervised import mask_padding, supervised
+from neuralzoo.core.layer import Context
+from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
+from neuralzoo.core.module import Array, Module
+from neuralzoo.core.optimizer import Optimizer
+from neuralzoo.plugins.transformer.config import TransformerConfig
+from neuralzoo.plugins.transformer.network import Transformer
+from neuralzoo.plugins.transformer.seq2seq import Seq2SeqTransformer
+from neuralzoo.registry import OptimizerFactory, Task
+
+
+class TeacherForcingLearner(Learner):
+    """Teacher forcing: the decoder's input is the target, shifted by one position; evaluation does the same.
+
+    Shapes: batches are (x, target) or (x, lengths, target), x and target (N, T), lengths (N,).
+    """
+
+    def __init__(self, network: Seq2SeqTransformer, optimizer: Optimizer) -> None:
+        super().__init__(network, {"main": optimizer})
+        self.stack = network.stack
+        self.loss = CrossEntropy()
+
+    @IGNORE_OVERFLOW
+    def learn(self, batch: Batch, ctx: Context) -> MetricValues:
+        """Do one optimizer step on the gradient of the loss, a mean over all unmasked targets.
+
+        Raises: DivergenceError when the loss or the gradient is not finite; the parameters are unchanged then.
+        """
+        inputs, target = self._forced(batch)
+        y, pull = self.stack(inputs, self.training_context(inputs[0], ctx))
+        loss, dy = self.loss(y, target)
+        self.check_finite(loss)
+        pull(dy)
+        return {"loss": loss, "accuracy": accuracy(y, target)} | self.optimizers["main"].step(self.grads["main"])
+
+    @IGNORE_OVERFLOW
+    def evaluate(self, batch: Batch) -> MetricValues:
+        """Return the loss and the accuracy, means over all unmasked targets, with the target tokens before each.
+
+        Greedy decoding, as in `predict`, goes on from the network's own errors and is correct less often.
+        """
+        inputs, target = self._forced(batch)
+        y = self.stack.predict(inputs)
+        return {"loss": self.loss(y, target)[0], "accuracy": accuracy(y, target)}
+
+    def num_examples(self, batch: Batch) -> int:
+        """Return the number of unmasked targets."""
+        return int(np.count_nonzero(mask_padding(batch)[-1] != IGNORE_INDEX))
+
+    def _forced(self, batch: Batch) -> tuple[tuple[Array, Array, Array], Array]:
+        """Return source, lengths and the decoder's input, and the target."""
+        x, *lengths, target = mask_padding(batch)
+        given = np.full_like(target, self.stack.bos)
+        given[:, 1:] = np.maximum(target[:, :-1], 0)
+        return (x, lengths[0] if lengths else np.full(len(x), x.shape[1]), given), target
+
+
+def learner(module: Module, config: TransformerConfig, task: Task, optimizer_factory: OptimizerFactory) -> Learner:
+    """Return the learner of a network.
+
+    Raises: ValueError when the network is neither a Transformer nor a Seq2SeqTransformer.
+    """
+    if isinstance(module, Seq2SeqTransformer):
+        return TeacherForcingLearner(module, optimizer_factory(module))
+    if not isinstance(module, Transformer):
+        raise ValueError(
+            f"a transformer's learner got {type(module).__name__}; it needs a Transformer or Seq2SeqTransformer"
+        )
+    return supervised(module, config, task, optimizer_factory)
