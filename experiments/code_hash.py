@@ -1,8 +1,8 @@
-"""A hash of the code that an outcome depends on: every definition that is reached from where the work begins.
+"""A hash of the code that a result depends on: every definition that is reachable from given roots.
 
 A definition is a function, a class or a value at the top of a module. What it refers to is followed through imports,
-in the core as well as in a plugin, and replaced by the order in which it was reached: what things are called, where
-they stand, and what nothing reaches do not count. Neither do comments, docstrings, annotations of functions, captions,
+in the core as well as in a plugin, and replaced by the order in which it was reached: names, positions in files, and
+unreachable code do not count. Neither do comments, docstrings, annotations of functions, captions,
 descriptions and the texts of errors. Names of attributes, methods and keywords do count, since they are looked up as
 text.
 """
@@ -23,7 +23,7 @@ from neuralzoo.experiments import datasets
 from neuralzoo.experiments.running.assembly import OPTIMIZERS, schedule, split
 from neuralzoo.registry import Experiment, get, names
 
-OURS = "neuralzoo"
+PACKAGE = "neuralzoo"
 WORDING = {"caption", "description"}
 Definition = tuple[str, str]
 """Module and name; the name is empty for all that a module defines."""
@@ -35,14 +35,14 @@ def fingerprint(*parts: Any) -> str:
 
 
 def experiment_hash(experiment: Experiment) -> str:
-    """Return a hash of all that the outcome of a run depends on: settings that are no default, data files and code."""
-    settings = experiment.model_dump(mode="json", exclude_defaults=True, exclude={"headline", "figures"})
+    """Return a hash of all that the result of a run depends on: settings other than defaults, data files and code."""
+    settings = experiment.model_dump(mode="json", exclude_defaults=True, exclude={"primary_metric", "figures"})
     info = datasets.info(experiment.dataset)
     return fingerprint(settings, [file.sha256 for file in info.files], code_hash(*_roots(experiment)))
 
 
 def _roots(experiment: Experiment) -> Iterator[Any]:
-    """Yield where the work of a run begins."""
+    """Yield the functions and classes that a run calls first."""
     yield from (Trainer, ArrayBatches, split, schedule)
     yield OPTIMIZERS[type(experiment.optimizer)]
     yield datasets.entry(experiment.dataset).loader
@@ -93,7 +93,7 @@ def _follow(root: Definition, digest: Any, order: dict[Definition, int]) -> None
     if _source(root[0]) is None or root[1] not in _module(root[0]).definitions:
         digest.update(repr(root).encode())
         return
-    ours = frozenset({OURS, root[0].partition(".")[0]})
+    ours = frozenset({PACKAGE, root[0].partition(".")[0]})
     todo = [root]
     while todo:
         definition = todo.pop()
@@ -149,7 +149,7 @@ def imported(statement: ast.Import | ast.ImportFrom) -> dict[str, Definition]:
 
 
 def _bound(statement: ast.stmt) -> list[str]:
-    """Return the names that a statement at the top of a module defines."""
+    """Return the names that a top-level statement defines."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return [statement.name]
     return [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
@@ -157,7 +157,7 @@ def _bound(statement: ast.stmt) -> list[str]:
 
 @cache
 def _parts(definition: Definition, ours: frozenset[str]) -> tuple[str | Definition, ...]:
-    """Return what a definition says, as text, with the definitions that it refers to in their places."""
+    """Return a definition as text, with the definitions that it refers to in their positions."""
     module = _module(definition[0])
     if not definition[1]:
         inside = [_resolved(module.name, name, ours) for name in (*module.definitions, *module.imports)]
@@ -166,7 +166,7 @@ def _parts(definition: Definition, ours: frozenset[str]) -> tuple[str | Definiti
 
 
 def _resolved(module: str, name: str, ours: frozenset[str]) -> Definition | None:
-    """Return the definition that a name in a module of ours stands for; nothing if it comes from elsewhere."""
+    """Return the definition of a name in one of our modules, None if it comes from another package."""
     for _ in range(20):  # through modules that pass names on
         if module.partition(".")[0] not in ours or _source(module) is None:
             return None
@@ -183,7 +183,7 @@ def _resolved(module: str, name: str, ours: frozenset[str]) -> Definition | None
 
 
 class _Writer:
-    """Writes one definition down, with local names by their order."""
+    """Serializes one definition, with local names by their order."""
 
     def __init__(self, module: _Module, ours: frozenset[str]) -> None:
         self.module = module
@@ -230,7 +230,7 @@ class _Writer:
             case ast.arg():
                 self.out.append(f"arg {self.locals.get(node.arg, node.arg)}")
                 return
-            case ast.Constant(value=str() as text) if text.startswith(f"{OURS}.") and _source(text) is not None:
+            case ast.Constant(value=str() as text) if text.startswith(f"{PACKAGE}.") and _source(text) is not None:
                 self.out.append((text, ""))  # a module that is imported by its name
                 return
             case ast.Attribute() if (found := self._member(node)) is not None:
@@ -273,7 +273,7 @@ class _Writer:
             self.out.append(f"name {name}")
 
     def _member(self, node: ast.Attribute) -> Definition | None:
-        """Return the definition that `module.name` stands for."""
+        """Return the definition of `module.name`."""
         if not isinstance(node.value, ast.Name) or node.value.id in self.locals or node.value.id not in self.imports:
             return None
         found = _resolved(*self.imports[node.value.id], self.ours)

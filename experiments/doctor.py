@@ -1,4 +1,4 @@
-"""What a person needs to know when something does not work: versions, threads, extras, store, plugins."""
+"""Diagnosis of an installation: versions, threads, extras, tracking store, plugins."""
 
 import os
 import platform
@@ -14,13 +14,13 @@ import numpy as np
 from neuralzoo import __version__
 from neuralzoo.core import kernels
 from neuralzoo.experiments import datasets
-from neuralzoo.registry import Entry, Kind, Status, statuses
+from neuralzoo.registry import Kind, PluginEntry, PluginStatus, statuses
 from neuralzoo.registry.loading import import_seconds
 from neuralzoo.registry.static_metadata import source_of
 
 NEEDED = ("numpy", "pluggy", "pydantic", "safetensors", "tomli-w", "typer", "rich", "filelock")
 EXTRA = ("mlflow", "matplotlib", "scikit-learn", "scipy", "pooch", "psutil", "pillow", "jinja2")
-SLOW_S = 1.0
+SLOW_IMPORT_S = 1.0
 
 
 def examine() -> dict[str, Any]:
@@ -35,7 +35,7 @@ def examine() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "BLAS": blas(),
             "threads": threads(),
-            "kernels": "numpy" if kernels.form() == "numpy" else f"numba {installed('numba')}",
+            "kernels": "numpy" if kernels.backend() == "numpy" else f"numba {installed('numba')}",
         },
         "extra 'experiments'": {name: installed(name) for name in EXTRA},
         "store": {"address": _store_address(), "state": _store_state()},
@@ -44,10 +44,10 @@ def examine() -> dict[str, Any]:
 
 
 def plugins() -> list[dict[str, str]]:
-    """Return every plugin, whatever it brings: where it is, whether it can be used, and what is to be said about it."""
-    found: list[Status] = []
+    """Return every plugin of every kind: its package, path, state, and problem or remarks."""
+    found: list[PluginStatus] = []
     for kind in get_args(Kind):
-        found += datasets.statuses(strict=False) if kind == "data" else statuses(kind=kind, strict=False)
+        found += datasets.statuses(strict=False) if kind == "dataset" else statuses(kind=kind, strict=False)
     return [
         {
             "kind": status.entry.kind,
@@ -56,16 +56,16 @@ def plugins() -> list[dict[str, str]]:
             "version": status.entry.version,
             "path": _path(status.entry),
             "state": status.state,
-            "reason": status.reason or "; ".join(_remarks(status)),
+            "problem": status.problem or "; ".join(_remarks(status)),
         }
         for status in found
     ]
 
 
-def _remarks(status: Status) -> Iterator[str]:
-    """Yield what its author should mend although it can be used."""
-    if (seconds := import_seconds.get(status.entry.point, 0.0)) > SLOW_S:
-        yield f"importing it takes {seconds:.1f} s; it needs to import what is slow in functions"
+def _remarks(status: PluginStatus) -> Iterator[str]:
+    """Yield the defects of a plugin that can be used."""
+    if (seconds := import_seconds.get(status.entry.point, 0.0)) > SLOW_IMPORT_S:
+        yield f"importing it takes {seconds:.1f} s; it needs to import slow modules inside functions"
     if status.architecture is not None:
         fields = status.architecture.config.model_fields
         bare = [f"model.{name}" for name, field in fields.items() if not (field.description or "").strip()]
@@ -73,14 +73,14 @@ def _remarks(status: Status) -> Iterator[str]:
             yield f"{', '.join(bare)} has no description; it needs Field(default=..., description='...')"
 
 
-def _path(entry: Entry) -> str:
-    """Return the file that an entry point names."""
+def _path(entry: PluginEntry) -> str:
+    """Return the file of an entry point."""
     file = getattr(sys.modules.get(entry.module), "__file__", None) or source_of(entry)
     return str(file) if file is not None else "not found"
 
 
 def machine() -> dict[str, str]:
-    """Return what a measurement depends on: processor, cores, Python, NumPy and its BLAS."""
+    """Return what a measurement depends on: processor, cores, Python, NumPy, BLAS and threads."""
     return {
         "machine": f"{processor()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
@@ -109,7 +109,7 @@ def installed(package: str) -> str:
 
 
 def blas() -> str:
-    """Return the library that NumPy multiplies matrices with, its version, and the processor it takes this one for."""
+    """Return NumPy's BLAS library, its version, and its kernel architecture."""
     build = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     found = f"{build['name']} {build['version']}"
     if find_spec("threadpoolctl") is None:
@@ -123,29 +123,35 @@ def blas() -> str:
 
 
 def threads() -> str:
-    """Return the setting of the threads that matrix products use."""
+    """Return the settings of the number of BLAS threads."""
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
     return ", ".join(given) or "all cores (no OPENBLAS_NUM_THREADS or OMP_NUM_THREADS)"
 
 
 def _store_address() -> str:
-    from neuralzoo.experiments.tracking.store import default_uri
+    from neuralzoo.experiments.tracking.client import default_uri
 
     return default_uri()
 
 
 def _store_state() -> str:
-    from neuralzoo.experiments.tracking.store import TrackingError, client, default_uri, explained, sqlite_file
+    from neuralzoo.experiments.tracking.client import (
+        TrackingError,
+        as_tracking_error,
+        connect,
+        default_uri,
+        sqlite_file,
+    )
 
     if find_spec("mlflow") is None:
         return "MLflow is not installed; pip install 'neuralzoo[experiments]'"
     file = sqlite_file(default_uri())
     if file is not None and not file.exists():
-        return "not made yet; the first tracked run makes it"
+        return "not created yet; the first tracked run creates it"
     try:
-        with explained(default_uri()):
-            count = len(client(default_uri()).search_experiments())
+        with as_tracking_error(default_uri()):
+            count = len(connect(default_uri()).search_experiments())
     except TrackingError as error:
         return str(error)
     return f"reachable, {count} experiments"

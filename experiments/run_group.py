@@ -1,84 +1,86 @@
-"""Campaigns: many runs under one parent, each found again by its key, so that none is trained twice."""
+"""Run groups: many runs under one parent run, each identified by a hash, so that none is trained twice."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.core.learner import Metrics
+from neuralzoo.core.learner import MetricValues
 from neuralzoo.experiments.code_hash import experiment_hash
-from neuralzoo.experiments.comparing.matching import Budget
-from neuralzoo.experiments.run import prepare, train
+from neuralzoo.experiments.run import train
 from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import load
+from neuralzoo.experiments.running.files import read_json, write_json, write_text
 from neuralzoo.experiments.running.model_file import load_model
+from neuralzoo.experiments.running.preflight import prepare
 from neuralzoo.experiments.running.run_folder import RunFolder
+from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.registry import Experiment
 
-Probe = Callable[[Any, Any], float]
+Evaluator = Callable[[Any, Any], float]
 
 
 @dataclass(frozen=True)
-class Member:
-    """One run of a campaign: an experiment under a label; the label and the seed name it.
+class RunSpec:
+    """One run of a group: a label and an experiment; label and seed name the run.
 
-    `as_long_as` is the label of an earlier member: of its run with the same seed this one gets the training seconds.
+    `time_budget_from` is the label of an earlier run: its training time, with the same seed, is this one's budget.
     """
 
     label: str
     experiment: Experiment
-    as_long_as: str | None = None
+    time_budget_from: str | None = None
 
     @property
     def name(self) -> str:
-        """The name of the run's folder."""
+        """The name of the run folder."""
         return f"{self.label}-s{self.experiment.seed}"
 
     @property
     def key(self) -> str:
-        """What the outcome depends on."""
+        """The hash of all that the result depends on."""
         return experiment_hash(self.experiment)
 
 
 @dataclass(frozen=True)
-class Record:
-    """What came out of one run of a campaign."""
+class RunRecord:
+    """The result of one run of a group."""
 
     label: str
     seed: int
     experiment: Experiment
     folder: RunFolder
-    metrics: Metrics
-    history: list[Metrics]
+    metrics: MetricValues
+    history: list[MetricValues]
     steps: int
     tracked: dict[str, Any]
 
 
 @dataclass
-class Campaign:
-    """Runs under one parent: a folder with a run folder for each member, and a parent run in the store.
+class RunGroup:
+    """Runs under one parent run: a folder with a run folder for each spec, and a parent run in the tracking store.
 
-    A member whose folder has a result with its key is not trained again; one that was cut off goes on; one with
-    another key (settings or code have changed since) is trained anew. `uri=None` keeps no record in the store.
+    A run whose folder has a result with its key is not trained again; an interrupted one is resumed; one with another
+    key (settings or code have changed since) is trained again. `uri=None` tracks nothing.
     """
 
     name: str
     folder: Path
     uri: str | None = None
-    probes: Mapping[str, Probe] = field(default_factory=dict)
+    evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
     hooks: Sequence[Any] = ()
-    tell: Callable[[str], None] = lambda text: None
+    report: Callable[[str], None] = lambda text: None
 
-    def run(self, members: Sequence[Member]) -> list[Record]:
-        """Run what is missing and return a record for each member.
+    def run(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
+        """Run what is missing and return a record for each spec.
 
         Raises: the errors of `prepare`, before anything is trained where they concern the first seed.
         """
-        parent = self._parent(members) if self.uri is not None else None
+        parent = self._parent(specs) if self.uri is not None else None
         try:
-            records: list[Record] = []
-            for member in members:
-                records.append(self._run(member, parent, records))
+            records: list[RunRecord] = []
+            for spec in specs:
+                records.append(self._run(spec, parent, records))
         except BaseException as error:
             if parent is not None:
                 parent.close("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
@@ -86,48 +88,48 @@ class Campaign:
         self.parent = parent
         return records
 
-    def finish(self, metrics: Metrics, tags: Mapping[str, str], files: Sequence[Path]) -> dict[str, Any]:
-        """Write the outcome to the parent run, close it, and return where it can be seen."""
+    def finish(self, metrics: MetricValues, tags: Mapping[str, str], files: Sequence[Path]) -> dict[str, Any]:
+        """Log metrics, tags and files to the parent run, close it, and return its URI and ids."""
         if self.uri is None or self.parent is None:
             return {}
-        seen: dict[str, Any] = self.parent.finish(metrics, tags, files)
-        return seen
+        tracked: dict[str, Any] = self.parent.finish(metrics, tags, files)
+        return tracked
 
-    def _parent(self, members: Sequence[Member]) -> Any:
+    def _parent(self, specs: Sequence[RunSpec]) -> Any:
         from neuralzoo.experiments.tracking.parent_run import ParentRun
 
-        return ParentRun(self.name, self.folder / "tracking.json", self.uri or "", members[0].experiment)
+        return ParentRun(self.name, self.folder / "tracking.json", self.uri or "", specs[0].experiment)
 
-    def _run(self, member: Member, parent: Any, earlier: Sequence[Record]) -> Record:
-        folder = RunFolder(self.folder / member.name)
+    def _run(self, spec: RunSpec, parent: Any, earlier: Sequence[RunRecord]) -> RunRecord:
+        folder = RunFolder(self.folder / spec.name)
         key = folder.path / "key"
-        if key.is_file() and key.read_text() != member.key:
+        if key.is_file() and key.read_text() != spec.key:
             folders.remove(folder.path)
         if not folder.result.exists():
-            self.tell(f"{member.label} · seed {member.experiment.seed}")
+            self.report(f"{spec.label} · seed {spec.experiment.seed}")
             folder.path.mkdir(parents=True, exist_ok=True)
-            folder.experiment.write_text(member.experiment.to_toml(), encoding="utf-8")
-            key.write_text(member.key)
-            tags = {"neuralzoo.label": member.label} | (parent.child_tags if parent is not None else {})
-            train(prepare(member.experiment), folder, self.uri, (*self.hooks, *_budget(member, earlier)), tags)
-        outcome = folders.read_json(folder.result)
-        if missing := self.probes.keys() - outcome["metrics"].keys():
-            module, data = load_model(folder.model), load(member.experiment)
-            outcome["metrics"] |= {name: float(self.probes[name](module, data)) for name in sorted(missing)}
-            folders.write_json(folder.result, outcome)
-        return Record(
-            label=member.label,
-            seed=member.experiment.seed,
-            experiment=member.experiment,
+            write_text(folder.experiment, spec.experiment.to_toml())
+            key.write_text(spec.key)
+            tags = {"neuralzoo.candidate": spec.label} | (parent.child_tags if parent is not None else {})
+            train(prepare(spec.experiment), folder, self.uri, (*self.hooks, *_budget(spec, earlier)), tags)
+        result = read_json(folder.result)
+        if missing := self.evaluators.keys() - result["metrics"].keys():
+            module, data = load_model(folder.model), load(spec.experiment)
+            result["metrics"] |= {name: float(self.evaluators[name](module, data)) for name in sorted(missing)}
+            write_json(folder.result, result)
+        return RunRecord(
+            label=spec.label,
+            seed=spec.experiment.seed,
+            experiment=spec.experiment,
             folder=folder,
-            metrics=outcome["metrics"],
-            history=outcome["history"],
-            steps=outcome["steps"],
-            tracked=folders.read_json(folder.tracking),
+            metrics=result["metrics"],
+            history=result["history"],
+            steps=result["steps"],
+            tracked=read_json(folder.tracking),
         )
 
 
-def _budget(member: Member, earlier: Sequence[Record]) -> list[Budget]:
-    """Return the hook that ends a member's training when it has had as long as its model."""
-    same = [r for r in earlier if r.label == member.as_long_as and r.seed == member.experiment.seed]
-    return [Budget(same[0].metrics["time/train_s"])] if same else []
+def _budget(spec: RunSpec, earlier: Sequence[RunRecord]) -> list[TimeBudget]:
+    """Return the hook that limits the training time of a run to that of an earlier one, if it has such a budget."""
+    same = [r for r in earlier if r.label == spec.time_budget_from and r.seed == spec.experiment.seed]
+    return [TimeBudget(same[0].metrics["time/train_s"])] if same else []

@@ -1,4 +1,4 @@
-"""Settings that people choose, and what they read when they choose wrongly."""
+"""Validated settings: parsing, overriding, and their values in TOML."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -16,22 +16,22 @@ M = TypeVar("M", bound=BaseModel)
 class Settings(BaseModel):
     """A frozen pydantic model that refuses unknown keys.
 
-    TOML has no word for None: where a setting may be None, people write "none".
+    TOML has no null: where a setting may be None, it is written "none".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _none_is_a_word(cls, data: Any) -> Any:
+    def _parse_none(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
         optional = {key for key, field in cls.model_fields.items() if _mentions_none(field.annotation)}
-        return {key: _unspelled(value) if key in optional else value for key, value in data.items()}
+        return {key: _from_toml_value(value) if key in optional else value for key, value in data.items()}
 
 
 class Config(Settings):
-    """The settings of one architecture; every field has a description and a default."""
+    """The configuration of one architecture; every field has a description and a default."""
 
 
 def parse(model: type[M], settings: Mapping[str, Any], owner: str) -> M:
@@ -59,34 +59,34 @@ def override(settings: Mapping[str, Any], assignments: Iterable[str]) -> dict[st
         *parents, last = (part.strip() for part in key.split("."))
         if not sign or not all([*parents, last]):
             raise SettingError(f"set got {assignment!r}; it needs KEY=VALUE, such as optimizer.lr=0.01")
-        place = result
+        table = result
         for parent in parents:
-            place = place.setdefault(parent, {})
-            if not isinstance(place, dict):
+            table = table.setdefault(parent, {})
+            if not isinstance(table, dict):
                 raise SettingError(f"set got {assignment!r}, but {parent} has no settings of its own; it needs a value")
-        place[last] = _value(text.strip())
+        table[last] = _value(text.strip())
     return result
 
 
-def spelled(value: Any) -> Any:
-    """Return settings as TOML can hold them: a tuple is a list, None is "none".
+def to_toml_value(value: Any) -> Any:
+    """Return settings as values that TOML has: a tuple becomes a list, None becomes "none".
 
-    Raises: ValueError when a value is neither a number, text, true or false, nor a list or table of such.
+    Raises: ValueError when a value is neither a number, text, true or false, nor a list or table of these.
     """
     if value is None:
         return "none"
     if isinstance(value, Mapping):
-        return {str(key): spelled(inner) for key, inner in value.items()}
+        return {str(key): to_toml_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [spelled(inner) for inner in value]
+        return [to_toml_value(inner) for inner in value]
     if isinstance(value, bool | int | float | str):
         return value
     raise ValueError(f"{value!r} can't be written as TOML; it needs numbers, texts, true, false, or lists of them")
 
 
-def _unspelled(value: Any) -> Any:
+def _from_toml_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return [_unspelled(inner) for inner in value]
+        return [_from_toml_value(inner) for inner in value]
     return None if value == "none" else value
 
 

@@ -1,6 +1,6 @@
-"""Finding, listing, creating and refusing plugins.
+"""Finding, listing and creating plugins.
 
-Names come from package metadata alone; a plugin is imported when somebody asks for it, and its faults are its own.
+Names come from package metadata alone; a plugin is imported on first use, and its errors are isolated.
 """
 
 import os
@@ -13,46 +13,46 @@ import numpy as np
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.task import AXES, InputKind, Task, TaskKind
-from neuralzoo.registry.architecture import Architecture, Figure, MakeOptimizer
+from neuralzoo.registry.architecture import Architecture, Figure, OptimizerFactory
 from neuralzoo.registry.config import Config, parse
-from neuralzoo.registry.errors import BrokenPlugin, Clash, SettingError, ZooError, nearest
-from neuralzoo.registry.hookspecs import MakeHook
-from neuralzoo.registry.installed import Entry, Kind, entries, find, offered, together
-from neuralzoo.registry.loading import load, reason
+from neuralzoo.registry.errors import NameConflictError, PluginError, SettingError, ZooError, nearest
+from neuralzoo.registry.hookspecs import HookFactory
+from neuralzoo.registry.installed import Kind, PluginEntry, entries, find, installed_plugins, join_distributions
+from neuralzoo.registry.loading import load, problem
 
 
 @dataclass(frozen=True)
-class Status:
-    """What became of a plugin that was imported: what it brings, or the reason why it can't be used."""
+class PluginStatus:
+    """An imported plugin: what it provides, or the problem why it can't be used."""
 
-    entry: Entry
-    brought: Any = None
-    reason: str = ""
+    entry: PluginEntry
+    provided: Any = None
+    problem: str = ""
 
     @property
     def architecture(self) -> Architecture | None:
-        """The architecture that it brings."""
-        return self.brought if isinstance(self.brought, Architecture) else None
+        """The architecture that it provides."""
+        return self.provided if isinstance(self.provided, Architecture) else None
 
     @property
     def state(self) -> Literal["ready", "unusable"]:
         """Whether it can be used, in a word."""
-        return "unusable" if self.reason else "ready"
+        return "unusable" if self.problem else "ready"
 
 
 def get(name: str) -> Architecture:
-    """Return the architecture of this name; `package:name` says which one where two packages clash.
+    """Return the architecture of this name; `package:name` picks one where two packages conflict.
 
-    Raises: UnknownName, Clash or BrokenPlugin, each with what to do.
+    Raises: UnknownNameError, NameConflictError or PluginError, each with what to do.
     """
     found: Architecture = load(find(name))
     return found
 
 
-def trainer_hook(name: str) -> tuple[Entry, MakeHook]:
-    """Return what makes the trainer hook of this name, and where it comes from.
+def trainer_hook(name: str) -> tuple[PluginEntry, HookFactory]:
+    """Return the factory of the trainer hook of this name, and its entry.
 
-    Raises: UnknownName, Clash or BrokenPlugin, each with what to do.
+    Raises: UnknownNameError, NameConflictError or PluginError, each with what to do.
     """
     entry = find(name, "hook")
     return entry, load(entry)
@@ -61,17 +61,17 @@ def trainer_hook(name: str) -> tuple[Entry, MakeHook]:
 def figure(name: str) -> Figure:
     """Return the figure of this name.
 
-    Raises: UnknownName, Clash or BrokenPlugin, each with what to do.
+    Raises: UnknownNameError, NameConflictError or PluginError, each with what to do.
     """
     found: Figure = load(find(name, "figure"))
     return found
 
 
 def matching(pattern: str = "*", *, task: TaskKind | None = None, input: InputKind | None = None) -> list[Architecture]:
-    """Return the architectures whose name matches a glob and that can do a task and read an input.
+    """Return the architectures whose name matches a glob and that support a task and an input.
 
-    Only plugins whose name matches are imported. Those that can't be used are left out; `statuses` has them with
-    their reasons.
+    Only plugins whose name matches are imported. Those that can't be used are skipped; `statuses` has them with
+    their problems.
 
     Raises: SettingError when there is no such kind of task or input.
     """
@@ -88,28 +88,28 @@ def matching(pattern: str = "*", *, task: TaskKind | None = None, input: InputKi
 
 
 def statuses(
-    pattern: str = "*", *, kind: Kind = "architecture", also: Sequence[Entry] = (), strict: bool | None = None
-) -> list[Status]:
-    """Return what becomes of every plugin whose name matches a glob when it is imported; `glances` imports none.
+    pattern: str = "*", *, kind: Kind = "architecture", builtin: Sequence[PluginEntry] = (), strict: bool | None = None
+) -> list[PluginStatus]:
+    """Import every plugin whose name matches a glob, and return their statuses; `summaries` imports none.
 
-    `also` is built in without an entry point: nothing is said about it, but its names are taken.
+    `builtin` are built in without an entry point: they get no status, but their names are taken.
 
-    Raises: BrokenPlugin or Clash for the first that can't be used, if `strict`, which without a word is whether
+    Raises: PluginError or NameConflictError for the first that can't be used, if `strict`; the default is whether
     NEURALZOO_STRICT is 1.
     """
     strict = os.environ.get("NEURALZOO_STRICT") == "1" if strict is None else strict
-    return [_status(entry, clash, strict) for entry, clash in offered(pattern, kind, also)]
+    return [_status(entry, conflict, strict) for entry, conflict in installed_plugins(pattern, kind, builtin)]
 
 
-def _status(entry: Entry, clash: str, strict: bool) -> Status:
+def _status(entry: PluginEntry, conflict: str, strict: bool) -> PluginStatus:
     try:
-        if clash:
-            raise Clash(clash)
-        return Status(entry, load(entry))
+        if conflict:
+            raise NameConflictError(conflict)
+        return PluginStatus(entry, load(entry))
     except ZooError as error:
         if strict:
             raise
-        return Status(entry, None, str(error))
+        return PluginStatus(entry, None, str(error))
 
 
 def create(
@@ -123,10 +123,11 @@ def create(
 ) -> Module:
     """Build a network by its architecture's name.
 
-    `inputs` is the shape of one example and `outputs` the number of classes or numbers in an answer; without them
-    the architecture's example task decides. `settings` are those of its Config.
+    `inputs` is the shape of one example and `outputs` the number of classes or of dimensions of a target; by default
+    those of the architecture's example task. `settings` are those of its Config.
 
-    Raises: UnknownName, Clash, BrokenPlugin; SettingError when a setting is wrong or the network can't be built so.
+    Raises: UnknownNameError, NameConflictError, PluginError; SettingError when a setting is wrong or the network can't
+    be built with it.
     """
     architecture = get(name)
     chosen = architecture.example if task is None else task
@@ -141,52 +142,52 @@ def create(
         fitting = [kind for kind in sorted(architecture.inputs) if len(AXES[kind]) == axes]
         if task is None and fitting and chosen.input not in fitting:
             sizes["input"] = fitting[0]  # three axes are an image also where the example is a table
-            sizes["lengths"] &= fitting[0] in ("sequence", "tokens")
-            sizes["vocabulary"] = None
+            sizes["variable_length"] &= fitting[0] in ("sequence", "tokens")
+            sizes["vocab_size"] = None
     return build(architecture, settings, parse(Task, sizes, f"the task of {name}"), seed)
 
 
 def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed: int) -> Module:
     """Build a network for a task from validated settings.
 
-    Raises: SettingError when a setting is wrong, or the architecture can't do the task; BrokenPlugin when its code
-    fails.
+    Raises: SettingError when a setting is wrong, or the architecture does not support the task; PluginError when its
+    code fails.
     """
-    if reason := architecture.refusal(task):
-        raise SettingError(reason)
+    if unsupported := architecture.unsupported(task):
+        raise SettingError(unsupported)
     config = architecture.configure(settings)
     try:
         return architecture.build(config, task, np.random.default_rng([seed, 0]))
     except (ValueError, MemoryError) as error:
         raise SettingError(f"{architecture.name} can't be built: {error}") from error
-    except ZooError:  # of another architecture, which this one asked for by name
+    except ZooError:  # of another architecture, which this one named
         raise
     except (Exception, SystemExit) as error:
-        raise _can_not(error, architecture, "build") from error
+        raise _plugin_error(error, architecture, "build") from error
 
 
 def learner(
-    architecture: Architecture, module: Module, config: Config, task: Task, make_optimizer: MakeOptimizer
+    architecture: Architecture, module: Module, config: Config, task: Task, optimizer_factory: OptimizerFactory
 ) -> Learner:
-    """Return what trains a network.
+    """Return the learner of a network.
 
-    Raises: SettingError when a setting does not suit the task; BrokenPlugin when the architecture's code fails.
+    Raises: SettingError when a setting does not suit the task; PluginError when the architecture's code fails.
     """
     try:
-        return architecture.learner(module, config, task, make_optimizer)
+        return architecture.learner(module, config, task, optimizer_factory)
     except ZooError:
         raise
     except ValueError as error:
         raise SettingError(f"{architecture.name} can't be trained: {error}") from error
     except (Exception, SystemExit) as error:
-        raise _can_not(error, architecture, "learner") from error
+        raise _plugin_error(error, architecture, "learner") from error
 
 
-def _can_not(error: BaseException, architecture: Architecture, what: str) -> BrokenPlugin:
-    """Return the error of an architecture whose own code failed, with the package that it comes from."""
+def _plugin_error(error: BaseException, architecture: Architecture, what: str) -> PluginError:
+    """Return the error of an architecture whose own code failed, with its package."""
     module = architecture.config.__module__
     root = module.partition(".")[0]
     candidates = [e for e in entries().get(architecture.name, []) if e.root == root]
-    told = reason(error, candidates[0] if len(candidates) == 1 else None)
-    origin = together(candidates) or f"module {module}"
-    return BrokenPlugin(f"{architecture.name!r} from {origin} can't be used: its {what} failed with {told}")
+    cause = problem(error, candidates[0] if len(candidates) == 1 else None)
+    source = join_distributions(candidates) or f"module {module}"
+    return PluginError(f"{architecture.name!r} from {source} can't be used: its {what} failed with {cause}")

@@ -1,27 +1,27 @@
-"""What can go wrong between a name and an architecture, each in one sentence."""
+"""Errors of the registry, each with a message of one sentence."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class ZooError(Exception):
-    """A mistake that its user can mend: the message names the thing, what it got and what it needs."""
+    """A user's error: the message names the object, what it got and what it needs."""
 
 
-class UnknownName(ZooError, LookupError):
-    """There is nothing of this name."""
+class UnknownNameError(ZooError, LookupError):
+    """Nothing has this name."""
 
 
-class Clash(ZooError, LookupError):
-    """Two packages offer the same name."""
+class NameConflictError(ZooError, LookupError):
+    """Two packages provide the same name."""
 
 
-class BrokenPlugin(ZooError, ImportError):
+class PluginError(ZooError, ImportError):
     """A plugin is installed but can't be used."""
 
 
 class DataError(ZooError):
-    """The bytes of a data set are missing or are not the right ones."""
+    """The files of a dataset are missing or have the wrong checksum."""
 
 
 class SettingError(ZooError, ValueError):
@@ -29,7 +29,7 @@ class SettingError(ZooError, ValueError):
 
 
 class Terminated(SystemExit):
-    """SIGTERM, as an exception that no plugin is asked about; `sys.exit` in a plugin is a fault of the plugin."""
+    """SIGTERM as an exception; unlike `sys.exit` in a plugin it is no error of the plugin."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""An experiment: everything that decides the outcome of a run, as data."""
+"""Experiments: everything that decides the outcome of a run, as data."""
 
 import re
 import tomllib
@@ -9,33 +9,33 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator
 
 from neuralzoo.core.task import TaskKind
-from neuralzoo.registry.config import Settings, override, parse, spelled
+from neuralzoo.registry.config import Settings, override, parse, to_toml_value
 from neuralzoo.registry.errors import SettingError
 
 Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Constant(Settings):
-    """The same learning rate at every step."""
+    """Constant learning rate."""
 
     name: Literal["constant"] = "constant"
 
 
 class StepDecay(Settings):
-    """Multiply the learning rate by a factor every so many epochs."""
+    """Step decay: multiply the learning rate by `factor` every `every` epochs."""
 
     name: Literal["step"] = "step"
     every: int = Field(default=10, ge=1, description="epochs between two decays")
-    factor: Positive = Field(default=0.1, description="what each decay multiplies with")
+    factor: Positive = Field(default=0.1, description="factor of each decay")
 
 
 class Cosine(Settings):
-    """Rise linearly to the learning rate, then fall along half a cosine until the last step."""
+    """Cosine annealing: linear warm-up to the learning rate, then half a cosine down to the last step."""
 
     name: Literal["cosine"] = "cosine"
-    warmup: int = Field(default=0, ge=0, description="steps of the linear rise")
-    floor: Share = Field(default=0.0, description="share of the learning rate at the last step")
+    warmup: int = Field(default=0, ge=0, description="steps of the linear warm-up")
+    floor: Fraction = Field(default=0.0, description="fraction of the learning rate at the last step")
 
 
 SCHEDULES: dict[str, type[Settings]] = {"constant": Constant, "step": StepDecay, "cosine": Cosine}
@@ -44,45 +44,48 @@ ScheduleSettings = Annotated[Constant | StepDecay | Cosine, Field(discriminator=
 
 class _Optimizer(Settings):
     lr: Positive = Field(default=1e-3, description="learning rate")
-    schedule: ScheduleSettings = Field(default=Constant(), description="how the learning rate goes with the step")
-    clip: Positive | None = Field(default=None, description="largest norm of the gradient; a longer one is scaled down")
+    schedule: ScheduleSettings = Field(default=Constant(), description="learning-rate schedule")
+    clip: Positive | None = Field(default=None, description="largest gradient norm; a larger gradient is scaled down to it")
 
 
 class SGD(_Optimizer):
-    """Stochastic gradient descent."""
+    """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"] = "sgd"
     lr: Positive = Field(default=0.1, description="learning rate")
-    momentum: Share = Field(default=0.0, description="share of the last step that is kept")
-    nesterov: bool = Field(default=False, description="look ahead along the momentum")
-    weight_decay: float = Field(default=0.0, ge=0, description="pull of the weights towards zero")
+    momentum: Fraction = Field(default=0.0, description="momentum coefficient")
+    nesterov: bool = Field(default=False, description="Nesterov momentum")
+    weight_decay: float = Field(default=0.0, ge=0, description="weight decay")
 
 
 class RMSprop(_Optimizer):
-    """Gradient divided by a running root mean square."""
+    """RMSprop: the gradient over its running root mean square."""
 
     name: Literal["rmsprop"] = "rmsprop"
-    decay: Share = Field(default=0.99, description="share of the running mean that is kept")
-    epsilon: Positive = Field(default=1e-8, description="added to the root")
+    decay: Fraction = Field(default=0.99, description="decay rate of the running mean square")
+    epsilon: Positive = Field(default=1e-8, description="added to the denominator")
 
 
 class _Moments(_Optimizer):
-    beta1: Share = Field(default=0.9, description="share of the running mean that is kept")
-    beta2: Share = Field(default=0.999, description="share of the running mean square that is kept")
-    epsilon: Positive = Field(default=1e-8, description="added to the root")
+    beta1: Fraction = Field(default=0.9, description="decay rate of the running mean")
+    beta2: Fraction = Field(default=0.999, description="decay rate of the running mean square")
+    epsilon: Positive = Field(default=1e-8, description="added to the denominator")
 
 
 class Adam(_Moments):
-    """Running mean over running root mean square, both corrected for their start."""
+    """Adam: running mean over running root mean square, both with bias correction."""
 
     name: Literal["adam"] = "adam"
 
 
 class AdamW(_Moments):
-    """Adam with weight decay apart from the gradient."""
+    """AdamW: Adam with decoupled weight decay."""
 
     name: Literal["adamw"] = "adamw"
-    weight_decay: float = Field(default=0.01, ge=0, description="pull of the weights towards zero")
+    weight_decay: float = Field(default=0.01, ge=0, description="weight decay")
+    decay_only_matrices: bool = Field(
+        default=False, description="decay only parameters of two or more axes, not biases and norm gains"
+    )
 
 
 OPTIMIZERS: dict[str, type[Settings]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
@@ -93,18 +96,18 @@ class Experiment(Settings):
     """One training run: two runs of the same experiment on one machine give the same bits."""
 
     architecture: str = Field(description="registry name of the architecture")
-    dataset: str = Field(description="name of the data set")
-    epochs: int = Field(ge=1, description="times that every training example is used")
+    dataset: str = Field(description="name of the dataset")
+    epochs: int = Field(ge=1, description="passes over the training examples")
     batch_size: int = Field(ge=1, description="examples in a training step")
-    optimizer: OptimizerSettings = Field(default=Adam(), description="how gradients change the weights")
-    seed: int = Field(default=0, ge=0, description="decides weights, data order, dropout and the validation split")
-    validation: Share = Field(default=0.1, description="share of the training examples held out to watch and to tune")
-    headline: str = Field(default="test/accuracy", description="the metric that runs are compared by")
+    optimizer: OptimizerSettings = Field(default=Adam(), description="optimizer of the weights")
+    seed: int = Field(default=0, ge=0, description="seed of weights, data order, dropout and the validation split")
+    validation: Fraction = Field(default=0.1, description="fraction of the training examples held out for validation")
+    primary_metric: str = Field(default="test/accuracy", description="metric that runs are compared by")
     model: dict[str, Any] = Field(default_factory=dict, description="settings of the architecture")
-    data: dict[str, Any] = Field(default_factory=dict, description="options of the data set")
-    task: TaskKind | None = Field(default=None, description="what is asked for; none is what the data set asks for")
-    until: str | None = Field(
-        default=None, description="ends training at the first epoch where it holds, such as train/accuracy >= 0.9"
+    data: dict[str, Any] = Field(default_factory=dict, description="options of the dataset")
+    task: TaskKind | None = Field(default=None, description="kind of task; none for that of the dataset")
+    stop_when: str | None = Field(
+        default=None, description="stops training after the first epoch where it holds, such as train/accuracy >= 0.9"
     )
     hooks: tuple[str, ...] = Field(default=(), description="trainer hooks of plugins by name")
     figures: tuple[str, ...] = Field(default=(), description="figures of plugins by name, beside the architecture's")
@@ -126,17 +129,14 @@ class Experiment(Settings):
         return parse(type(self), override(settings, others), "the experiment")
 
     def settings(self) -> dict[str, Any]:
-        """Return all settings as plain values; None is "none", as TOML has no word for it.
-
-        Without what came later where it is the default, so that checkpoints of earlier versions still fit.
-        """
-        plain: dict[str, Any] = spelled(self.model_dump(mode="json"))
-        return {key: value for key, value in plain.items() if key not in _LATER or value != _LATER[key]}
+        """Return all settings as plain values; None is "none", as TOML has no null."""
+        plain: dict[str, Any] = to_toml_value(self.model_dump(mode="json"))
+        return plain
 
     @property
-    def goal(self) -> tuple[str, str, float] | None:
-        """The metric, the sign and the bound that `until` is made of."""
-        match = _GOAL.fullmatch(self.until or "")
+    def stop_condition(self) -> tuple[str, str, float] | None:
+        """The metric, the sign and the bound of `stop_when`."""
+        match = _STOP_CONDITION.fullmatch(self.stop_when or "")
         return (match[1], match[2], float(match[3])) if match else None
 
     def to_toml(self) -> str:
@@ -175,26 +175,26 @@ class Experiment(Settings):
         Raises: SettingError when the file can't be read or its content is wrong.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8-sig")  # Windows editors begin a file with a mark
+            text = Path(path).read_text(encoding="utf-8-sig")  # Windows editors begin a file with a byte order mark
         except OSError as error:
             raise SettingError(f"{path} can't be read ({error.strerror}); it needs to be a TOML file") from None
         except UnicodeDecodeError:
             raise SettingError(f"{path} is not text; it needs to be a TOML file") from None
         return cls.from_toml(text, str(path))
 
-    @field_validator("headline")
+    @field_validator("primary_metric")
     @classmethod
-    def _is_a_metric(cls, headline: str) -> str:
-        if "/" not in headline:
+    def _is_a_metric(cls, primary_metric: str) -> str:
+        if "/" not in primary_metric:
             raise ValueError("it needs to be a split and a metric, such as test/accuracy")
-        return headline
+        return primary_metric
 
-    @field_validator("until")
+    @field_validator("stop_when")
     @classmethod
-    def _is_a_goal(cls, until: str | None) -> str | None:
-        if until is not None and not _GOAL.fullmatch(until):
+    def _is_a_stop_condition(cls, stop_when: str | None) -> str | None:
+        if stop_when is not None and not _STOP_CONDITION.fullmatch(stop_when):
             raise ValueError("it needs a metric of training or validation, >= or <=, and a number")
-        return until
+        return stop_when
 
     @field_validator("hooks", "figures")
     @classmethod
@@ -206,17 +206,15 @@ class Experiment(Settings):
     @field_validator("model", "data", mode="before")
     @classmethod
     def _is_plain(cls, settings: Any) -> Any:
-        return spelled(settings)
+        return to_toml_value(settings)
 
 
-# Fields that came after the first checkpoints, with their defaults as settings.
-_LATER: dict[str, Any] = {"data": {}, "task": "none", "until": "none", "hooks": [], "figures": []}
-_GOAL = re.compile(r"((?:train|val)/\w+) *(>=|<=) *([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
+_STOP_CONDITION = re.compile(r"((?:train|val)/\w+) *(>=|<=) *([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 _CHOICES = ("optimizer.name", "optimizer.schedule.name")
 
 
 def _drop_unknown(settings: dict[str, Any], key: str, choices: Mapping[str, type[Settings]]) -> None:
-    """Leave out of a group of settings what the chosen one does not have."""
+    """Drop from a group of settings those that the chosen one does not have."""
     chosen = choices.get(settings[key]["name"])
     if chosen is not None:  # else the validation says what is wrong with the name
         settings[key] = {name: value for name, value in settings[key].items() if name in chosen.model_fields}

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in one sentence for people: the key, what it got, what it needs, the nearest name."""
+"""Validation errors of pydantic as one sentence: the key, what it got, what it needs, the nearest name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from neuralzoo.registry.errors import nearest
 
-# What a setting needs to be, by the beginning of pydantic's name for the error; {} is what the error is about.
+# What a setting needs to be, by the prefix of pydantic's error type; {} is filled from the error's context.
 NEEDS = {
     "int_": "a whole number",
     "float_": "a number",
@@ -42,8 +42,8 @@ NEEDS = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where something is wrong: the key as people write it, the types that hold it, the types that it may have."""
+class Location:
+    """Where an error is: the dotted key, the types that hold it, the types that it may have."""
 
     key: str
     holders: list[Any]
@@ -51,36 +51,36 @@ class Place:
 
 
 def explain(error: ValidationError, owner: str, model: type[BaseModel] | None = None) -> str:
-    """Say in one sentence what is wrong; the model knows how people write the key, and the nearest one.
+    """Return an error as one sentence; the model gives the dotted key and the nearest one.
 
     A key that does not exist comes first: one that is misspelt is also missing where it belongs.
     """
-    problems = [(problem, _place(model, problem["loc"])) for problem in error.errors()]
-    first, place = min(problems, key=lambda pair: pair[0]["type"] != "extra_forbidden")
+    problems = [(problem, _location(model, problem["loc"])) for problem in error.errors()]
+    first, location = min(problems, key=lambda pair: pair[0]["type"] != "extra_forbidden")
     for problem, inner in problems:  # a member of a union that came further says more than one that did not start
-        if inner.key.startswith((f"{place.key}[", f"{place.key}.")):
-            first, place = problem, inner
-    tags = [tag for kind in place.types if (tag := _tag(kind))]
+        if inner.key.startswith((f"{location.key}[", f"{location.key}.")):
+            first, location = problem, inner
+    tags = [tag for kind in location.types if (tag := _tag(kind))]
     match first["type"]:
         case "extra_forbidden":
-            return _unknown(owner, place, model)
+            return _unknown(owner, location, model)
         case "missing":
-            return f"{owner} got no value for {place.key!r}; it needs one"
+            return f"{owner} got no value for {location.key!r}; it needs one"
         case "union_tag_not_found":
-            return f"{owner} got no value for '{place.key}.name'; it needs one of {', '.join(tags)}"
+            return f"{owner} got no value for '{location.key}.name'; it needs one of {', '.join(tags)}"
         case "union_tag_invalid":
             tag = str(first["input"]["name"])
-            return f"{owner} got {place.key}.name={tag!r}; it needs to be one of {', '.join(tags)}{nearest(tag, tags)}"
+            return f"{owner} got {location.key}.name={tag!r}; it needs to be one of {', '.join(tags)}{nearest(tag, tags)}"
         case "value_error" if isinstance(first["input"], dict):  # about several settings together
-            return f"{owner}{' ' + place.key if place.key else ''}: {_own_words(first)}"
-    same = [problem for problem, other in problems if other.key == place.key]  # one for each member of a union
+            return f"{owner}{' ' + location.key if location.key else ''}: {_message(first)}"
+    same = [problem for problem, other in problems if other.key == location.key]  # one for each member of a union
     needs = list(dict.fromkeys(need for problem in same if (need := _need(problem))))
-    if needs and NoneType in place.types:
+    if needs and NoneType in location.types:
         needs.append("none")
-    such = f", such as {place.key}.name={tags[0]}" if tags else ""
-    words = f"it needs to be {' or '.join(needs)}{such}" if needs else _own_words(first)
+    such = f", such as {location.key}.name={tags[0]}" if tags else ""
+    words = f"it needs to be {' or '.join(needs)}{such}" if needs else _message(first)
     close = nearest(str(first["input"]), [option for problem in same for option in _options(problem)])
-    return f"{owner} got {place.key}={_shown(first['input'])}; {words}{close}"
+    return f"{owner} got {location.key}={_shown(first['input'])}; {words}{close}"
 
 
 def _need(problem: ErrorDetails) -> str:
@@ -88,16 +88,16 @@ def _need(problem: ErrorDetails) -> str:
     if text is None:
         return ""
     options = _options(problem)
-    numbers = {key: f"{value:g}" if isinstance(value, float) else value for key, value in _context(problem).items()}
+    values = {key: f"{value:g}" if isinstance(value, float) else value for key, value in _context(problem).items()}
     expected = f"one of {', '.join(options)}" if len(options) > 1 else "".join(options)
-    return text.format_map({**numbers, "expected": expected})
+    return text.format_map({**values, "expected": expected})
 
 
 def _context(problem: ErrorDetails) -> dict[str, Any]:
     return problem.get("ctx") or {}
 
 
-def _own_words(problem: ErrorDetails) -> str:
+def _message(problem: ErrorDetails) -> str:
     return problem["msg"].removeprefix("Value error, ")
 
 
@@ -111,28 +111,28 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _unknown(owner: str, place: Place, model: type[BaseModel] | None) -> str:
-    last = place.key.rpartition(".")[2]
-    names = list(dict.fromkeys(name for holder in place.holders for name in _fields(holder)))
-    below = [path for path in dict.fromkeys(_paths(model)) if path.endswith(f".{last}") and path != place.key]
+def _unknown(owner: str, location: Location, model: type[BaseModel] | None) -> str:
+    last = location.key.rpartition(".")[2]
+    names = list(dict.fromkeys(name for holder in location.holders for name in _fields(holder)))
+    below = [path for path in dict.fromkeys(_paths(model)) if path.endswith(f".{last}") and path != location.key]
     hint = f"; did you mean {' or '.join(below)}?" if below else nearest(last, names)
-    holder = "".join(map(_tag, place.holders)) or "it"  # such as adam, where the key is one that sgd has
+    holder = "".join(map(_tag, location.holders)) or "it"  # such as adam, where the key is one that sgd has
     known = f" ({holder} has {', '.join(names)})" if names else ""
-    return f"{owner} has no setting {place.key!r}{hint}{known}"
+    return f"{owner} has no setting {location.key!r}{hint}{known}"
 
 
-def _place(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> Place:
+def _location(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> Location:
     key = ""
     holders: list[Any] = []
     types: list[Any] = [model]
     for part in loc:
         groups = [kind for kind in types if kind is not NoneType]
-        if len(groups) > 1 and isinstance(part, str):  # pydantic names the member of a union; people do not
+        if len(groups) > 1 and isinstance(part, str):  # pydantic names the member of a union, the dotted key does not
             types = [kind for kind in groups if part in (_tag(kind), getattr(kind, "__name__", ""))] or groups[:1]
             continue
         key += f"[{part}]" if isinstance(part, int) else f".{part}"
         holders, types = types, [inner for kind in types for inner in _inside(kind, part)]
-    return Place(key.removeprefix("."), holders, types)
+    return Location(key.removeprefix("."), holders, types)
 
 
 def _inside(kind: Any, part: int | str) -> Iterator[Any]:

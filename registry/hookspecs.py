@@ -1,4 +1,4 @@
-"""The hooks that plugins implement, one for each kind of thing that they may bring."""
+"""The hooks that plugins implement, one for each kind of plugin."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,30 +8,30 @@ from neuralzoo.core.hooks import hookimpl, hookspec
 
 if TYPE_CHECKING:
     from neuralzoo.registry.architecture import Architecture, Figure
-    from neuralzoo.registry.dataset import Entry
+    from neuralzoo.registry.dataset import DatasetEntry
     from neuralzoo.registry.experiment import Experiment
 
-__all__ = ["MakeHook", "architecture", "data_set", "figure", "hookimpl", "trainer_hook"]
+__all__ = ["HookFactory", "architecture", "dataset", "figure", "hookimpl", "trainer_hook"]
 
-MakeHook = Callable[["Experiment", Path], Any]
-"""Makes the hook object of one run: of its experiment, and the folder that it may write to."""
+HookFactory = Callable[["Experiment", Path], Any]
+"""Makes the hook object of one run from its experiment and the folder that it may write to."""
 
 
 @hookspec
 def architecture() -> "Architecture":  # type: ignore[empty-body]
-    """Return the architecture that this plugin brings; its name is the name of the entry point."""
+    """Return the architecture of this plugin; its name is the name of the entry point."""
 
 
 @hookspec
-def data_set() -> "Entry":  # type: ignore[empty-body]
-    """Return the data set that this plugin brings; its name is the name of the entry point behind `data.`."""
+def dataset() -> "DatasetEntry":  # type: ignore[empty-body]
+    """Return the dataset of this plugin; its name is the name of the entry point behind `dataset.`."""
 
 
 @hookspec
-def trainer_hook() -> MakeHook:  # type: ignore[empty-body]
+def trainer_hook() -> HookFactory:  # type: ignore[empty-body]
     """Return what makes a hook object of a trainer for one run: a function of (experiment, folder), or a class."""
 
 
 @hookspec
 def figure() -> "Figure":  # type: ignore[empty-body]
-    """Return the figure that this plugin brings; its name is the name of the entry point behind `figure.`."""
+    """Return the figure of this plugin; its name is the name of the entry point behind `figure.`."""

@@ -1,4 +1,4 @@
-"""What is installed, from package metadata alone: nothing here imports a plugin."""
+"""Installed plugins, from package metadata alone: no plugin is imported here."""
 
 import os
 import re
@@ -8,29 +8,29 @@ from fnmatch import fnmatchcase
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Literal
 
-from neuralzoo.registry.errors import Clash, UnknownName, nearest
+from neuralzoo.registry.errors import NameConflictError, UnknownNameError, nearest
 
 GROUP = "neuralzoo.plugins"
-KEYS = ("Name", "Version", "Summary")
+METADATA_KEYS = ("Name", "Version", "Summary")
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
-OBJECT = re.compile(r"[\w.]+\s*(:\s*[\w.]+\s*)?(\[.*\])?")
+OBJECT_REFERENCE = re.compile(r"[\w.]+\s*(:\s*[\w.]+\s*)?(\[.*\])?")
 
-Kind = Literal["architecture", "data", "hook", "figure"]
-"""What a plugin brings; an entry point's name begins with it and a dot, unless it is an architecture."""
+Kind = Literal["architecture", "dataset", "hook", "figure"]
+"""What a plugin provides; an entry point's name begins with it and a dot, unless it is an architecture."""
 
 NOUNS: dict[Kind, str] = {
     "architecture": "architecture",
-    "data": "data set",
+    "dataset": "dataset",
     "hook": "trainer hook",
     "figure": "figure",
 }
-PREFIXES: dict[Kind, str] = {"data": "data.", "hook": "hook.", "figure": "figure."}
-SHOWN_BY: dict[Kind, str] = {"architecture": "list", "data": "datasets", "hook": "doctor", "figure": "doctor"}
+PREFIXES: dict[Kind, str] = {"dataset": "dataset.", "hook": "hook.", "figure": "figure."}
+SHOWN_BY: dict[Kind, str] = {"architecture": "list", "dataset": "datasets", "hook": "doctor", "figure": "doctor"}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A plugin as package metadata shows it, before anything is imported."""
+class PluginEntry:
+    """An installed plugin, as package metadata describes it."""
 
     name: str
     package: str
@@ -38,16 +38,16 @@ class Entry:
     point: EntryPoint
     kind: Kind = "architecture"
     summary: str = ""
-    """What the package says about itself in one line."""
+    """The package's summary in one line."""
 
     @property
-    def origin(self) -> str:
-        """The package and version that bring it."""
+    def distribution(self) -> str:
+        """The package and version that provide it."""
         return f"{self.package} {self.version}"
 
     @property
     def full_name(self) -> str:
-        """The name that is clear where two packages clash: `package:name`."""
+        """The name that is unique where two packages conflict: `package:name`."""
         return f"{normalized(self.package)}:{self.name}"
 
     @property
@@ -57,76 +57,78 @@ class Entry:
 
     @property
     def root(self) -> str:
-        """The module that the others of the package are in."""
+        """The top-level module of its package."""
         return self.module.partition(".")[0]
 
     @property
     def module(self) -> str:
-        """The module that it names."""
+        """The module of its entry point."""
         return re.split(r"[:\[]", self.point.value, maxsplit=1)[0].strip()
 
-    def unusable(self, reason: str) -> str:
-        """Say that it can't be used, and why."""
-        return f"{self.name!r} from {self.origin} can't be used: {reason}"
+    def unusable(self, problem: str) -> str:
+        """Return the sentence that says why it can't be used."""
+        return f"{self.name!r} from {self.distribution} can't be used: {problem}"
 
     @property
-    def fault(self) -> str:
+    def problem(self) -> str:
         """Why a plugin with this entry point can't be used, or nothing."""
-        if not OBJECT.fullmatch(self.point.value.strip()):
+        if not OBJECT_REFERENCE.fullmatch(self.point.value.strip()):
             return f"its entry point is {self.point.value!r}; it needs to be a module, or module:object"
         if NAME.fullmatch(self.name):
             return ""
         kind, dot, _ = self.point.name.partition(".")
         newer = f"; a newer neuralzoo may know what {kind!r} is" if dot and NAME.fullmatch(kind) else ""
         return (
-            f"the name of its entry point is {self.point.name!r}; it needs small letters, digits, - and _, "
+            f"the name of its entry point is {self.point.name!r}; it needs lower-case letters, digits, - and _, "
             f"behind {', '.join(PREFIXES.values())} if it is no architecture{newer}"
         )
 
 
-def entries(kind: Kind = "architecture") -> dict[str, list[Entry]]:
-    """Return what is installed of a kind by name, more than one entry where packages clash.
+def entries(kind: Kind = "architecture") -> dict[str, list[PluginEntry]]:
+    """Return the installed plugins of a kind by name, more than one where packages conflict.
 
-    NEURALZOO_BLOCK, a list of entry points' names or `package:name` with commas between, is left out.
+    Those that NEURALZOO_BLOCK lists, a comma-separated list of entry points' names or `package:name`, are skipped.
     """
-    left_out = blocked()
-    found: dict[str, list[Entry]] = {}
+    skipped = blocked()
+    found: dict[str, list[PluginEntry]] = {}
     for entry in sorted(_installed(), key=lambda entry: (entry.name, entry.package)):
         point = entry.point.name
-        if entry.kind == kind and left_out.isdisjoint({point, f"{normalized(entry.package)}:{point}"}):
+        if entry.kind == kind and skipped.isdisjoint({point, f"{normalized(entry.package)}:{point}"}):
             found.setdefault(entry.name, []).append(entry)
     return found
 
 
 def names(pattern: str = "*", *, kind: Kind = "architecture") -> list[str]:
-    """Return the names that match a glob, from metadata alone; capitals and small letters are the same to a glob."""
+    """Return the names that match a glob, case-insensitively, from metadata alone."""
     return [name for name in entries(kind) if matches(name, pattern)]
 
 
-def offered(pattern: str = "*", kind: Kind = "architecture", also: Sequence[Entry] = ()) -> Iterator[tuple[Entry, str]]:
-    """Yield every plugin whose name matches a glob, with the clash that it is part of, in words.
+def installed_plugins(
+    pattern: str = "*", kind: Kind = "architecture", builtin: Sequence[PluginEntry] = ()
+) -> Iterator[tuple[PluginEntry, str]]:
+    """Yield every plugin whose name matches a glob, with the name conflict that it is part of as a sentence.
 
-    `also` is built in without an entry point: it is not yielded, but its names are taken.
+    `builtin` are built in without an entry point: they are not yielded, but their names are taken.
     """
-    taken = {entry.name: [entry] for entry in also}
+    taken = {entry.name: [entry] for entry in builtin}
     for name, found in entries(kind).items():
-        rivals = taken.get(name, []) + found
+        candidates = taken.get(name, []) + found
         if matches(name, pattern):
-            yield from ((entry, clash(rivals) if len(rivals) > 1 else "") for entry in found)
+            yield from ((entry, conflict(candidates) if len(candidates) > 1 else "") for entry in found)
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a name matches a glob; capitals and small letters are the same to it."""
+    """Return whether a name matches a glob, case-insensitively."""
     return fnmatchcase(name.lower(), pattern.lower())
 
 
-def find(name: str, kind: Kind = "architecture", also: Sequence[Entry] = ()) -> Entry:
-    """Return what a name stands for, among what is installed and what is built in without an entry point (`also`).
+def find(name: str, kind: Kind = "architecture", builtin: Sequence[PluginEntry] = ()) -> PluginEntry:
+    """Return the plugin of a name, among the installed ones and those built in without an entry point (`builtin`).
 
-    Raises: UnknownName or Clash, each with what to do.
+    Raises: UnknownNameError or NameConflictError, each with what to do.
     """
     known = entries(kind)
-    for entry in also:
+    for entry in builtin:
         known[entry.name] = [entry, *known.get(entry.name, [])]
     package, _, short = ("", "", name) if name in known else name.rpartition(":")
     found = known.get(short, [])
@@ -134,30 +136,30 @@ def find(name: str, kind: Kind = "architecture", also: Sequence[Entry] = ()) -> 
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise Clash(clash(candidates))
+        raise NameConflictError(conflict(candidates))
     if found:
-        raise UnknownName(f"no package {package!r} offers {short!r}; it comes from {together(found)}")
+        raise UnknownNameError(f"no package {package!r} provides {short!r}; it comes from {join_distributions(found)}")
     prefix = PREFIXES.get(kind, "")
     if not blocked().isdisjoint({f"{prefix}{short}", f"{normalized(package)}:{prefix}{short}"}):
-        raise UnknownName(f"{name!r} is left out by NEURALZOO_BLOCK={os.environ['NEURALZOO_BLOCK']}")
+        raise UnknownNameError(f"{name!r} is skipped by NEURALZOO_BLOCK={os.environ['NEURALZOO_BLOCK']}")
     shown = f"(`neuralzoo {SHOWN_BY[kind]}` shows all)"
-    raise UnknownName(f"no {NOUNS[kind]} is named {name!r}{nearest(short, known)} {shown}")
+    raise UnknownNameError(f"no {NOUNS[kind]} is named {name!r}{nearest(short, known)} {shown}")
 
 
-def clash(candidates: Sequence[Entry]) -> str:
-    """Say in one sentence that several packages offer one name, and how to choose."""
+def conflict(candidates: Sequence[PluginEntry]) -> str:
+    """Return the sentence that says which packages provide one name, and how to choose."""
     full = " or ".join(entry.full_name for entry in candidates)
     name = candidates[0].name
-    return f"{name!r} is offered by {together(candidates)}; name the one you mean: {full}, or uninstall one"
+    return f"{name!r} is provided by {join_distributions(candidates)}; name the one you mean: {full}, or uninstall one"
 
 
-def together(candidates: Sequence[Entry]) -> str:
+def join_distributions(candidates: Sequence[PluginEntry]) -> str:
     """Return the packages and versions of several plugins as text."""
-    return " and ".join(entry.origin for entry in candidates)
+    return " and ".join(entry.distribution for entry in candidates)
 
 
 def blocked() -> set[str]:
-    """Return what NEURALZOO_BLOCK names."""
+    """Return the names in NEURALZOO_BLOCK."""
     return {name.strip() for name in os.environ.get("NEURALZOO_BLOCK", "").split(",")} - {""}
 
 
@@ -166,8 +168,8 @@ def normalized(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
 
 
-def _installed() -> Iterator[Entry]:
-    """Yield what packages declare; one whose metadata is damaged is skipped, for it may have nothing to do with us.
+def _installed() -> Iterator[PluginEntry]:
+    """Yield what packages declare; one whose metadata is damaged is skipped, for it may not be a plugin.
 
     Of two copies of a package the first on the path counts, as in an import.
     """
@@ -182,14 +184,14 @@ def _installed() -> Iterator[Entry]:
             yield from found
 
 
-def _declared(distribution: Distribution) -> Iterator[Entry]:
+def _declared(distribution: Distribution) -> Iterator[PluginEntry]:
     if GROUP not in (distribution.read_text("entry_points.txt") or ""):
         return
-    told = distribution.metadata  # parsed anew each time it is asked for
-    package, version, summary = (_printable(told[key] or "") if key in told else "" for key in KEYS)
+    metadata = distribution.metadata  # parsed anew at each access
+    package, version, summary = (_printable(metadata[key] or "") if key in metadata else "" for key in METADATA_KEYS)
     for point in distribution.entry_points.select(group=GROUP) if package else ():
         kind, name = _kind_and_name(point.name)
-        yield Entry(_printable(name), package, version or "?", point, kind, summary)
+        yield PluginEntry(_printable(name), package, version or "?", point, kind, summary)
 
 
 def _kind_and_name(point: str) -> tuple[Kind, str]:
@@ -200,5 +202,5 @@ def _kind_and_name(point: str) -> tuple[Kind, str]:
 
 
 def _printable(text: str) -> str:
-    """Return text without signs that move the cursor of whoever prints it, in one line."""
+    """Return text in one line, without control characters that would move a terminal's cursor."""
     return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Importing one plugin and asking its hook; whatever goes wrong is its own fault, told in one line with a remedy."""
+"""Importing one plugin and calling its hook; its errors are isolated, and reported in one line with a remedy."""
 
 import sys
 import time
@@ -18,119 +18,122 @@ from pydantic import ValidationError
 
 from neuralzoo.registry import dataset, hookspecs
 from neuralzoo.registry.architecture import Architecture, Figure
-from neuralzoo.registry.errors import BrokenPlugin, Terminated, ZooError
+from neuralzoo.registry.errors import PluginError, Terminated, ZooError
 from neuralzoo.registry.explain import explain
-from neuralzoo.registry.installed import NOUNS, Entry, Kind
+from neuralzoo.registry.installed import NOUNS, Kind, PluginEntry
 
 HOOKS: dict[Kind, str] = {
     "architecture": "architecture",
-    "data": "data_set",
+    "dataset": "dataset",
     "hook": "trainer_hook",
     "figure": "figure",
 }
 RETURNS: dict[Kind, tuple[str, type | None]] = {
     "architecture": ("an Architecture", Architecture),
-    "data": ("an Entry of neuralzoo.registry.dataset", dataset.Entry),
+    "dataset": ("a DatasetEntry of neuralzoo.registry.dataset", dataset.DatasetEntry),
     "hook": ("a function of (experiment, folder) that returns a hook object", None),
     "figure": ("a Figure", Figure),
 }
 
 import_seconds: dict[EntryPoint, float] = {}
-"""How long it took to load a plugin, the first time."""
+"""How long the first load of each plugin took."""
 
 
-def load(entry: Entry) -> Any:
-    """Return what a plugin brings: an Architecture, an Entry of a data set, a maker of hook objects, or a Figure.
+def load(entry: PluginEntry) -> Any:
+    """Return what a plugin provides: an Architecture, a DatasetEntry, a hook factory, or a Figure.
 
-    Raises: BrokenPlugin with the package, the reason and a remedy.
+    Raises: PluginError with the package, the problem and a remedy.
     """
     try:
-        if entry.fault:
-            raise BrokenPlugin(entry.fault)
-        # What a plugin prints must not get between the lines of `list --json`; what it sets is everybody's.
+        if entry.problem:
+            raise PluginError(entry.problem)
+        # What a plugin prints must not get between the lines of `list --json`; what it sets would hold for all.
         with redirect_stdout(sys.stderr), warnings.catch_warnings(), np.errstate():
             found = _load_point(entry.point, entry.kind, entry.name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # some libraries raise errors of their own that are no Exception
-        raise BrokenPlugin(entry.unusable(reason(error, entry))) from error
-    return _with_its_own_faults(found, entry)
+        raise PluginError(entry.unusable(problem(error, entry))) from error
+    return _isolated(found, entry)
 
 
 @cache
 def _load_point(point: EntryPoint, kind: Kind, name: str) -> Any:
     since = time.perf_counter()
-    manager = pluggy.PluginManager("neuralzoo")  # its own, so that a fault can't reach another plugin
+    manager = pluggy.PluginManager("neuralzoo")  # its own, so that an error can't reach another plugin
     manager.add_hookspecs(hookspecs)
     plugin = point.load()
     manager.register(plugin, point.name)
     manager.check_pending()
     results = getattr(manager.hook, HOOKS[kind])()
     if len(results) != 1:
-        raise BrokenPlugin(f"{point.value} has no hook; {needed(kind)}")
+        raise PluginError(f"{point.value} has no hook; {needed(kind)}")
     found = results[0]
-    words, wanted = RETURNS[kind]
-    if not (callable(found) if wanted is None else isinstance(found, wanted)):
-        raise BrokenPlugin(
-            f"the hook {HOOKS[kind]} of {point.value} returned {found!r:.80}; it needs to return {words}"
+    expected, cls = RETURNS[kind]
+    if not (callable(found) if cls is None else isinstance(found, cls)):
+        raise PluginError(
+            f"the hook {HOOKS[kind]} of {point.value} returned {found!r:.80}; it needs to return {expected}"
         )
-    if isinstance(found, dataset.Entry) and (fault := dataset.fault(found)):
-        raise BrokenPlugin(fault)
-    if (given := _name_of(found, name)) != name:
+    if isinstance(found, dataset.DatasetEntry) and (wrong := dataset.entry_problem(found)):
+        raise PluginError(wrong)
+    if (own_name := _name_of(found, name)) != name:
         noun = HOOKS[kind].replace("_", " ")
-        raise BrokenPlugin(f"its {noun} is named {given!r}; it needs the entry point's name {name!r}")
+        raise PluginError(f"its {noun} is named {own_name!r}; it needs the entry point's name {name!r}")
     import_seconds[point] = time.perf_counter() - since
     return found
 
 
 def needed(kind: Kind) -> str:
-    """Say which hook a plugin of a kind needs."""
+    """Return which hook a plugin of a kind needs."""
     return f"it needs a function {HOOKS[kind]}() marked with @hookimpl"
 
 
 def _name_of(found: Any, name: str) -> str:
-    if isinstance(found, dataset.Entry):
+    if isinstance(found, dataset.DatasetEntry):
         return found.info.name
     return found.name if isinstance(found, Architecture | Figure) else name
 
 
-def _with_its_own_faults(found: Any, entry: Entry) -> Any:
-    """Return what a plugin brings with functions whose faults are told as those of its package."""
+def _isolated(found: Any, entry: PluginEntry) -> Any:
+    """Return what a plugin provides with functions whose errors are raised as those of its package."""
     if isinstance(found, Figure):
-        return found.model_copy(update={"draw": _watched(found.draw, entry, "drawing")})
-    if isinstance(found, dataset.Entry):
-        return replace(found, loader=_watched(found.loader, entry, "loader", dataset.trouble))
-    return found  # an architecture's are called by `build` and `learner`, a hook object is watched by whoever calls it
+        return found.model_copy(update={"draw": _wrapped(found.draw, entry, "drawing")})
+    if isinstance(found, dataset.DatasetEntry):
+        return replace(found, loader=_wrapped(found.loader, entry, "loader", dataset.dataset_problem))
+    return found  # an architecture's are called by `build` and `learner`, a hook object is isolated by the runner
 
 
-def _watched(
-    function: Callable[..., Any], entry: Entry, what: str, trouble: Callable[[Any], str] = lambda result: ""
+def _wrapped(
+    function: Callable[..., Any],
+    entry: PluginEntry,
+    what: str,
+    problem_of: Callable[[Any], str] = lambda result: "",
 ) -> Callable[..., Any]:
-    broken = f"{NOUNS[entry.kind]} {entry.name!r} from {entry.origin} can't be used: its {what}"
+    broken = f"{NOUNS[entry.kind]} {entry.name!r} from {entry.distribution} can't be used: its {what}"
 
-    @wraps(function)  # its signature says which options there are
+    @wraps(function)  # its signature has the options
     def call(*args: Any, **options: Any) -> Any:
         try:
             result = function(*args, **options)
         except (ZooError, Terminated):
             raise
         except (Exception, SystemExit) as error:
-            raise BrokenPlugin(f"{broken} failed with {reason(error, entry)}") from error
-        if wrong := trouble(result):
-            raise BrokenPlugin(f"{broken} returned {wrong}")
+            raise PluginError(f"{broken} failed with {problem(error, entry)}") from error
+        if wrong := problem_of(result):
+            raise PluginError(f"{broken} returned {wrong}")
         return result
 
     return call
 
 
-def reason(error: BaseException, entry: Entry | None = None) -> str:
-    """Say in one line what a plugin did wrong, and what may help."""
+def problem(error: BaseException, entry: PluginEntry | None = None) -> str:
+    """Return in one line what went wrong in a plugin, and a remedy."""
     package = entry.package if entry is not None else "the plugin"
     text = " ".join(str(error).split())[:200] or "no message"
     match error:
         case SystemExit():
-            return f"it ended the program (exit {error.code}); it needs to leave that to whoever runs it"
-        case ZooError():  # in our own words
+            return f"it called sys.exit({error.code}); it needs to raise an error instead"
+        case ZooError():  # a sentence already
             return str(error)
         case ValidationError():
             owner = f"its {error.title}"
@@ -145,18 +148,18 @@ def reason(error: BaseException, entry: Entry | None = None) -> str:
             text += f"; it needs {package} installed anew" if own else f"; it needs {error.name} installed"
         case _:
             block = ""
-            if entry is not None and entry.kind == "architecture":  # the others are only used by those who name them
-                block = f", NEURALZOO_BLOCK={entry.point.name} leaves it out"
-            text += f"{_where(error, entry)}; a newer {package} may help{block}"
+            if entry is not None and entry.kind == "architecture":  # the others are only loaded by name
+                block = f", NEURALZOO_BLOCK={entry.point.name} skips it"
+            text += f"{_location(error, entry)}; a newer {package} may help{block}"
     return f"{type(error).__name__}: {text}"
 
 
-def _where(error: BaseException, entry: Entry | None) -> str:
-    """Return the last place in the plugin's own code that an error came through."""
+def _location(error: BaseException, entry: PluginEntry | None) -> str:
+    """Return the innermost line of the plugin's own code in an error's traceback."""
     root = entry.root if entry is not None else ""
-    places = [
+    lines = [
         f" ({Path(frame.f_code.co_filename).name}, line {line})"
         for frame, line in traceback.walk_tb(error.__traceback__)
         if root and frame.f_globals.get("__name__", "").partition(".")[0] == root
     ]
-    return places[-1] if places and not isinstance(error, SyntaxError) else ""
+    return lines[-1] if lines and not isinstance(error, SyntaxError) else ""

@@ -1,7 +1,7 @@
-"""What can be said about plugins without importing them: their declarations are read as text.
+"""Summaries of plugins without importing them: their declarations are read as text.
 
-A declaration is a call with plain values, `Architecture(name=..., summary=..., tasks=...)`, in the module that the
-entry point names; where it is not, the package's own summary has to do.
+A declaration is a call with literal values, `Architecture(name=..., summary=..., tasks=...)`, in the module of the
+entry point; where there is none, the package's own summary stands in.
 """
 
 import ast
@@ -11,37 +11,39 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.registry.installed import Entry, Kind, offered
+from neuralzoo.registry.installed import Kind, PluginEntry, installed_plugins
 
-DECLARATIONS: dict[Kind, str] = {"architecture": "Architecture", "data": "Info", "figure": "Figure"}
-LARGEST = 200_000
-"""Bytes of a module that is still read."""
+DECLARATIONS: dict[Kind, str] = {"architecture": "Architecture", "dataset": "DatasetInfo", "figure": "Figure"}
+MAX_SOURCE_BYTES = 200_000
+"""The largest module that is read."""
 
 
 @dataclass(frozen=True)
-class Glance:
-    """A plugin as its package describes it; `reason` says why it can't be used, where that can be seen from outside."""
+class PluginSummary:
+    """A plugin as its package describes it; `problem` says why it can't be used, where metadata show that."""
 
-    entry: Entry
+    entry: PluginEntry
     summary: str = ""
     tasks: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
-    reason: str = ""
+    problem: str = ""
 
 
-def glances(pattern: str = "*", *, kind: Kind = "architecture", also: Sequence[Entry] = ()) -> list[Glance]:
-    """Return what can be said about every installed plugin whose name matches a glob, without importing one.
+def summaries(
+    pattern: str = "*", *, kind: Kind = "architecture", builtin: Sequence[PluginEntry] = ()
+) -> list[PluginSummary]:
+    """Return the summary of every installed plugin whose name matches a glob, without importing one.
 
-    `also` is built in without an entry point: nothing is said about it, but its names are taken.
+    `builtin` are built in without an entry point: they get no summary, but their names are taken.
     """
-    return [_glance(entry, clash) for entry, clash in offered(pattern, kind, also)]
+    return [_summary(entry, conflict) for entry, conflict in installed_plugins(pattern, kind, builtin)]
 
 
-def _glance(entry: Entry, clash: str) -> Glance:
-    if clash or entry.fault:
-        return Glance(entry, entry.summary, reason=clash or entry.unusable(entry.fault))
+def _summary(entry: PluginEntry, conflict: str) -> PluginSummary:
+    if conflict or entry.problem:
+        return PluginSummary(entry, entry.summary, problem=conflict or entry.unusable(entry.problem))
     declared = _declared(entry)
-    return Glance(
+    return PluginSummary(
         entry,
         " ".join(str(declared.get("summary") or entry.summary).split()),
         tuple(sorted(map(str, declared.get("tasks", ())))),
@@ -49,8 +51,8 @@ def _glance(entry: Entry, clash: str) -> Glance:
     )
 
 
-def source_of(entry: Entry) -> Path | None:
-    """Return the file that an entry point names, without importing it, or nothing where there is none."""
+def source_of(entry: PluginEntry) -> Path | None:
+    """Return the file of an entry point, without importing it, or nothing where there is none."""
     root, *parts = entry.module.split(".")
     try:
         spec = find_spec(root)  # imports nothing: the name has no dot
@@ -60,23 +62,23 @@ def source_of(entry: Entry) -> Path | None:
         return None
     if not parts:
         return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
-    places = [Path(folder, *parts) for folder in spec.submodule_search_locations or ()]
-    files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
+    paths = [Path(folder, *parts) for folder in spec.submodule_search_locations or ()]
+    files = [file for path in paths for file in (path / "__init__.py", path.with_suffix(".py"))]
     return next((file for file in files if file.is_file()), None)
 
 
-def _declared(entry: Entry) -> dict[str, Any]:
-    """Return the plain values of a declaration by name."""
+def _declared(entry: PluginEntry) -> dict[str, Any]:
+    """Return the literal values of a declaration by name."""
     file = source_of(entry)
     try:
-        if file is None or entry.kind not in DECLARATIONS or file.stat().st_size > LARGEST:
+        if file is None or entry.kind not in DECLARATIONS or file.stat().st_size > MAX_SOURCE_BYTES:
             return {}
         tree = ast.parse(file.read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return {}
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and _called(call) == DECLARATIONS[entry.kind]:
-            values = dict(_plain(call))
+            values = dict(_literals(call))
             if values.get("name") == entry.name:
                 return values
     return {}
@@ -86,7 +88,7 @@ def _called(call: ast.Call) -> str:
     return getattr(call.func, "id", getattr(call.func, "attr", ""))
 
 
-def _plain(call: ast.Call) -> Iterator[tuple[str, Any]]:
+def _literals(call: ast.Call) -> Iterator[tuple[str, Any]]:
     for keyword in call.keywords:
         value = keyword.value
         if isinstance(value, ast.Call) and _called(value) in ("frozenset", "set", "tuple") and len(value.args) == 1:

@@ -22,25 +22,16 @@ if not (_here / "core").is_dir():  # a checkout where git wrote the links as tex
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Context": "neuralzoo.core.layer",
-    "Gradients": "neuralzoo.core.layer",
-    "Layer": "neuralzoo.core.layer",
-    "Module": "neuralzoo.core.module",
-    "Parameter": "neuralzoo.core.module",
-    "Trainer": "neuralzoo.core.trainer",
-    "Architecture": "neuralzoo.registry",
-    "Config": "neuralzoo.registry",
-    "Experiment": "neuralzoo.registry",
-    "Task": "neuralzoo.registry",
-    "create": "neuralzoo.registry",
-    "get": "neuralzoo.registry",
-    "hookimpl": "neuralzoo.core.hooks",
-    "matching": "neuralzoo.registry",
-    "names": "neuralzoo.registry",
-    "load_model": "neuralzoo.experiments.running.model_file",
-    "run": "neuralzoo.experiments.run",
+    "neuralzoo.core.hooks": "hookimpl",
+    "neuralzoo.core.layer": "Context Gradients Layer",
+    "neuralzoo.core.module": "Module Parameter",
+    "neuralzoo.core.trainer": "Trainer",
+    "neuralzoo.experiments.run": "run",
+    "neuralzoo.experiments.running.model_file": "load_model",
+    "neuralzoo.registry": "Architecture Config Experiment Task create get matching names",
 }
-__all__ = ["__version__", *_PUBLIC]
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names.split()}
+__all__ = ["__version__", *_MODULE_OF]
 
 if TYPE_CHECKING:
     from neuralzoo.core.hooks import hookimpl as hookimpl
@@ -63,8 +54,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(_MODULE_OF[name]), name)
     raise AttributeError(f"module 'neuralzoo' has no attribute {name!r}; it has {', '.join(sorted(__all__))}")
 
 

@@ -1,6 +1,6 @@
 """`pytest --neuralzoo my_net`: the conformance checks of an installed architecture as tests.
 
-Every pytest in an environment with neuralzoo imports this module, so it imports nothing before it is asked for.
+Every pytest in an environment with neuralzoo imports this module, so it imports nothing else until the option is given.
 """
 
 from collections.abc import Generator, Iterable
@@ -28,9 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Put the architectures before the files: from then on their checks are tests like any other.
+    """Put the architectures before the files: their checks are then tests like any other.
 
-    Raises: pytest.UsageError when there is no such architecture, or it can't be used.
+    Raises: pytest.UsageError when there is no such architecture, or it can't be loaded.
     """
     report = yield
     if isinstance(collector, pytest.Session) and report.passed:
@@ -40,7 +40,7 @@ def pytest_make_collect_report(
 
 
 class Conformance(pytest.Collector):
-    """An architecture, as something that has tests."""
+    """Collector of the conformance checks of an architecture."""
 
     def __init__(self, *, checks: "list[Check]", **rest: Any) -> None:
         super().__init__(**rest)
@@ -48,7 +48,7 @@ class Conformance(pytest.Collector):
 
     @classmethod
     def of(cls, session: pytest.Session, name: str) -> "Conformance":
-        """Return the collector of a name; it belongs to no file."""
+        """Return the collector of an architecture; it belongs to no file."""
         from neuralzoo.registry import ZooError
         from neuralzoo.testing import checks_for
 
@@ -80,13 +80,13 @@ class CheckItem(pytest.Item):
             pytest.skip(str(reason))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Return what is wrong and how to mend it; with the traceback where the plugin's code raised something."""
-        from neuralzoo.testing import CheckFailed
+        """Return the message of a failed check; with the traceback where the plugin's code raised an exception."""
+        from neuralzoo.testing import CheckFailedError
 
-        if isinstance(excinfo.value, CheckFailed) and excinfo.value.__cause__ is None:
+        if isinstance(excinfo.value, CheckFailedError) and excinfo.value.__cause__ is None:
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Return where a report says that the test is."""
+        """Return the location of the test in reports."""
         return self.path, None, f"{self.parent.name if self.parent else ''}: {self.name}"

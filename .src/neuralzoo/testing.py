@@ -1,4 +1,4 @@
-"""The conformance checks, for whoever writes an architecture or a layer.
+"""Conformance checks of architectures and layers, for tests of third-party packages.
 
 ```python
 import pytest
@@ -15,10 +15,10 @@ def test_my_net_conforms(check):
 
 from neuralzoo.core.testing import (
     Check,
-    CheckFailed,
+    CheckFailedError,
+    CheckResult,
+    CheckStatus,
     NotApplicable,
-    Outcome,
-    Status,
     checks_for_architecture,
     checks_for_layer,
     tiny_data,
@@ -26,10 +26,10 @@ from neuralzoo.core.testing import (
 
 __all__ = [
     "Check",
-    "CheckFailed",
+    "CheckFailedError",
+    "CheckResult",
+    "CheckStatus",
     "NotApplicable",
-    "Outcome",
-    "Status",
     "checks_for",
     "checks_for_architecture",
     "checks_for_layer",
@@ -40,7 +40,7 @@ __all__ = [
 def checks_for(name: str) -> list[Check]:
     """Return all checks of an installed architecture: of its network, and of its experiments and claims.
 
-    Raises: UnknownName, Clash or BrokenPlugin for the name.
+    Raises: UnknownNameError, NameConflictError or PluginError for the name.
     """
     from neuralzoo.experiments.scaffold import conformance as checking
     from neuralzoo.registry import get

@@ -20,7 +20,7 @@ LIMIT_S = 900
 KERNELS = "NEURALZOO_KERNELS"
 
 
-class Failed(Exception):
+class MeasurementError(Exception):
     """A measurement that came to nothing; the message is one sentence that says why."""
 
 
@@ -29,7 +29,7 @@ def measure(module: str, function: str, *arguments: Any, kernels: str | None = N
 
     `kernels` chooses the form of the inner loops; `counted` counts matrix products (see `products`), which costs time.
 
-    Raises: Failed when it raises, ends otherwise, or takes longer than a quarter of an hour.
+    Raises: MeasurementError when it raises, ends otherwise, or takes longer than a quarter of an hour.
     """
     command = [sys.executable, "-P", "-m", __name__, *["--counted"] * counted]
     command += [f"{__package__}.{module}", function, json.dumps(arguments)]
@@ -38,14 +38,14 @@ def measure(module: str, function: str, *arguments: Any, kernels: str | None = N
             command, env=environment(kernels), capture_output=True, text=True, timeout=LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"{module}.{function} took more than {LIMIT_S // 60} minutes") from None
+        raise MeasurementError(f"{module}.{function} took more than {LIMIT_S // 60} minutes") from None
     lines = ended.stdout.splitlines()
     if ended.returncode or not lines:
         said = ended.stderr.strip().splitlines() or [""]
-        raise Failed(f"{module}.{function} ended with code {ended.returncode}: {said[-1]}".rstrip(": "))
+        raise MeasurementError(f"{module}.{function} ended with code {ended.returncode}: {said[-1]}".rstrip(": "))
     answer = json.loads(lines[-1])
     if "failed" in answer:
-        raise Failed(answer["failed"])
+        raise MeasurementError(answer["failed"])
     return answer["found"]
 
 

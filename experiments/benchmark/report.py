@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.core.kernels import FORMS
+from neuralzoo.core.kernels import BACKENDS
 from neuralzoo.experiments import doctor
 from neuralzoo.experiments.benchmark import isolated as apart
 from neuralzoo.experiments.benchmark import peers
-from neuralzoo.experiments.benchmark.isolated import Failed
+from neuralzoo.experiments.benchmark.isolated import MeasurementError
 from neuralzoo.experiments.benchmark.parts import flop_utilization as share
 from neuralzoo.experiments.benchmark.parts import import_time as imports
 from neuralzoo.experiments.benchmark.parts import install_size as installed
@@ -39,7 +39,7 @@ class Wanted:
 
 def forms() -> list[str | None]:
     """Return the forms of the inner loops that are possible here."""
-    return [form for form in FORMS if form != "numba" or find_spec("numba") is not None]
+    return [form for form in BACKENDS if form != "numba" or find_spec("numba") is not None]
 
 
 def measure(part: str, wanted: Wanted, tell: Tell) -> Iterator[Row]:
@@ -105,7 +105,7 @@ def _times(wanted: Wanted, tell: Tell) -> Iterator[Row]:
                 about = {"architecture": name, "peer": peer, "kernels": form or "usual"}
                 try:
                     found = apart.measure("report", "beside", name, peer, kernels=form)
-                except Failed as error:
+                except MeasurementError as error:
                     yield {**about, "failed": str(error)}
                     continue
                 for told in found["told"]:
@@ -141,7 +141,7 @@ def _imports(wanted: Wanted, tell: Tell) -> Iterator[Row]:
     statements = imports.OURS | {name: imports.THEIRS[name] for name in wanted.peers if name in imports.THEIRS}
     try:
         yield from imports.measure(statements)
-    except Failed as error:
+    except MeasurementError as error:
         yield {"failed": str(error)}
 
 
@@ -155,7 +155,7 @@ def _scaling(wanted: Wanted, tell: Tell) -> Iterator[Row]:
         tell(f"scaling of {name}")
         try:
             yield from scaling.measure(name)
-        except Failed as error:
+        except MeasurementError as error:
             yield {"architecture": name, "failed": str(error)}
 
 
@@ -170,7 +170,7 @@ def _share(wanted: Wanted, tell: Tell) -> Iterator[Row]:
 def _or_failed(measurement: Callable[..., Row], *arguments: Any, **options: Any) -> Row:
     try:
         return measurement(*arguments, **options)
-    except Failed as error:
+    except MeasurementError as error:
         return {"failed": str(error)}
 
 

@@ -14,8 +14,8 @@ from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.benchmark.workload import PROFILE, SETTINGS
-from neuralzoo.experiments.datasets import DataSet
-from neuralzoo.experiments.running.assembly import load, optimizer_maker, task_of
+from neuralzoo.experiments.datasets import Dataset
+from neuralzoo.experiments.running.assembly import load, optimizer_factory, task_of
 from neuralzoo.registry import Experiment, SettingError, Task, build, get, learner
 
 STEPS_PER_EPOCH = 100  # the rate's schedule needs a number; it has no part in the time
@@ -37,7 +37,7 @@ class Sized:
 
 def axes(name: str) -> tuple[str, ...]:
     """Return along what an architecture's reference experiment can be made larger."""
-    resizable = get(name).resize is not None
+    resizable = get(name).scale_width is not None
     steps = task_of(reference(name)).input in ("sequence", "tokens")
     return ("batch", *["width"] * resizable, *["length"] * steps)
 
@@ -57,11 +57,11 @@ def sized(name: str, axis: str, factor: float) -> Sized:
     arrays = data.train
     if axis == "batch":
         examples = max(1, round(examples * factor))
-    elif axis == "width" and architecture.resize is not None:
-        config = architecture.resize(config, factor)
+    elif axis == "width" and architecture.scale_width is not None:
+        config = architecture.scale_width(config, factor)
     else:
         task, arrays = _lengthened(task, arrays, factor)
-    # Arrays of their own, as those of a run: a view of another would not be known as the data (`Context.skips`).
+    # Arrays of their own, as those of a run: a view of another would not be known as the data (`Context.needs_grad`).
     batch = tuple(array[np.arange(examples) % len(array)] for array in arrays)
     return assembled(experiment, config.model_dump(mode="json"), task, batch)
 
@@ -78,7 +78,7 @@ def random_batch(task: Task, examples: int, rng: np.random.Generator) -> Batch:
     """Return random examples of a task that asks for a class, of each example or of each token."""
     classes = rng.integers(task.outputs, size=(examples, *task.shape * (task.input == "tokens")))
     if task.input == "tokens":
-        return rng.integers(task.vocabulary or 1, size=(examples, *task.shape)), classes
+        return rng.integers(task.vocab_size or 1, size=(examples, *task.shape)), classes
     return rng.random((examples, *task.shape), np.float32), classes
 
 
@@ -100,8 +100,8 @@ def assembled(experiment: Experiment, settings: dict[str, Any], task: Task, batc
     """Return the network of an experiment with other settings, for a task that need not be its own."""
     architecture = get(experiment.architecture)
     module = build(architecture, settings, task, experiment.seed)
-    make_optimizer = optimizer_maker(experiment, STEPS_PER_EPOCH)
-    return Sized(learner(architecture, module, architecture.configure(settings), task, make_optimizer), batch)
+    optimizers = optimizer_factory(experiment, STEPS_PER_EPOCH)
+    return Sized(learner(architecture, module, architecture.configure(settings), task, optimizers), batch)
 
 
 def _lengthened(task: Task, arrays: Batch, factor: float) -> tuple[Task, Batch]:
@@ -116,7 +116,7 @@ def _lengthened(task: Task, arrays: Batch, factor: float) -> tuple[Task, Batch]:
         return longer
 
     found = [changed(array) for array in arrays]
-    if task.lengths:
+    if task.variable_length:
         found[-2] = np.clip(np.round(arrays[-2] * factor), 1, after).astype(arrays[-2].dtype)
     return task.model_copy(update={"shape": (after, *task.shape[1:])}), tuple(found)
 
@@ -127,5 +127,5 @@ def reference(name: str) -> Experiment:
 
 
 @cache
-def _data(name: str) -> DataSet:
+def _data(name: str) -> Dataset:
     return load(reference(name))

@@ -14,7 +14,7 @@ from neuralzoo.registry import get
 
 PROFILE = "quick"
 SEED = 0
-SETTINGS = {"rbfn": ["model.descend=true"]}
+SETTINGS = {"rbfn": ["model.finetune=true"]}
 """What the quick experiment is given besides: a closed form alone would leave no step to time."""
 
 
@@ -71,7 +71,7 @@ class Workload:
 def workload(name: str, settings: Iterable[str] = (), *, chance: bool = True) -> Workload:
     """Return an architecture at its reference configuration, with further settings such as `model.dropout=0`.
 
-    Raises: UnknownName when there is no such architecture.
+    Raises: UnknownNameError when there is no such architecture.
     """
     experiment = get(name).experiments[PROFILE].set([*SETTINGS.get(name, []), *settings])
     assembly = assemble(experiment)

@@ -1,9 +1,9 @@
-"""What a claim's code computes, as hashes of bits: two versions of the code that agree in them are the same to a claim.
+"""Fingerprints: hashes of the bits that the code of a claim computes, equal for versions that compute the same bits.
 
     python -m neuralzoo.experiments.claims.fingerprint fnn two-spirals [--whole]
 
-prints, as JSON, the claim's key, how it is decided, and for each contestant with the first seed the hashes of the
-weights and of what is measured: after the first two steps, or after the whole run.
+prints, as JSON, the claim's key, its decision rule, and for each candidate with the first seed the hashes of the
+weights and of the metrics: after the first two steps, or after the whole run.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import json
 import sys
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +20,12 @@ import numpy as np
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.claims.runner import claim_key, claims_of
-from neuralzoo.experiments.run import prepare
 from neuralzoo.experiments.running.assembly import Assembly
+from neuralzoo.experiments.running.preflight import prepare
 from neuralzoo.registry import Claim
 
 STEPS = 2
-EXAMPLES = 300  # of each split, to measure what two steps have made
+EXAMPLES = 300  # of each split, to evaluate the weights after these steps
 
 
 class _EnoughError(Exception):
@@ -40,50 +41,48 @@ class _FirstSteps:
 
 
 def claim_fingerprint(claim: Claim, whole: bool = False) -> dict[str, Any]:
-    """Return the key of a claim, its decision without words, and the hashes of its contestants."""
-    labels = [c.label for c in claim.contestants]
-    measures = list(dict.fromkeys([*(condition.measure for condition in claim.conditions), *claim.measures]))
+    """Return the key of a claim, its decision rule, and the hashes of its candidates."""
+    labels = [c.label for c in claim.candidates]
+    metrics = list(dict.fromkeys([*(condition.metric for condition in claim.conditions), *claim.metrics]))
     return {
         "key": claim_key(claim),
-        "decision": _decision(claim, labels, measures),
+        "decision": _decision(claim, labels, metrics),
         "labels": labels,
-        "measures": measures,
+        "measures": metrics,  # these keys are compared across commits: they stay as they are
         "contestants": [
-            _contestant(claim, prepare(c.experiment.model_copy(update={"seed": claim.seeds[0]})), measures, whole)
-            for c in claim.contestants
+            _candidate(claim, prepare(c.experiment.model_copy(update={"seed": claim.seeds[0]})), metrics, whole)
+            for c in claim.candidates
         ],
     }
 
 
-def _decision(claim: Claim, labels: list[str], measures: list[str]) -> list[Any]:
-    """Return seeds, matching and conditions, with contestants and measures by their places."""
+def _decision(claim: Claim, labels: list[str], metrics: list[str]) -> list[Any]:
+    """Return seeds, matching and conditions, with candidates and metrics by index."""
     conditions = []
     for c in claim.conditions:
         sides = [labels.index(c.of), None if c.over is None else labels.index(c.over)]
-        conditions.append([*sides, measures.index(c.measure), c.ratio, c.at_least, c.at_most, c.quorum])
-    return [list(claim.seeds), claim.match, [c.control for c in claim.contestants], conditions, len(measures)]
+        conditions.append([*sides, metrics.index(c.metric), c.ratio, c.at_least, c.at_most, c.min_seeds])
+    return [list(claim.seeds), claim.match, [c.control for c in claim.candidates], conditions, len(metrics)]
 
 
-def _contestant(claim: Claim, assembly: Assembly, measures: list[str], whole: bool) -> dict[str, Any]:
+def _candidate(claim: Claim, assembly: Assembly, metrics: list[str], whole: bool) -> dict[str, Any]:
     experiment = assembly.experiment
     trainer = Trainer(
         assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=() if whole else (_FirstSteps(),)
     )
-    try:
+    with suppress(_EnoughError):
         trainer.run(assembly.train, assembly.validation)
-    except _EnoughError:
-        pass
     data = assembly.data if whole else _few(assembly.data)
     test = trainer._evaluate("test", assembly.test) if whole else _evaluate(assembly, data)
     return {
         "steps": trainer.step,
         "weights": _hash([array.tobytes() for array in assembly.module.state().values()]),
-        "measured": [_hash(_measured(claim, assembly, data, test, measure)) for measure in measures],
+        "measured": [_hash(_measured(claim, assembly, data, test, metric)) for metric in metrics],
     }
 
 
 def _few(data: Any) -> Any:
-    """Return a data set with few examples in each split."""
+    """Return a dataset with few examples in each split."""
 
     def few(part: Any) -> Any:
         return None if part is None else tuple(array[:EXAMPLES] for array in part)
@@ -93,8 +92,8 @@ def _few(data: Any) -> Any:
         train=few(data.train),
         test=few(data.test),
         validation=few(data.validation),
-        tests={name: few(part) for name, part in data.tests.items()},
-        labels={name: few((labels,))[0] for name, labels in data.labels.items()},
+        extra_test_sets={name: few(part) for name, part in data.extra_test_sets.items()},
+        original_labels={name: few((labels,))[0] for name, labels in data.original_labels.items()},
     )
 
 
@@ -102,16 +101,16 @@ def _evaluate(assembly: Assembly, data: Any) -> Mapping[str, float]:
     return {f"test/{name}": value for name, value in assembly.learner.evaluate(data.test).items()}
 
 
-def _measured(claim: Claim, assembly: Assembly, data: Any, test: Mapping[str, float], measure: str) -> list[Any]:
-    """Return a measure's value, or what kind of error it ends in: of two steps and few examples not all can be had."""
-    if measure in claim.probes:
+def _measured(claim: Claim, assembly: Assembly, data: Any, test: Mapping[str, float], metric: str) -> list[Any]:
+    """Return a metric's value, or the type of its error: not every metric exists after two steps on few examples."""
+    if metric in claim.evaluators:
         try:
-            return [float(claim.probes[measure](assembly.module.copy(), data)).hex()]
+            return [float(claim.evaluators[metric](assembly.module.copy(), data)).hex()]
         except Exception as error:
             return [type(error).__name__]
-    if measure == "model/n_params":
-        return [assembly.module.size]
-    return [float(test[measure]).hex()] if measure in test else ["not of the test split"]
+    if metric == "model/n_params":
+        return [assembly.module.num_parameters]
+    return [float(test[metric]).hex()] if metric in test else ["not of the test split"]
 
 
 def _hash(parts: list[Any]) -> str:
@@ -122,7 +121,7 @@ def _hash(parts: list[Any]) -> str:
 
 
 def main() -> None:
-    """Print the fingerprint of the claim that is named on the command line."""
+    """Print the fingerprint of the claim named on the command line."""
     architecture, name = sys.argv[1:3]
     (claim,) = claims_of(architecture, claim=name)
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -1,6 +1,6 @@
 """Carrying verdicts over to changed code that computes the same bits.
 
-A verdict stands on the code that it was reached with, named by its key. Where the code has changed since, the key is
+A verdict holds for the code that it was reached with, named by its key. Where the code has changed since, the key is
 carried over only if the claim's fingerprint (see `fingerprint`) is the same at the commit where the verdict was fresh
 and here, for the quickest claim of each architecture that of a whole run. The others stay stale.
 """
@@ -17,28 +17,28 @@ from pathlib import Path
 from typing import Any
 
 from neuralzoo.experiments.claims import results
-from neuralzoo.experiments.claims.runner import claims_of
-from neuralzoo.experiments.claims.verdict import Verdict, judge
+from neuralzoo.experiments.claims.runner import claims_of, datasets_of
+from neuralzoo.experiments.claims.verdict import Verdict, decide
 from neuralzoo.registry import SettingError
 
 ROOT = results.ROOT
 
 
 @dataclass(frozen=True)
-class Carried:
-    """What became of one stale verdict: the new one, or why there is none."""
+class RekeyResult:
+    """The outcome for one stale verdict: the verdict with today's key, or why there is none."""
 
     old: Verdict
     new: Verdict | None
-    how: str
+    reason: str
 
 
-def rekey(commit: str, folder: Path, tell: Callable[[str], None] = lambda text: None) -> list[Carried]:
+def rekey(commit: str, folder: Path, report: Callable[[str], None] = lambda text: None) -> list[RekeyResult]:
     """Compare every stale verdict's claim at a commit and here, and return what can be carried over.
 
-    Fingerprints are kept in `folder` by commit, so that this goes on where it was cut off.
+    Fingerprints are saved in `folder` by commit, so that a second call resumes an interrupted one.
 
-    Raises: SettingError when there is no such commit, or this is no checkout.
+    Raises: SettingError when there is no such commit, or this is not a checkout.
     """
     stale = [verdict for verdict in results.load() if results.stale(verdict)]
     if not stale:
@@ -48,58 +48,59 @@ def rekey(commit: str, folder: Path, tell: Callable[[str], None] = lambda text: 
     found = []
     with _checked_out(before) as old_source:
         for verdict in stale:
-            tell(f"{verdict.architecture} {verdict.claim}")
-            found.append(_carry(verdict, old_source, folder / before[:12], whole, tell))
+            report(f"{verdict.architecture} {verdict.claim}")
+            found.append(_carry(verdict, old_source, folder / before[:12], whole))
     return found
 
 
 def quickest(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Return for each architecture the verdict that took the shortest, of those not matched by the clock."""
+    """Return the verdict of each architecture with the shortest runs, of those not matched on time."""
     timed = sorted((v for v in verdicts if v.match != "time"), key=lambda v: -v.minutes / len(v.seeds))
     return list({v.architecture: v for v in timed}.values())
 
 
-def _carry(
-    verdict: Verdict, old_source: Path, folder: Path, whole: set[tuple[str, str]], tell: Callable[[str], None]
-) -> Carried:
+def _carry(verdict: Verdict, old_source: Path, folder: Path, whole: set[tuple[str, str]]) -> RekeyResult:
     name = (verdict.architecture, verdict.claim)
     is_whole = name in whole
-    old = _kept(folder / f"{'-'.join(name)}{'-whole' if is_whole else ''}.json", old_source, name, is_whole)
+    old = _cached_fingerprint(
+        folder / f"{'-'.join(name)}{'-whole' if is_whole else ''}.json", old_source, name, is_whole
+    )
     if "error" in old:
-        return Carried(verdict, None, f"there its first steps failed: {old['error']}")
+        return RekeyResult(verdict, None, f"at that commit its fingerprint failed: {old['error']}")
     if old["key"] != verdict.key:
-        return Carried(verdict, None, "it was stale there, too")
+        return RekeyResult(verdict, None, "it was stale at that commit, too")
     new = _fingerprint(ROOT / ".src", name, is_whole)
     if "error" in new:
-        return Carried(verdict, None, f"here its first steps failed: {new['error']}")
+        return RekeyResult(verdict, None, f"here its fingerprint failed: {new['error']}")
     if old["decision"] != new["decision"]:
-        return Carried(verdict, None, "it is decided in another way")
+        return RekeyResult(verdict, None, "its decision rule differs")
     if [each["weights"] for each in old["contestants"]] != [each["weights"] for each in new["contestants"]]:
-        return Carried(verdict, None, "its weights differ")
+        return RekeyResult(verdict, None, "its weights differ")
     if old["contestants"] != new["contestants"]:
-        return Carried(verdict, None, "what is measured differs")
+        return RekeyResult(verdict, None, "its metrics differ")
     steps = ", ".join(str(each["steps"]) for each in new["contestants"])
-    return Carried(verdict, renamed(verdict, old, new), f"the same bits after {steps} steps{' (whole)' * is_whole}")
+    return RekeyResult(verdict, renamed(verdict, old, new), f"the same bits after {steps} steps{' (whole)' * is_whole}")
 
 
 def renamed(verdict: Verdict, old: dict[str, Any], new: dict[str, Any]) -> Verdict:
-    """Return a verdict in today's words: the numbers are the old ones, labels, measures and sentences the new ones.
+    """Return a verdict with today's names: the values are the old ones, labels, metrics and sentences the new ones.
 
-    Raises: ValueError when the numbers do not lead to the same answer.
+    Raises: ValueError when the values do not lead to the same decision.
     """
     (claim,) = claims_of(verdict.architecture, claim=verdict.claim)
     labels = dict(zip(old["labels"], new["labels"], strict=True))
-    measures = dict(zip(old["measures"], new["measures"], strict=True))
-    values = {labels[label]: {measures[m]: v for m, v in by.items()} for label, by in verdict.values.items()}
-    answer, findings = judge(claim, {(label, m): v for label, by in values.items() for m, v in by.items()})
-    if answer != verdict.answer:
-        raise ValueError(f"{verdict.claim} was decided {verdict.answer}, and {answer} from the same numbers")
+    metrics = dict(zip(old["measures"], new["measures"], strict=True))
+    values = {labels[label]: {metrics[m]: v for m, v in by.items()} for label, by in verdict.values.items()}
+    decision, conditions = decide(claim, {(label, m): v for label, by in values.items() for m, v in by.items()})
+    if decision != verdict.decision:
+        raise ValueError(f"{verdict.claim} was decided {verdict.decision}, but {decision} from the same values")
     return verdict.model_copy(
         update={
             "sentence": claim.sentence,
-            "findings": findings,
+            "conditions": conditions,
+            "datasets": datasets_of(claim),
             "values": values,
-            "sizes": {labels[label]: size for label, size in verdict.sizes.items()},
+            "num_parameters": {labels[label]: n for label, n in verdict.num_parameters.items()},
             "published": claim.published,
             "counter_evidence": claim.counter_evidence,
             "key": new["key"],
@@ -107,11 +108,11 @@ def renamed(verdict: Verdict, old: dict[str, Any], new: dict[str, Any]) -> Verdi
     )
 
 
-def _kept(file: Path, source: Path, name: tuple[str, str], whole: bool) -> dict[str, Any]:
-    """Return a fingerprint from a file, after writing it if it is not there."""
+def _cached_fingerprint(file: Path, source: Path, name: tuple[str, str], whole: bool) -> dict[str, Any]:
+    """Return a fingerprint from a file, which is written first if it is not there."""
     if file.is_file():
-        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return kept
+        cached: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return cached
     found = _fingerprint(source, name, whole)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found), encoding="utf-8")
@@ -119,7 +120,7 @@ def _kept(file: Path, source: Path, name: tuple[str, str], whole: bool) -> dict[
 
 
 def _fingerprint(source: Path, name: tuple[str, str], whole: bool) -> dict[str, Any]:
-    """Return the fingerprint of a claim by the code in `source`, from a process of its own; its error if it fails."""
+    """Return the fingerprint of a claim by the code in `source`, from its own process; the error if that fails."""
     command = [sys.executable, "-P", "-m", "neuralzoo.experiments.claims.fingerprint", *name]
     environment = {**os.environ, "PYTHONPATH": str(source)}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The saved verdicts and the tables that are written from them, never typed."""
+"""The saved verdicts, and the tables that are generated from them."""
 
 import json
 import os
@@ -6,24 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neuralzoo.experiments.claims.runner import claim_key, claims_of
-from neuralzoo.experiments.claims.verdict import Verdict, table
-from neuralzoo.registry import SettingError, ZooError
+from neuralzoo.experiments.claims.verdict import Verdict, condition_rows
+from neuralzoo.experiments.running.files import write_text
+from neuralzoo.experiments.running.markdown import markdown_table
+from neuralzoo.experiments.running.metrics import metric_info
+from neuralzoo.registry import Condition, SettingError, ZooError
 
-HERE = Path(os.path.realpath(__file__)).parent
-ROOT = HERE.parents[1]
-VERDICTS = HERE / "verdicts"
+HOME = Path(os.path.realpath(__file__)).parent
+ROOT = HOME.parents[1]
+VERDICTS = HOME / "verdicts"
 RESULTS = ROOT / "experiments" / "reports" / "RESULTS.md"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- results: written by `neuralzoo results --write` -->", "<!-- end of results -->"
 
-ANSWERS = ("yes", "partly", "no")
+DECISIONS = ("yes", "partly", "no")
 HEAD = """# Results
 
-Written by `neuralzoo prove --write` and `neuralzoo results --write` from the saved verdicts in `claims/verdicts/`.
-Every claim, its bounds, seeds and settings stood in the plugin's `claims.py` before the run that is shown; where an
-earlier run had other settings, its outcome is told too. An interval is a 95 % t interval over the seeds, of paired
-differences where two contestants are compared. A verdict is *yes* if every condition holds with its whole interval,
-*no* if the first condition fails, else *partly*.
+Written by `neuralzoo prove --write` and `neuralzoo results --write` from the saved verdicts in
+[`experiments/claims/verdicts/`](../claims/verdicts/). Every claim, its bounds, seeds and settings stood in the
+plugin's `claims.py` before the run that is shown; where an earlier run had other settings, its outcome is stated too.
+An interval is a 95 % t interval over the seeds, of paired differences where two candidates are compared. A verdict is
+*yes* if every condition holds with its whole interval, *no* if the first condition fails, else *partly*.
 """
 
 
@@ -34,7 +37,7 @@ def load(folder: Path = VERDICTS) -> list[Verdict]:
 
 
 def save(verdict: Verdict, seeds: Sequence[int], folder: Path = VERDICTS) -> Path:
-    """Save a verdict; it must have been reached with the seeds that the claim declares.
+    """Save a verdict that was reached with the seeds that the claim declares.
 
     Raises: SettingError when the seeds are others.
     """
@@ -44,12 +47,12 @@ def save(verdict: Verdict, seeds: Sequence[int], folder: Path = VERDICTS) -> Pat
         )
     folder.mkdir(exist_ok=True)
     path = folder / f"{verdict.architecture}-{verdict.claim}.json"
-    path.write_text(json.dumps(verdict.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(verdict.model_dump(mode="json"), indent=1) + "\n")
     return path
 
 
 def stale(verdict: Verdict) -> str:
-    """Return why a verdict no longer speaks of what is installed, or nothing."""
+    """Return why a verdict does not hold for the installed code, an empty string if it does."""
     try:
         claims = [c for c in claims_of(verdict.architecture) if c.name == verdict.claim]
     except ZooError as error:
@@ -60,69 +63,103 @@ def stale(verdict: Verdict) -> str:
 
 
 def short_table(verdicts: Sequence[Verdict]) -> str:
-    """Return the table of the README: a row for each claim."""
-    lines = ["| architecture | claim | published | ours, 95 % interval | verdict |", "| --- | --- | --- | --- | --- |"]
+    """Return the table of the README: a row for each claim, with the result of its first condition."""
+    rows = []
     for v in verdicts:
-        published = "; ".join(f"{p.value}" for p in v.published) or "-"
-        ours = table(v)[0]["ours"]
-        flag = " (stale)" if stale(v) else ""
-        lines.append(f"| {v.architecture} | {v.sentence} | {published} | {ours} | **{v.answer}**{flag} |")
-    return "\n".join(lines)
+        first = v.conditions[0]
+        rows.append(
+            (
+                v.architecture,
+                v.sentence,
+                v.datasets[first.condition.of],
+                _quantity(first.condition),
+                "; ".join(p.value for p in v.published) or "-",
+                first.interval,
+                f"**{v.decision}**{' (stale)' if stale(v) else ''}",
+            )
+        )
+    head = ("architecture", "claim", "dataset", "metric", "published", "ours, 95 % interval", "verdict")
+    return markdown_table(head, rows)
+
+
+def _quantity(condition: Condition) -> str:
+    """Return what the value of a condition is: a metric, or a difference or ratio of two, and its unit."""
+    if condition.ratio:
+        return f"{condition.metric}, ratio"
+    unit = metric_info(condition.metric).unit
+    return f"{condition.metric}{', difference' * (condition.over is not None)}{f' ({unit})' if unit else ''}"
 
 
 def page(verdicts: Sequence[Verdict]) -> str:
     """Return RESULTS.md."""
-    counts = {answer: sum(v.answer == answer for v in verdicts) for answer in ANSWERS}
+    counts = {decision: sum(v.decision == decision for v in verdicts) for decision in DECISIONS}
     head = [
         HEAD,
-        f"{len(verdicts)} claims: {', '.join(f'{count} {answer}' for answer, count in counts.items())}.",
+        f"{len(verdicts)} claims: {', '.join(f'{count} {decision}' for decision, count in counts.items())}.",
     ]
     return "\n".join(head + [line for verdict in verdicts for line in _section(verdict)]) + "\n"
 
 
 def _section(v: Verdict) -> list[str]:
-    lines = ["", f"## {v.architecture}: {v.claim} ({v.answer})", "", v.sentence, ""]
+    lines = ["", f"## {v.architecture}: {v.claim} ({v.decision})", "", v.sentence, ""]
     if reason := stale(v):
         lines += [f"**Stale**: {reason}.", ""]
-    lines += ["| condition | ours, 95 % interval | effect size d | holds |", "| --- | --- | --- | --- |"]
-    lines += [f"| {r['condition']} | {r['ours']} | {r['effect']} | {r['holds']} |" for r in table(v)]
-    lines += ["", "| contestant | parameters | measure | seeds " + ", ".join(map(str, v.seeds)) + " |"]
-    lines += ["| --- | --- | --- | --- |"]
-    for label, by in v.values.items():
-        for measure, values in by.items():
-            lines.append(f"| {label} | {v.sizes[label]:,} | {measure} | {', '.join(f'{x:.4g}' for x in values)} |")
-    lines.append("")
+    lines += [
+        markdown_table(("condition", "ours, 95 % interval", "effect size d", "holds"), condition_rows(v)),
+        "",
+        markdown_table(
+            ("candidate", "dataset", "parameters", "metric", f"seeds {', '.join(map(str, v.seeds))}"),
+            [
+                (label, v.datasets[label], f"{v.num_parameters[label]:,}", _with_unit(metric), _list(values))
+                for label, by in v.values.items()
+                for metric, values in by.items()
+            ],
+        ),
+        "",
+    ]
     for p in v.published:
         source = f"[{p.source}]({p.url})" if p.url else p.source
-        lines.append(f"- Published: {p.value} ({source}; {p.mark}).")
+        lines.append(f"- Published: {p.value} ({source}; {p.provenance}).")
     if v.counter_evidence:
-        lines.append(f"- To know as well: {v.counter_evidence}")
-    about = v.about
+        lines.append(f"- Counter-evidence: {v.counter_evidence}")
+    machine = v.environment
     lines += [
-        f"- Matched by: {v.match}. Profile: {v.profile}. {v.minutes:g} minutes on {about['machine']}; "
-        f"neuralzoo {about['neuralzoo']}, Python {about['python']}, NumPy {about['numpy']}, {about['date']}.",
-        f"- Settings: [`plugins/{v.architecture}/claims.py`](../../plugins/{v.architecture}/claims.py); again: "
+        f"- Budget matched on: {v.match}. Profile: {v.profile}. {v.minutes:g} minutes on {machine['machine']}; "
+        f"neuralzoo {machine['neuralzoo']}, Python {machine['python']}, NumPy {machine['numpy']}, {machine['date']}.",
+        f"- Settings: [`plugins/{v.architecture}/claims.py`](../../plugins/{v.architecture}/claims.py); run again: "
         f"`neuralzoo prove {v.architecture} --claim {v.claim}`.",
     ]
     return lines
 
 
-def write(verdicts: Sequence[Verdict]) -> list[Path]:
-    """Write RESULTS.md, and the table of the README where there is one beside it.
+def _with_unit(metric: str) -> str:
+    unit = metric_info(metric).unit
+    return f"{metric} ({unit})" if unit else metric
 
-    Raises: SettingError when this is no checkout that can be written to.
+
+def _list(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def write(verdicts: Sequence[Verdict]) -> list[Path]:
+    """Write RESULTS.md, and the table of the README beside it.
+
+    Raises: SettingError when this is not a checkout.
     """
     if not README.is_file():
         raise SettingError(f"{README} is not there; writing results needs a checkout of neuralzoo")
-    RESULTS.write_text(page(verdicts), encoding="utf-8")
-    README.write_text(with_table(README.read_text(encoding="utf-8"), verdicts), encoding="utf-8")
+    write_text(RESULTS, page(verdicts))
+    write_text(README, with_table(README.read_text(encoding="utf-8"), verdicts))
     return [RESULTS, README]
 
 
 def with_table(text: str, verdicts: Sequence[Verdict]) -> str:
-    """Return the README with the table between its two marks."""
+    """Return the README with the table between its two marks.
+
+    Raises: SettingError when the README has no mark.
+    """
     head, mark, rest = text.partition(BEGIN)
     tail = rest.partition(END)[2]
     if not mark:
-        raise SettingError(f"the README has no line {BEGIN!r}; the table needs its place")
+        raise SettingError(f"the README has no line {BEGIN!r}; it needs one where the table begins")
     return f"{head}{BEGIN}\n\n{short_table(verdicts)}\n\n{END}{tail}"

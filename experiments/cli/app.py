@@ -1,4 +1,4 @@
-"""The command line: `neuralzoo`."""
+"""The application: its commands, and how errors end it."""
 
 import sys
 import warnings
@@ -8,30 +8,27 @@ import typer
 from typer.core import TyperGroup
 
 from neuralzoo import __version__
-from neuralzoo.experiments.cli import bench as benching
-from neuralzoo.experiments.cli import claims as proving
-from neuralzoo.experiments.cli import compare as comparing
-from neuralzoo.experiments.cli import inspect as catalogue
-from neuralzoo.experiments.cli import mlflow as tracking
-from neuralzoo.experiments.cli import run as running
-from neuralzoo.experiments.cli import scaffold as making
-from neuralzoo.experiments.cli.output import mistakes, say, sentence, show_warning
-from neuralzoo.experiments.tracking.client import show_waiting
+from neuralzoo.experiments.cli import bench, claims, compare, inspect, mlflow, run, scaffold
+from neuralzoo.experiments.cli.output import one_line_message, out, show_warning, user_errors
+from neuralzoo.experiments.tracking.client import set_spinner
 
 
-class Stopped(Exception):
+class CommandInterruptedError(Exception):
     """Ctrl-C, as an error that typer leaves to `main`."""
 
 
 class Commands(TyperGroup):
-    """The commands, of which Ctrl-C is told in one line."""
+    """The group of all commands; it turns Ctrl-C into `CommandInterruptedError`."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
+        """Invoke the command.
+
+        Raises: CommandInterruptedError on Ctrl-C, with the notes of the KeyboardInterrupt.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise Stopped(*getattr(error, "__notes__", [])) from error
+            raise CommandInterruptedError(*getattr(error, "__notes__", [])) from error
 
 
 app = typer.Typer(
@@ -46,7 +43,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        say.line(f"neuralzoo {__version__}")
+        out.print(f"neuralzoo {__version__}")
         raise typer.Exit
 
 
@@ -57,45 +54,40 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Take the options that stand before the command; `main` reads --debug."""
+    """Declare the options that stand before the command; `main` reads --debug."""
 
 
-catalogue.add_to(app)
-running.add_to(app)
-comparing.add_to(app)
-proving.add_to(app)
-benching.add_to(app)
-tracking.add_to(app)
-making.add_to(app)
+for module in (inspect, run, compare, claims, bench, mlflow, scaffold):
+    module.add_to(app)
 
 
 def main() -> None:
-    """Run the command line: a user's mistake is one line and exit 2; Ctrl-C is one line and exit 130."""
+    """Run the command line: a usage error is one line and exit 2; Ctrl-C is one line and exit 130."""
     debug = "--debug" in sys.argv
     sys.argv = [sys.argv[0], *(word for word in sys.argv[1:] if word != "--debug")]
     warnings.showwarning = show_warning
-    show_waiting(say.waiting)
+    set_spinner(out.spinner)
     try:
         sys.exit(app(standalone_mode=False) or 0)
-    except Stopped as stopped:
+    except CommandInterruptedError as interrupted:
         if debug:
             raise
-        say.error("; ".join(["stopped", *map(str, stopped.args)]))
+        out.error("; ".join(["stopped", *map(str, interrupted.args)]))
         sys.exit(130)
-    except SystemExit as stopped:  # by SIGTERM, if it has a note
-        if debug and stopped.code:
+    except SystemExit as terminated:  # by SIGTERM, if it has a note
+        if debug and terminated.code:
             raise
-        for note in getattr(stopped, "__notes__", []):
-            say.error(f"stopped; {note}")
+        for note in getattr(terminated, "__notes__", []):
+            out.error(f"stopped; {note}")
         raise
-    except mistakes() as error:
+    except user_errors() as error:
         if debug:
             raise
-        say.error(str(error))
+        out.error(str(error))
         sys.exit(2)
     except Exception as error:
-        if debug or (told := sentence(error)) is None:
+        if debug or (message := one_line_message(error)) is None:
             raise
-        if told:
-            say.error(told)
+        if message:
+            out.error(message)
         sys.exit(2)

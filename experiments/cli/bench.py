@@ -1,4 +1,4 @@
-"""The command that times the architectures beside other libraries, and measures what else may be asked about speed."""
+"""The command `bench`: times beside other libraries, memory, imports, installation size, scaling, FLOP utilization."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuralzoo.experiments.cli.output import say
+from neuralzoo.experiments.cli.output import out
 
 if TYPE_CHECKING:
     from neuralzoo.experiments.benchmark.report import Row, Wanted
 
 
-class Beside(StrEnum):
-    """What ours is timed beside."""
+class PeerChoice(StrEnum):
+    """The library to time beside."""
 
     torch = "torch"
     torch_compile = "torch-compile"
@@ -21,8 +21,8 @@ class Beside(StrEnum):
     all = "all"
 
 
-class Part(StrEnum):
-    """What can be measured by itself."""
+class Section(StrEnum):
+    """A section of the report."""
 
     machine = "machine"
     times = "times"
@@ -41,59 +41,59 @@ def add_to(app: typer.Typer) -> None:
 def bench(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Architectures [default: all]")] = None,
     peer: Annotated[
-        Beside | None, typer.Option(help="The library to be timed beside [default: torch; with --write, all].")
+        PeerChoice | None, typer.Option(help="Library to time beside [default: torch; with --write, all].")
     ] = None,
-    only: Annotated[
-        list[Part] | None, typer.Option(help="A part of the report [default: times; with --write, all]. Repeatable.")
+    section: Annotated[
+        list[Section] | None, typer.Option(help="Section to measure (repeatable) [default: times; with --write, all].")
     ] = None,
-    file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Keep the figures as JSON, too.")] = None,
-    kept: Annotated[
+    file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Save the results as JSON.")] = None,
+    loaded: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Figures that were kept; only parts named are measured."),
+        typer.Option("--load", metavar="FILE", help="Results to load; only the sections given are measured again."),
     ] = None,
-    before: Annotated[
+    baseline: Annotated[
         Path | None,
-        typer.Option("--before", metavar="FILE", help="Earlier figures, whose ratios are told beside these."),
+        typer.Option("--baseline", metavar="FILE", help="Earlier results, whose ratios are shown alongside."),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write BENCHMARKS.md and its picture anew.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Regenerate BENCHMARKS.md and its plot.")] = False,
 ) -> None:
-    """Time a training step and predictions beside the same network in another library, in turns in one process.
+    """Time a training step and predictions beside the same network in another library, interleaved in one process.
 
-    Memory, imports, the size of an installation, scaling and the share of the machine's speed are parts of the report.
+    Further sections are memory, imports, installation size, scaling, and the fraction of peak matmul FLOP/s.
     """
     from neuralzoo.experiments.benchmark import page, report
 
-    rows = report.load(kept) if kept is not None else []
-    earlier = report.load(before) if before is not None else []
-    parts = [part.value for part in only or ()]
-    if not parts and kept is None:
+    rows = report.load(loaded) if loaded is not None else []
+    earlier = report.load(baseline) if baseline is not None else []
+    parts = [part.value for part in section or ()]
+    if not parts and loaded is None:
         parts = list(report.PARTS) if write else ["times"]
     if parts:
-        wanted = _wanted(parts, names, peer or (Beside.all if write else Beside.torch), every_form=write)
+        wanted = _wanted(parts, names, peer or (PeerChoice.all if write else PeerChoice.torch), every_form=write)
     for part in parts:
-        rows = [row for row in rows if row["part"] != part] + list(report.measure(part, wanted, say.line))
+        rows = [row for row in rows if row["part"] != part] + list(report.measure(part, wanted, out.print))
         if file is not None:
-            report.keep(rows, file)  # after each part: what was measured is not lost when another one stops
+            report.keep(rows, file)  # after each section, so that none is lost when a later one fails
     if earlier:
         report.remember(rows, earlier)
     _show(rows)
     if write:
         for path in page.write(rows):
-            say.line(f"written   {path}")
+            out.print(f"written   {path}")
 
 
-def _wanted(parts: list[str], names: list[str] | None, peer: Beside, *, every_form: bool) -> "Wanted":
+def _wanted(parts: list[str], names: list[str] | None, peer: PeerChoice, *, every_form: bool) -> "Wanted":
     from neuralzoo import registry
     from neuralzoo.experiments.benchmark import peers, report
     from neuralzoo.registry import SettingError
 
-    found, missing = peers.installed(list(peers.MODULES) if peer is Beside.all else [peer.value])
+    found, missing = peers.installed(list(peers.MODULES) if peer is PeerChoice.all else [peer.value])
     for name in missing:
-        say.line(f"{name} is not installed and left out; it comes with: pip install 'neuralzoo[bench]'")
+        out.print(f"skipped: {name} is not installed; it comes with pip install 'neuralzoo[bench]'")
     if not found and "times" in parts:
         raise SettingError(f"bench got the peer {peer.value}; it needs one that is installed")
     for name in names or ():
-        registry.get(name)  # a wrong one is told before anything is measured
+        registry.get(name)  # an unknown name fails before anything is measured
     forms = report.forms() if every_form else [None]
     return report.Wanted(names or registry.names(), [each.name for each in found], forms)
 
@@ -104,18 +104,18 @@ def _show(rows: "list[Row]") -> None:
     times = [row for row in rows if row["part"] == "times" and "failed" not in row]
     if times:
         compared = any("before" in row for row in times)
-        table = say.table(
+        table = out.table(
             "architecture", "peer", "what", "ours ms", "theirs ms", "ratio", "interval", *["before"] * compared
         )
         for row in times:
             figures = f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", f"{row['ratio']:.2f}"
             interval = f"{row['low']:.2f} to {row['high']:.2f}"
             before = [f"{row['before']:.2f}" if "before" in row else "-"] * compared
-            say.row(table, row["architecture"], row["peer"], row["what"], *figures, interval, *before)
-        say.show(table)
+            out.row(table, row["architecture"], row["peer"], row["what"], *figures, interval, *before)
+        out.show(table)
     for section in page.sections([row for row in rows if row["part"] != "times"]):
-        say.line(section.title, style="bold")
-        table = say.table(*section.head)
+        out.print(section.title, style="bold")
+        table = out.table(*section.head)
         for cells in section.rows:
-            say.row(table, *cells)
-        say.show(table)
+            out.row(table, *cells)
+        out.show(table)

@@ -1,14 +1,14 @@
-"""Commands that decide claims: prove, results."""
+"""Commands of claims: prove, results."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuralzoo.experiments.cli.output import say
+from neuralzoo.experiments.cli.output import out
 
 if TYPE_CHECKING:
-    from neuralzoo.experiments.claims.runner import Proof
+    from neuralzoo.experiments.claims.runner import ClaimResult
     from neuralzoo.experiments.claims.verdict import Verdict
 
 COLOURS = {"yes": "bold green", "partly": "bold yellow", "no": "bold red"}
@@ -21,53 +21,59 @@ def add_to(app: typer.Typer) -> None:
 
 
 def prove(
-    name: Annotated[str | None, typer.Argument(help="An architecture [default: all].")] = None,
-    profile: Annotated[str, typer.Option(help="The claims of which profile.")] = "quick",
-    claim: Annotated[str | None, typer.Option(help="Only the claim of this name, whatever its profile.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Architecture [default: all].")] = None,
+    profile: Annotated[str, typer.Option(help="Profile of the claims: quick or full.")] = "quick",
+    claim: Annotated[str | None, typer.Option(help="Only the claim of this name, of any profile.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 0 to N-1 instead of the claim's own.")] = None,
-    write: Annotated[bool, typer.Option("--write", help="Save the verdicts and write the results pages.")] = False,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow store [default: mlflow.db in this folder].")] = None,
-    track: Annotated[
-        bool | None, typer.Option("--track/--no-track", help="Log the proof to MLflow [default: if installed].")
+    write: Annotated[
+        bool, typer.Option("--write", help="Save the verdicts, and regenerate RESULTS.md and the README's table.")
+    ] = False,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow tracking store [default: mlflow.db in this folder].")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Log the runs to MLflow [default: if installed].")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
 ) -> None:
-    """Run the claims of an architecture and decide them; runs that are finished are not repeated."""
-    from neuralzoo.experiments import run as runner
+    """Run the claims of an architecture and decide them; finished runs are not repeated."""
     from neuralzoo.experiments.claims import results as saved
-    from neuralzoo.experiments.claims.runner import Prover, claims_of
+    from neuralzoo.experiments.claims.runner import ClaimRunner, claims_of
+    from neuralzoo.experiments.tracking.client import resolve_uri
     from neuralzoo.registry import SettingError, get, statuses
 
     found = statuses() if name is None else []
-    for reason in dict.fromkeys(status.reason for status in found if status.reason):  # a clash has one for two
-        say.line(f"left out: {reason}", style="red")
-    known = [name] if name else [status.entry.name for status in found if not status.reason]
+    for reason in dict.fromkeys(
+        status.problem for status in found if status.problem
+    ):  # a name conflict has one for two plugins
+        out.print(f"skipped: {reason}", style="red")
+    known = [name] if name else [status.entry.name for status in found if not status.problem]
     wanted = [(n, c) for n in known for c in claims_of(n, profile, claim if name else None)]
     if not wanted:
         raise SettingError(f"{name or 'the zoo'} has no claims in the profile {profile}")
-    uri = runner.store_for(track, tracking_uri)
-    prover = Prover(root=runs, uri=uri, seeds=seeds, tell=lambda text: say.line(f"  {text}", style="dim"))
+    uri = resolve_uri(track, tracking_uri)
+    runner = ClaimRunner(root=runs, uri=uri, seeds=seeds, report=lambda text: out.print(f"  {text}", style="dim"))
     for owner, declared in wanted:
-        say.line(f"{owner}: {declared.sentence}", style="bold")
-        proof = prover.prove(get(owner), declared)
-        _tell(proof)
+        out.print(f"{owner}: {declared.sentence}", style="bold")
+        result = runner.run(get(owner), declared)
+        _print_result(result)
         if write:
-            say.line(f"saved     {saved.save(proof.verdict, declared.seeds)}")
+            out.print(f"saved     {saved.save(result.verdict, declared.seeds)}")
     if write:
         for path in saved.write(saved.load()):
-            say.line(f"written   {path}")
+            out.print(f"written   {path}")
 
 
 def results(
-    write: Annotated[bool, typer.Option("--write", help="Write RESULTS.md and the README's table anew.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Regenerate RESULTS.md and the README's table.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     rekey: Annotated[
         str | None,
         typer.Option(
-            metavar="COMMIT", help="Carry stale verdicts over that were fresh at COMMIT, where the bits are the same."
+            metavar="COMMIT", help="Carry over stale verdicts whose claims compute the same bits here as at COMMIT."
         ),
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where run folders are.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
 ) -> None:
     """Show the saved verdicts, and which of them are stale."""
     from neuralzoo.experiments.claims import results as saved
@@ -76,45 +82,45 @@ def results(
         _rekey(rekey, runs / "rekey")
     verdicts = saved.load()
     if as_json:
-        say.json([v.model_dump(mode="json") | {"stale": saved.stale(v)} for v in verdicts])
+        out.json([v.model_dump(mode="json") | {"stale": saved.stale(v)} for v in verdicts])
         return
     for verdict in verdicts:
         _show(verdict, saved.stale(verdict))
     if write:
         for path in saved.write(verdicts):
-            say.line(f"written   {path}")
+            out.print(f"written   {path}")
 
 
 def _rekey(commit: str, folder: Path) -> None:
     from neuralzoo.experiments.claims import results as saved
     from neuralzoo.experiments.claims.rekey import rekey
 
-    for one in rekey(commit, folder, tell=lambda text: say.line(f"  {text}", style="dim")):
+    for one in rekey(commit, folder, report=lambda text: out.print(f"  {text}", style="dim")):
         if one.new is not None:
             saved.save(one.new, one.new.seeds)
         word, style = ("carried", "green") if one.new is not None else ("stale  ", "red")
-        say.line(f"{word}   {one.old.architecture} {one.old.claim}: {one.how}", style=style)
+        out.print(f"{word}   {one.old.architecture} {one.old.claim}: {one.reason}", style=style)
 
 
-def _tell(proof: "Proof") -> None:
-    _show(proof.verdict, "")
-    say.line(f"verdict   {proof.folder / 'verdict.md'}")
-    if proof.tracked:
+def _print_result(result: "ClaimResult") -> None:
+    _show(result.verdict, "")
+    out.print(f"verdict   {result.folder / 'verdict.md'}")
+    if result.tracked:
         from neuralzoo.experiments.tracking.store import run_page
 
-        page = run_page(proof.tracked["experiment_id"], proof.tracked["run_id"])
-        say.line(f"run       http://127.0.0.1:5000/{page}   (neuralzoo ui)")
+        page = run_page(result.tracked["experiment_id"], result.tracked["run_id"])
+        out.print(f"run       http://127.0.0.1:5000/{page}   (neuralzoo ui)")
 
 
 def _show(verdict: "Verdict", stale: str) -> None:
-    from neuralzoo.experiments.claims.verdict import table
+    from neuralzoo.experiments.claims.verdict import condition_rows
 
-    say.line(f"{verdict.architecture} {verdict.claim}: {verdict.answer}", style=COLOURS[verdict.answer])
-    rows = say.table("holds", "ours, 95 % interval", "d", "condition")
-    for row in table(verdict):
-        say.row(rows, row["holds"], row["ours"], row["effect"], row["condition"])
-    say.show(rows)
+    out.print(f"{verdict.architecture} {verdict.claim}: {verdict.decision}", style=COLOURS[verdict.decision])
+    rows = out.table("holds", "ours, 95 % interval", "d", "condition")
+    for row in condition_rows(verdict):
+        out.row(rows, row.decision, row.interval, row.effect_size, row.condition)
+    out.show(rows)
     for p in verdict.published:
-        say.line(f"published {p.value} ({p.source}; {p.mark})")
+        out.print(f"published {p.value} ({p.source}; {p.provenance})")
     if stale:
-        say.line(f"stale: {stale}", style="red")
+        out.print(f"stale: {stale}", style="red")

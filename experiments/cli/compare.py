@@ -1,4 +1,4 @@
-"""The command that compares architectures."""
+"""The command `compare`: train candidates on one dataset and write a page of their results."""
 
 import shutil
 from enum import StrEnum
@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuralzoo.experiments.cli.output import say
-from neuralzoo.experiments.running.metrics import rounded
+from neuralzoo.experiments.cli.output import out
 
 if TYPE_CHECKING:
-    from neuralzoo.experiments.comparing.comparison import Comparison, Contest
+    from neuralzoo.experiments.comparing.result import ComparisonResult
 
 
 class Matched(StrEnum):
-    """What contestants have in equal amount."""
+    """What candidates are matched on."""
 
     params = "params"
     steps = "steps"
@@ -29,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def compare(
-    contestants: Annotated[
+    candidates: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="NAME|FILE.toml...",
@@ -37,75 +36,97 @@ def compare(
             "'linear: fnn model.hidden=[]'.",
         ),
     ] = None,
-    task: Annotated[str | None, typer.Option(metavar="DATASET", help="The data set for all of them.")] = None,
-    match: Annotated[Matched, typer.Option(help="Equal parameters, optimizer steps, or training time.")] = Matched.none,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each, with seeds 0 to N-1.")] = 3,
-    profile: Annotated[str, typer.Option(help="Which reference experiments.")] = "quick",
-    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a setting of all.")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="DATASET", help="Dataset of all candidates.")] = None,
+    match: Annotated[
+        Matched, typer.Option(help="Match candidates on parameters, optimizer steps, or training time.")
+    ] = Matched.none,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each candidate, with seeds 0 to N-1.")] = 3,
+    profile: Annotated[str, typer.Option(help="Profile of the reference experiments: quick or full.")] = "quick",
+    set: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a setting of all candidates (repeatable).")
+    ] = None,
     arena: Annotated[
-        bool, typer.Option("--arena", help="All classifiers on MNIST-1D and its shuffled control.")
+        bool, typer.Option("--arena", help="Compare all classifiers on MNIST-1D and on its shuffled control.")
     ] = False,
-    write: Annotated[bool, typer.Option("--write", help="Save the page of the arena with the library.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder of the page and the runs [default: within runs/].")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow store [default: mlflow.db in this folder].")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Copy the page of the arena to experiments/reports/arena.html.")
+    ] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|comparison.json", help="Write the page of a saved comparison again; trains nothing."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the page and the runs [default: within runs/].")
+    ] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow tracking store [default: mlflow.db in this folder].")
+    ] = None,
     track: Annotated[
         bool | None, typer.Option("--track/--no-track", help="Log the runs to MLflow [default: if installed].")
     ] = None,
 ) -> None:
-    """Train contestants on one data set and write a page that compares them; finished runs are not repeated."""
-    from neuralzoo.experiments import run as runner
-    from neuralzoo.experiments.comparing import arena as known
-    from neuralzoo.experiments.comparing import page
-    from neuralzoo.experiments.comparing.candidates import contestants_of
-    from neuralzoo.experiments.comparing.comparison import Contest
+    """Train candidates on one dataset and write a page that compares them; finished runs are not repeated."""
+    from neuralzoo.experiments.comparing import arena as arenas
+    from neuralzoo.experiments.comparing.candidates import candidates_of
+    from neuralzoo.experiments.comparing.comparison import Comparison
+    from neuralzoo.experiments.comparing.report import rewrite_page, run_and_report, text_of
     from neuralzoo.experiments.running.run_folder import RUNS
+    from neuralzoo.experiments.tracking.client import resolve_uri
     from neuralzoo.registry import SettingError
 
-    if arena and (contestants or task or set):
-        raise SettingError("--arena got contestants, a task or settings too; it needs none: they are its own")
+    if page is not None:
+        if candidates or dataset or set or arena or write or folder is not None:
+            raise SettingError("--page got candidates or settings too; it needs only the folder of a saved comparison")
+        out.print(f"page      {rewrite_page(page)}")
+        return
+    if arena and (candidates or dataset or set):
+        raise SettingError("--arena got candidates, a dataset or settings too; it needs none: it has its own")
     if write and not arena:
-        raise SettingError("--write got contestants; it saves the page of the arena, it needs --arena")
-    if not arena and not contestants:
-        raise SettingError("compare got no contestant; it needs at least one, such as `neuralzoo compare fnn`")
-    uri = runner.store_for(track, tracking_uri)
+        raise SettingError("--write got candidates; it saves the page of the arena, it needs --arena")
+    if not arena and not candidates:
+        raise SettingError("compare got no candidate; it needs at least one, such as `neuralzoo compare fnn`")
+    uri = resolve_uri(track, tracking_uri)
     matched: Any = "parameters" if match is Matched.params else match.value
-    more: dict[str, Any] = {"match": matched, "seeds": tuple(range(seeds)), "uri": uri, "tell": _progress}
+    options: dict[str, Any] = {"match": matched, "seeds": tuple(range(seeds)), "uri": uri, "report": _progress}
     if arena:
-        out = out or RUNS / "arena"
-        contests = [Contest(known.contestants(n, say.line), folder=out / n, **more) for n in known.PUBLISHED]
-        frame = known.FRAME
+        folder = folder or RUNS / "arena"
+        comparisons = [
+            Comparison(arenas.candidates(name, out.print), folder=folder / name, **options) for name in arenas.PUBLISHED
+        ]
+        text = arenas.TEXT
     else:
-        contests = [Contest(contestants_of(contestants or [], profile, task, set or []), folder=out, **more)]
-        frame = page.frame_of(contests[0])
-    outcome = page.hold(contests, frame, out)
-    for contest, comparison, tracked in zip(contests, outcome.comparisons, outcome.tracked, strict=True):
-        _show(contest, comparison, tracked)
-    say.line(f"page      {outcome.path}")
+        chosen = candidates_of(candidates or [], profile, dataset, set or [])
+        comparisons = [Comparison(chosen, folder=folder, **options)]
+        text = text_of(comparisons[0])
+    made = run_and_report(comparisons, text, folder)
+    for result, tracked in zip(made.results, made.tracked, strict=True):
+        _print_result(result, tracked)
+    out.print(f"page      {made.page}")
     if write:
-        say.line(f"saved     {shutil.copy(outcome.path, known.PAGE)}")
+        out.print(f"saved     {shutil.copy(made.page, arenas.PAGE)}")
 
 
 def _progress(text: str) -> None:
-    say.line(f"  {text}", style="dim")
+    out.print(f"  {text}", style="dim")
 
 
-def _show(contest: "Contest", comparison: "Comparison", tracked: dict[str, Any]) -> None:
-    from neuralzoo.experiments.comparing.comparison import between, mean
+def _print_result(result: "ComparisonResult", tracked: dict[str, Any]) -> None:
+    from neuralzoo.experiments.comparing.result import ranking_table
 
-    c = comparison
-    say.line(f"{c.info.name}: {c.equal}", style="bold")
-    rows = [("contestant", c.headline, "95 % interval", "parameters", "steps", "training")]
-    for s in c.standings:
-        size, seconds = f"{s.records[0].metrics['model/n_params']:,.0f}", f"{mean(s.records, 'time/train_s'):.1f} s"
-        rows.append((s.label, rounded(s.mean), between(s), size, f"{s.records[0].steps:,}", seconds))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    out.print(f"{result.dataset.name}: {result.match_description}", style="bold")
+    head, body = ranking_table(result)
+    rows = [head, *body]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:  # not a table of rich's, which cuts what is wider than the window
-        say.line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        out.print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
     if tracked:
-        from neuralzoo.experiments.tracking.store import SHARED_VIEW, default_uri
+        from neuralzoo.experiments.tracking.client import default_uri
+        from neuralzoo.experiments.tracking.store import SHARED_VIEW
 
         if not tracked["uri"].startswith("http"):
             uri = "" if tracked["uri"] == default_uri() else f" --tracking-uri {tracked['uri']}"
-            say.line(f"see it    neuralzoo ui{uri}")
-        say.line(f"run       {contest.base}/{tracked['run_id']}")
-        say.line(f"compare   {contest.base}?viewStateShareKey={SHARED_VIEW}")
+            out.print(f"see it    neuralzoo ui{uri}")
+        out.print(f"run       {result.url}/{tracked['run_id']}")
+        out.print(f"compare   {result.url}?viewStateShareKey={SHARED_VIEW}")

@@ -1,4 +1,4 @@
-"""Commands that show what there is: list, show, datasets, doctor."""
+"""Commands that show what is installed: list, show, datasets, doctor."""
 
 import os
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from neuralzoo.core.kinds import InputKind, TaskKind
-from neuralzoo.experiments.cli.output import say
-from neuralzoo.registry.static_metadata import Glance, glances
+from neuralzoo.experiments.cli.output import out
+from neuralzoo.registry.static_metadata import PluginSummary, summaries
 
 if TYPE_CHECKING:
-    from neuralzoo.registry import Architecture, Entry, Experiment, Status
-    from neuralzoo.registry.dataset import Entry as DataSetEntry
+    from neuralzoo.registry import Architecture, Experiment, PluginEntry, PluginStatus
+    from neuralzoo.registry.dataset import DatasetEntry
 
 TaskChoice = Enum("TaskChoice", {name: name for name in get_args(TaskKind)}, type=str)  # type: ignore[misc]
 InputChoice = Enum("InputChoice", {name: name for name in get_args(InputKind)}, type=str)  # type: ignore[misc]
@@ -30,53 +30,55 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_architectures(
-    pattern: Annotated[str, typer.Argument(help="Only names that match, such as 'c*'.")] = "*",
-    task: Annotated[TaskChoice | None, typer.Option(help="Only those that can do this.")] = None,
-    input: Annotated[InputChoice | None, typer.Option(help="Only those that read this.")] = None,
-    load: Annotated[bool, typer.Option("--load", help="Import them all, to see whether they can be used.")] = False,
+    pattern: Annotated[str, typer.Argument(help="Only names that match a pattern, such as 'c*'.")] = "*",
+    task: Annotated[TaskChoice | None, typer.Option(help="Only architectures with this task.")] = None,
+    input: Annotated[InputChoice | None, typer.Option(help="Only architectures with this kind of input.")] = None,
+    load: Annotated[bool, typer.Option("--load", help="Import every plugin, to see whether it is usable.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the architectures as they declare themselves; only what declares itself in another way is imported."""
+    """List the architectures from their static declarations; others are imported."""
     load = load or os.environ.get("NEURALZOO_STRICT") == "1"
-    asked = task is not None or input is not None
-    rows = [row for row in _architectures(pattern, load, asked) if _fits(row, task, input)]
+    filtered = task is not None or input is not None
+    rows = [row for row in _architectures(pattern, load, filtered) if _fits(row, task, input)]
     if as_json:
-        say.json(rows)
+        out.json(rows)
         return
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
         origin = f"{row['package']} {row['version']}"
         known = " · ".join(", ".join(row[key]) for key in ("tasks", "inputs") if row.get(key))
-        unknown = f"`neuralzoo show {row['name']}` imports it"
-        _entry(row, f"{known or unknown} · {origin}", width)
+        hint = f"`neuralzoo show {row['name']}` imports it"
+        _entry(row, f"{known or hint} · {origin}", width)
     if not rows:
-        say.line("nothing matches; `neuralzoo list` without filters shows all")
+        out.print("no architecture matches; `neuralzoo list` without filters shows all")
 
 
-def _architectures(pattern: str, load: bool, asked: bool) -> Iterator[dict[str, Any]]:
-    """Yield what `list` says about each: seen from outside, or imported where that has to be or says too little."""
+def _architectures(pattern: str, load: bool, filtered: bool) -> Iterator[dict[str, Any]]:
+    """Yield the row of each architecture, from its static metadata where these suffice."""
     if load:
         from neuralzoo.registry import statuses
 
-        yield from map(_row, statuses(pattern))
+        yield from map(_status_row, statuses(pattern))
         return
-    for seen in glances(pattern):
-        if seen.reason or seen.tasks or not (asked or seen.entry.is_built_in):
-            yield _seen(seen)
+    for summary in summaries(pattern):
+        if summary.problem or summary.tasks or not (filtered or summary.entry.is_built_in):
+            yield _summary_row(summary)
         else:
             from neuralzoo.registry import statuses
 
-            yield from map(_row, statuses(seen.entry.name))
+            yield from map(_status_row, statuses(summary.entry.name))
 
 
 def show(
     name: Annotated[str, typer.Argument(help="Name of an architecture.")],
-    profile: Annotated[str, typer.Option(help="Which reference experiment: quick or full.")] = "quick",
-    toml: Annotated[bool, typer.Option("--toml", help="Print the reference experiment, to edit and run.")] = False,
+    profile: Annotated[str, typer.Option(help="Profile of the reference experiment: quick or full.")] = "quick",
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print the reference experiment as TOML, to edit and run.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show an architecture: what it is, its settings, its reference experiments."""
-    from neuralzoo.experiments.run import reference
+    """Show an architecture: its paper, settings and reference experiments."""
+    from neuralzoo.experiments.running.preflight import reference
     from neuralzoo.registry import get
 
     if toml:
@@ -84,78 +86,78 @@ def show(
         return
     architecture = get(name)
     if as_json:
-        say.json(_card(architecture))
+        out.json(_card(architecture))
         return
-    say.line(f"{architecture.name}: {architecture.summary}", style="bold")
-    say.line(f"{architecture.citation}\n{architecture.url}\n")
-    table = say.table("setting", "default", "what it is")
+    out.print(f"{architecture.name}: {architecture.summary}", style="bold")
+    out.print(f"{architecture.citation}\n{architecture.url}\n")
+    table = out.table("setting", "default", "description")
     for key, field in architecture.config.model_fields.items():
-        say.row(table, f"model.{key}", str(field.get_default()), field.description or "")
-    say.show(table)
+        out.row(table, f"model.{key}", str(field.get_default()), field.description or "")
+    out.show(table)
     for key, experiment in architecture.experiments.items():
         epochs = "1 epoch" if experiment.epochs == 1 else f"{experiment.epochs} epochs"
-        say.line(
+        out.print(
             f"\n{key}: {experiment.dataset}, {epochs} of batches of {experiment.batch_size}, "
             f"{experiment.optimizer.name} lr {experiment.optimizer.lr}, {_size(architecture, key)}"
         )
         option = "" if key == "quick" else f" --profile {key}"
-        say.line(f"  neuralzoo run {name}{option}", style="cyan")
+        out.print(f"  neuralzoo run {name}{option}", style="cyan")
 
 
 def datasets(
-    name: Annotated[str | None, typer.Argument(help="Show everything about this one.")] = None, as_json: Json = False
+    name: Annotated[str | None, typer.Argument(help="Show every field of one dataset.")] = None, as_json: Json = False
 ) -> None:
-    """List the data sets, or show one; those of other packages are imported only to show them."""
+    """List the datasets, or show one; those of other packages are imported only to show them."""
     from neuralzoo.experiments import datasets as sets
 
     if name is not None:
         row = _dataset_row(sets.plugin(name), sets.entry(name))
         if as_json:
-            say.json([row])
+            out.json([row])
             return
-        table = say.table("", "")
+        table = out.table("", "")
         table.show_header = False
         for key, value in row.items():
-            say.row(table, key, str(value))
-        say.show(table)
+            out.row(table, key, str(value))
+        out.show(table)
         return
-    ours, brought = sets.built_in(), [_seen(seen) for seen in sets.glances()]
+    built_in, others = sets.built_in(), [_summary_row(summary) for summary in sets.summaries()]
     if as_json:
-        rows = [_dataset_row(sets.plugin(f"neuralzoo:{key}"), entry) for key, entry in ours.items()]
-        say.json(sorted([*rows, *brought], key=lambda row: str(row["name"])))
+        rows = [_dataset_row(sets.plugin(f"neuralzoo:{key}"), entry) for key, entry in built_in.items()]
+        out.json(sorted([*rows, *others], key=lambda row: str(row["name"])))
         return
     width = max(len(key) for key in sets.names())
     for key in sets.names():
-        if key in ours:
-            info = ours[key].info
+        if key in built_in:
+            info = built_in[key].info
             shape = "x".join(map(str, info.task.shape))
             counts = f"{info.sizes.train:,}/{info.sizes.test:,} examples of {shape}"
-            say.entry(key, info.summary, f"{info.task.kind} · {counts} · {info.kind} · {info.licence}", width)
-        for row in brought:
+            out.entry(key, info.summary, f"{info.task.kind} · {counts} · {info.kind} · {info.licence}", width)
+        for row in others:
             if row["name"] == key:
                 facts = f"`neuralzoo datasets {key}` imports it · {row['package']} {row['version']}"
                 _entry(row, facts, width)
 
 
 def doctor(as_json: Json = False) -> None:
-    """Show versions, threads, extras, the store and the state of every plugin."""
+    """Show versions, threads, extras, the tracking store and the state of every plugin."""
     from neuralzoo.experiments.doctor import examine
 
-    with say.waiting("importing every plugin"):
+    with out.spinner("importing every plugin"):
         findings = examine()
     if as_json:
-        say.json(findings)
+        out.json(findings)
         return
     for heading, facts in findings.items():
-        say.line(heading, style="bold")
+        out.print(heading, style="bold")
         for key, value in facts.items() if isinstance(facts, dict) else ():
-            say.line(f"  {key:<13}{value}")
+            out.print(f"  {key:<13}{value}")
         for plugin in facts if isinstance(facts, list) else ():
-            style = "red" if plugin["state"] == "unusable" else "yellow" if plugin["reason"] else None
+            style = "red" if plugin["state"] == "unusable" else "yellow" if plugin["problem"] else None
             point = plugin["name"] if plugin["kind"] == "architecture" else f"{plugin['kind']}.{plugin['name']}"
-            told = f"{plugin['state']}: {plugin['reason']}" if plugin["reason"] else plugin["state"]
-            say.line(f"  {point} ({plugin['package']} {plugin['version']}) {told}", style=style)
-            say.line(f"    {plugin['path']}", style="dim")
+            state = f"{plugin['state']}: {plugin['problem']}" if plugin["problem"] else plugin["state"]
+            out.print(f"  {point} ({plugin['package']} {plugin['version']}) {state}", style=style)
+            out.print(f"    {plugin['path']}", style="dim")
 
 
 def _fits(row: dict[str, Any], task: Any, input: Any) -> bool:
@@ -164,27 +166,29 @@ def _fits(row: dict[str, Any], task: Any, input: Any) -> bool:
 
 
 def _entry(row: dict[str, Any], facts: str, width: int) -> None:
-    """Print a plugin with what is known about it."""
+    """Print a plugin with its state or summary."""
     if row["state"] == "unusable":
-        say.entry(row["name"], f"not loaded: {row['reason']}", f"{row['package']} {row['version']}", width, style="red")
+        out.entry(
+            row["name"], f"not loaded: {row['problem']}", f"{row['package']} {row['version']}", width, style="red"
+        )
     else:
-        say.entry(row["name"], row["summary"] or "its package says nothing about it", facts, width)
+        out.entry(row["name"], row["summary"] or "(no summary)", facts, width)
 
 
-def _seen(seen: Glance) -> dict[str, Any]:
-    """Return what is known about a plugin that was not imported."""
-    row = {"name": seen.entry.name, "package": seen.entry.package, "version": seen.entry.version}
-    if seen.reason:
-        return row | {"state": "unusable", "reason": seen.reason}
-    row |= {"state": "not imported", "summary": seen.summary}
-    return row | ({"tasks": list(seen.tasks), "inputs": list(seen.inputs)} if seen.tasks else {})
+def _summary_row(summary: PluginSummary) -> dict[str, Any]:
+    """Return the row of a plugin that was not imported."""
+    row = {"name": summary.entry.name, "package": summary.entry.package, "version": summary.entry.version}
+    if summary.problem:
+        return row | {"state": "unusable", "problem": summary.problem}
+    row |= {"state": "not imported", "summary": summary.summary}
+    return row | ({"tasks": list(summary.tasks), "inputs": list(summary.inputs)} if summary.tasks else {})
 
 
-def _row(status: "Status") -> dict[str, Any]:
-    """Return what is known about a plugin that was imported."""
+def _status_row(status: "PluginStatus") -> dict[str, Any]:
+    """Return the row of a plugin that was imported."""
     row = {"name": status.entry.name, "package": status.entry.package, "version": status.entry.version}
     if (a := status.architecture) is None:
-        return row | {"state": "unusable", "reason": status.reason}
+        return row | {"state": "unusable", "problem": status.problem}
     return row | {"state": "ready", "summary": a.summary, "tasks": sorted(a.tasks), "inputs": sorted(a.inputs)}
 
 
@@ -194,7 +198,7 @@ def _card(a: "Architecture") -> dict[str, Any]:
         "summary": a.summary,
         "citation": a.citation,
         "url": a.url,
-        "contract": a.contract,
+        "api_version": a.contract,
         "tasks": sorted(a.tasks),
         "inputs": sorted(a.inputs),
         "config": a.config.model_json_schema(),
@@ -205,10 +209,10 @@ def _card(a: "Architecture") -> dict[str, Any]:
 def _toml(experiment: "Experiment") -> str:
     """Return an experiment as TOML with every setting of the architecture, each with its description."""
     from neuralzoo.registry import get
-    from neuralzoo.registry.config import spelled
+    from neuralzoo.registry.config import to_toml_value
 
     config = get(experiment.architecture).configure(experiment.model)
-    whole = experiment.model_copy(update={"model": spelled(config.model_dump(mode="json"))})
+    whole = experiment.model_copy(update={"model": to_toml_value(config.model_dump(mode="json"))})
     lines, table = [], ""
     for line in whole.to_toml().splitlines():
         table = line[1:].partition("]")[0] if line.startswith("[") else table
@@ -225,13 +229,13 @@ def _size(architecture: "Architecture", profile: str) -> str:
     experiment = architecture.experiments[profile]
     try:
         module = build(architecture, experiment.model, task_of(experiment), seed=0)
-    except ZooError as error:  # of its data set; everything else can still be shown
+    except ZooError as error:  # of its dataset; everything else can still be shown
         return f"size unknown: {error}"
-    return f"{module.size:,} parameters"
+    return f"{module.num_parameters:,} parameters"
 
 
-def _dataset_row(plugin: "Entry", entry: "DataSetEntry") -> dict[str, Any]:
-    from neuralzoo.registry.config import spelled
+def _dataset_row(plugin: "PluginEntry", entry: "DatasetEntry") -> dict[str, Any]:
+    from neuralzoo.registry.config import to_toml_value
 
     info = entry.info
     return {
@@ -243,11 +247,11 @@ def _dataset_row(plugin: "Entry", entry: "DataSetEntry") -> dict[str, Any]:
         "task": info.task.kind,
         "input": info.task.input,
         "shape": list(info.task.shape),
-        "lengths": info.task.lengths,
+        "variable_length": info.task.variable_length,
         "outputs": info.task.outputs,
-        "answer": info.task.answer,
+        "target": info.task.target,
         "examples": info.sizes._asdict(),
-        "options": spelled(entry.options),
+        "options": to_toml_value(entry.options),
         "classes": list(info.classes),
         "licence": info.licence,
         "citation": info.citation,

@@ -1,4 +1,4 @@
-"""Commands for whoever makes an architecture: new, check."""
+"""Commands for authors of plugins: new, check."""
 
 import sys
 from contextlib import redirect_stdout
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuralzoo.experiments.cli.output import say
+from neuralzoo.experiments.cli.output import out
 
 if TYPE_CHECKING:
-    from neuralzoo.experiments.scaffold.conformance import Report, Subject
+    from neuralzoo.core.testing import CheckResult
+    from neuralzoo.experiments.scaffold.conformance import Subject
 
 COLOURS = {"pass": "green", "fail": "bold red", "not applicable": "yellow"}
 COUNTED = {"pass": "passed", "fail": "failed", "not applicable": "not applicable"}
@@ -27,19 +28,19 @@ def new(
     task: Annotated[
         str,
         typer.Option(
-            help="What it does: classification, regression, reconstruction, sequence-labelling or language-modelling."
+            help="Task: classification, regression, reconstruction, sequence-labelling or language-modelling."
         ),
     ] = "classification",
 ) -> None:
-    """Write a package with a small architecture that works, to be changed into yours."""
+    """Write a package with a small working architecture, to be changed into yours."""
     from neuralzoo.experiments.scaffold.new_package import write_package
 
     folder = write_package(name, task)
-    say.line(f"written   {folder}/, a package with the architecture {name}: {task}")
-    say.line(f"change    {folder}/src/{name}/network.py first, then every place marked CHANGE")
-    say.line("next")
+    out.print(f"written   {folder}/, a package with the architecture {name}: {task}")
+    out.print(f"change    {folder}/src/{name}/network.py first, then every place marked CHANGE")
+    out.print("next")
     for command in (f"pip install -e {folder}", f"neuralzoo check {name}", f"neuralzoo run {name}"):
-        say.line(f"  {command}", style="cyan")
+        out.print(f"  {command}", style="cyan")
 
 
 def check(
@@ -48,48 +49,48 @@ def check(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check an architecture: gradients, seeds, resuming and more; a failure says what is wrong and how to mend it."""
-    from neuralzoo.experiments.scaffold import conformance as checking
+    """Run the conformance checks of an architecture: gradients, seeds, resuming and more."""
+    from neuralzoo.experiments.scaffold import conformance
 
-    told: list[dict[str, Any]] = []
-    with checking.subjects(what) as subjects:
+    summaries: list[dict[str, Any]] = []
+    with conformance.subjects(what) as subjects:
         for subject in subjects:
             if not as_json:
-                say.line(f"{subject.architecture.name} from {subject.origin}", style="bold")
-            reports = []
-            for one in checking.checks_for(subject.architecture):
-                with redirect_stdout(sys.stderr):  # what a plugin prints must not get into the JSON
-                    reports.append(report := checking.run(one))
+                out.print(f"{subject.architecture.name} from {subject.origin}", style="bold")
+            results = []
+            for declared in conformance.checks_for(subject.architecture):
+                with redirect_stdout(sys.stderr):  # what a plugin prints must stay out of the JSON
+                    results.append(result := declared.run())
                 if not as_json:
-                    _tell(report)
-            told.append(_summary(subject, reports))
+                    _print_result(result)
+            summaries.append(_summary(subject, results))
             if not as_json:
-                _count(told[-1])
+                _print_counts(summaries[-1])
     if as_json:
-        say.json(told)
-    if any(summary["failed"] for summary in told):
+        out.json(summaries)
+    if any(summary["failed"] for summary in summaries):
         raise typer.Exit(1)
 
 
-def _tell(report: "Report") -> None:
-    say.line(f"  {report.status:<14}  {report.name}", style=COLOURS[report.status])
-    for text in (report.message, f"at {report.place}" if report.place else ""):
+def _print_result(result: "CheckResult") -> None:
+    out.print(f"  {result.status:<14}  {result.name}", style=COLOURS[result.status])
+    for text in (result.message, f"at {result.location}" if result.location else ""):
         if text:
-            say.line(f"  {'':<14}  {text}")
+            out.print(f"  {'':<14}  {text}")
 
 
-def _summary(subject: "Subject", reports: "list[Report]") -> dict[str, Any]:
-    counts = {key.replace(" ", "_"): sum(r.status == status for r in reports) for status, key in COUNTED.items()}
+def _summary(subject: "Subject", results: "list[CheckResult]") -> dict[str, Any]:
+    counts = {key.replace(" ", "_"): sum(r.status == status for r in results) for status, key in COUNTED.items()}
     return {
         "architecture": subject.architecture.name,
         "origin": subject.origin,
         "ran": counts["passed"] + counts["failed"],
         **counts,
-        "checks": [asdict(report) for report in reports],
+        "checks": [asdict(result) for result in results],
     }
 
 
-def _count(summary: dict[str, Any]) -> None:
-    skipped = f", {summary['not_applicable']} not applicable" if summary["not_applicable"] else ""
-    counts = f"{summary['ran']} checks ran: {summary['passed']} passed, {summary['failed']} failed{skipped}"
-    say.line(counts, style="bold red" if summary["failed"] else "bold green")
+def _print_counts(summary: dict[str, Any]) -> None:
+    inapplicable = f", {summary['not_applicable']} not applicable" if summary["not_applicable"] else ""
+    counts = f"{summary['ran']} checks ran: {summary['passed']} passed, {summary['failed']} failed{inapplicable}"
+    out.print(counts, style="bold red" if summary["failed"] else "bold green")

@@ -1,1 +1,1 @@
-"""Comparisons: candidates on one data set, matched, ranked, and their page."""
+"""Comparisons: candidates on one dataset, matched, ranked, and their page."""

@@ -1,4 +1,4 @@
-"""The arena: every architecture that can classify sequences, on MNIST-1D and on its shuffled control.
+"""The arena: a benchmark of all classifiers on MNIST-1D, and on its shuffled control.
 
 Source: Greydanus and Kobak (2020), Scaling down deep learning with MNIST-1D, https://arxiv.org/abs/2011.14439
 """
@@ -8,44 +8,44 @@ from collections.abc import Callable
 from pathlib import Path
 
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.comparing.candidates import check, contestants_of
-from neuralzoo.experiments.comparing.page import Frame
-from neuralzoo.registry import Contestant, SettingError, matching, names
+from neuralzoo.experiments.comparing.candidates import candidates_of, check
+from neuralzoo.experiments.comparing.result import PageText
+from neuralzoo.registry import Candidate, SettingError, matching, names
 
 LINEAR = "linear: fnn model.hidden=[]"
-SETTINGS = ("validation=0.1",)  # so that all have curves on the same held-out examples
+SETTINGS = ("validation=0.1",)  # so that all have curves on the same validation split
 
-# By label where we have such a contestant; "linear" is the paper's logistic regression, "fnn" its perceptron.
+# By label where there is such a candidate; "linear" is the paper's logistic regression, "fnn" its perceptron.
 PUBLISHED = {
     "mnist1d": {"linear": 0.32, "fnn": 0.68, "cnn": 0.94, "gru": 0.91, "human": 0.96},
     "mnist1d-shuffled": {"linear": 0.32, "fnn": 0.68, "cnn": 0.56, "gru": 0.57, "human": 0.30},
 }
-FRAME = Frame(
+TEXT = PageText(
     title="The arena: every classifier on MNIST-1D",
-    lead="One small data set for all: ten shapes in forty numbers, shifted, scaled and noisy. Its control has the same "
-    "numbers in another order, the same for all examples: who relies on neighbourhood falls, who does not stays.",
+    intro="One small dataset for all: ten classes of shapes of forty values, shifted, scaled and noisy. Its control "
+    "has the values in one shuffled order for all examples: networks that rely on neighbourhood lose accuracy there.",
     published=PUBLISHED,
     source="Greydanus and Kobak (2020), arXiv 2011.14439, with their settings and training, not ours; theirs are "
     "logistic regression (linear), a multilayer perceptron (fnn), a convolutional network (cnn), a gru, and a human",
-    without=("learning_curve",),  # the page has them all in one chart
+    skip_figures=("learning_curve",),  # the page has them all in one chart
 )
 PAGE = Path(os.path.realpath(__file__)).parents[1] / "reports" / "arena.html"
 
 
-def contestants(dataset: str, tell: Callable[[str], None]) -> list[Contestant]:
-    """Return all who can enter: the experiment `arena` of an architecture if it has one, else its quick one."""
+def candidates(dataset: str, report: Callable[[str], None]) -> list[Candidate]:
+    """Return a candidate for each architecture that can do the task: its experiment `arena`, or else its quick one."""
     task = datasets.info(dataset).task
-    found: list[Contestant] = []
+    found: list[Candidate] = []
     for a in matching():
-        if a.refusal(task):
+        if a.unsupported(task):
             continue
         profile = "arena" if "arena" in a.experiments else "quick"
-        found += contestants_of([a.name], profile, dataset, SETTINGS)
+        found += candidates_of([a.name], profile, dataset, SETTINGS)
         try:
             check(found[-1:])
         except SettingError as error:
-            tell(f"left out: {error}")
+            report(f"skipped: {error}")
             found.pop()
     if "fnn" in names():
-        found += contestants_of([LINEAR], "arena", dataset, SETTINGS)
+        found += candidates_of([LINEAR], "arena", dataset, SETTINGS)
     return found

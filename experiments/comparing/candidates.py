@@ -1,84 +1,84 @@
-"""Contestants as people write them, on one data set, checked before anything is trained."""
+"""Candidates as written on the command line, on one dataset, checked before anything is trained."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.datasets import Info
-from neuralzoo.experiments.run import experiment_of
+from neuralzoo.experiments.datasets import DatasetInfo
 from neuralzoo.experiments.running.assembly import task_of
-from neuralzoo.registry import Contestant, Experiment, SettingError, build, get, matching
+from neuralzoo.experiments.running.preflight import experiment_of
+from neuralzoo.registry import Candidate, Experiment, SettingError, build, get, matching
 from neuralzoo.registry.config import parse
 
 SETTING = re.compile(r"\s+(?=[\w.]+\s*=)")
-HEADLINES = {"classification": "test/accuracy", "sequence-labelling": "test/accuracy"}
+PRIMARY_METRICS = {"classification": "test/accuracy", "sequence-labelling": "test/accuracy"}
 
 
-def contestants_of(
+def candidates_of(
     words: Sequence[str], profile: str = "quick", dataset: str | None = None, settings: Sequence[str] = ()
-) -> list[Contestant]:
-    """Read contestants as people write them, on one data set.
+) -> list[Candidate]:
+    """Read candidates as written on the command line, on one dataset.
 
     Each is `NAME` or `FILE.toml`, with settings after it and a label before it if wanted:
-    `linear: fnn model.hidden=[]`. `settings` are for all; a contestant's own have the last word.
+    `linear: fnn model.hidden=[]`. `settings` are for all; a candidate's own override them.
 
-    Raises: UnknownName, Clash, BrokenPlugin or SettingError for what is written wrongly, one sentence each.
+    Raises: UnknownNameError, NameConflictError, PluginError or SettingError for a mistake, in one sentence.
     """
     read = [_read(word, profile) for word in words]
     if dataset is None:
         known = {experiment.dataset for _, experiment, _ in read}
         if len(known) > 1:
             raise SettingError(
-                f"compare got no --task and contestants with the data sets {', '.join(sorted(known))}; it needs one"
+                f"compare got no --dataset and candidates with the datasets {', '.join(sorted(known))}; it needs one"
             )
         dataset = known.pop()
-    headline = headline_of([experiment for _, experiment, _ in read], datasets.info(dataset))
+    primary_metric = primary_metric_of([experiment for _, experiment, _ in read], datasets.info(dataset))
     found = []
     for label, experiment, own in read:
-        placed = experiment.model_copy(update={"dataset": dataset, "headline": headline})
-        found.append(contestant(label, placed.set([*settings, *own])))
+        placed = experiment.model_copy(update={"dataset": dataset, "primary_metric": primary_metric})
+        found.append(candidate(label, placed.set([*settings, *own])))
     labels = [c.label for c in found]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
-        raise SettingError(f"two contestants are named {twice[0]}; one needs another name: 'other: {twice[0]} ...'")
+        raise SettingError(f"two candidates are named {twice[0]}; one needs another name: 'other: {twice[0]} ...'")
     return found
 
 
-def contestant(label: str, experiment: Experiment) -> Contestant:
-    """Return a contestant.
+def candidate(label: str, experiment: Experiment) -> Candidate:
+    """Return a candidate.
 
     Raises: SettingError when the label can't name a folder.
     """
-    return parse(Contestant, {"label": label, "experiment": experiment}, f"the contestant {label!r}")
+    return parse(Candidate, {"label": label, "experiment": experiment}, f"the candidate {label!r}")
 
 
-def headline_of(experiments: Sequence[Experiment], info: Info) -> str:
-    """Return the metric to compare by on a data set: the contestants' own if it fits, or the usual one of the task."""
-    own = {experiment.headline for experiment in experiments}
+def primary_metric_of(experiments: Sequence[Experiment], info: DatasetInfo) -> str:
+    """Return the metric to compare by on a dataset: the candidates' own if it fits, or the default of the task."""
+    own = {experiment.primary_metric for experiment in experiments}
     kinds = {datasets.info(experiment.dataset).task.kind for experiment in experiments}
     if len(own) == 1 and kinds == {info.task.kind}:
         return own.pop()
-    return HEADLINES.get(info.task.kind, "test/loss")
+    return PRIMARY_METRICS.get(info.task.kind, "test/loss")
 
 
-def check(contestants: Sequence[Contestant]) -> str:
-    """Return the data set of the contestants; make sure, before anything is trained, that all can do its task.
+def check(candidates: Sequence[Candidate]) -> str:
+    """Check, before anything is trained, that all candidates can do the task of their dataset, and return its name.
 
-    Raises: SettingError that names those who can't and those who can, or what a network lacks; UnknownName.
+    Raises: SettingError that names the candidates that can't and the architectures that can; UnknownNameError.
     """
-    for key in ("dataset", "headline", "task", "data"):
-        if len(found := sorted({str(getattr(c.experiment, key)) for c in contestants})) > 1:
-            raise SettingError(f"contestants have {key} {' and '.join(found)}; a comparison needs one for all")
-    dataset = contestants[0].experiment.dataset
-    task = task_of(contestants[0].experiment)
-    able = [a.name for a in matching(task=task.kind, input=task.input) if not a.refusal(task)]
-    unable = [c.label for c in contestants if get(c.experiment.architecture).refusal(task)]
+    for key in ("dataset", "primary_metric", "task", "data"):
+        if len(found := sorted({str(getattr(c.experiment, key)) for c in candidates})) > 1:
+            raise SettingError(f"candidates have {key} {' and '.join(found)}; a comparison needs one for all")
+    dataset = candidates[0].experiment.dataset
+    task = task_of(candidates[0].experiment)
+    able = [a.name for a in matching(task=task.kind, input=task.input) if not a.unsupported(task)]
+    unable = [c.label for c in candidates if get(c.experiment.architecture).unsupported(task)]
     if unable:
         raise SettingError(
             f"{' and '.join(unable)} can't do {task.kind} of {task.input} inputs ({dataset}); "
             f"it needs one of {', '.join(able) or 'none that is installed'}"
         )
-    for c in contestants:
+    for c in candidates:
         build(get(c.experiment.architecture), c.experiment.model, task, c.experiment.seed)
     return dataset
 
@@ -93,7 +93,7 @@ def _read(word: str, profile: str) -> tuple[str, Experiment, list[str]]:
 
 
 def _slug(assignment: str) -> str:
-    """Return a setting as a part of a name: hidden-64-64 for model.hidden=[64, 64]."""
+    """Return a setting as part of a name: hidden-64-64 for model.hidden=[64, 64]."""
     key, _, value = assignment.partition("=")
     short = re.sub(r"[^a-z0-9.]+", "-", value.lower()).strip("-")
     return f"{key.rpartition('.')[2].strip().lower()}-{short or 'none'}"

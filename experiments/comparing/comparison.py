@@ -1,196 +1,195 @@
-"""Comparisons: contestants on one data set, matched in what they may use, and what came out of it."""
+"""Comparisons: candidates on one dataset, matched on a budget, trained and ranked."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from neuralzoo.core.plots import palette
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.claims.verdict import interval
 from neuralzoo.experiments.code_hash import experiment_hash, fingerprint
 from neuralzoo.experiments.comparing.candidates import check
-from neuralzoo.experiments.comparing.matching import Budget, epoch_seconds, equal_parameters, equal_steps, lasting
-from neuralzoo.experiments.datasets import Info
-from neuralzoo.experiments.run_group import Campaign, Member, Record
-from neuralzoo.experiments.running import run_folder as folders
+from neuralzoo.experiments.comparing.matching import epoch_seconds, equal_parameters, equal_steps, with_epochs
+from neuralzoo.experiments.comparing.result import CandidateResult, ComparisonResult, SeedResult, ranking_table
+from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec
 from neuralzoo.experiments.running.assembly import task_of
-from neuralzoo.experiments.running.metrics import rounded
+from neuralzoo.experiments.running.files import read_json, write_json
+from neuralzoo.experiments.running.markdown import markdown_table
+from neuralzoo.experiments.running.metrics import lower_is_better
 from neuralzoo.experiments.running.run_folder import RUNS
-from neuralzoo.experiments.tracking.store import lower_is_better
-from neuralzoo.registry import Contestant, SettingError
+from neuralzoo.experiments.running.statistics import t_interval
+from neuralzoo.experiments.running.time_budget import TimeBudget
+from neuralzoo.registry import Candidate, Experiment, SettingError, get
 from neuralzoo.registry.claim import Match
-
-PARENT_COLOUR = "#808894"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What came out for one contestant: a record for each seed, the mean of the headline metric and its interval."""
-
-    contestant: Contestant
-    records: tuple[Record, ...]
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def label(self) -> str:
-        """The contestant's name in this comparison."""
-        return self.contestant.label
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A finished comparison: the standings, best first, and what was equal."""
-
-    info: Info
-    headline: str
-    match: Match
-    equal: str
-    seeds: tuple[int, ...]
-    standings: tuple[Standing, ...]
 
 
 @dataclass
-class Contest:
-    """Contestants on one data set under one parent run; `run`, then `finish`.
+class Comparison:
+    """Candidates on one dataset under one parent run; `run`, then `finish`.
 
-    What matching found is kept in `plan.json` in the folder: a second call changes and trains nothing.
+    The matched candidates are saved in `plan.json` in the folder: a second call changes and trains nothing.
     """
 
-    contestants: Sequence[Contestant]
+    candidates: Sequence[Candidate]
     match: Match
     seeds: tuple[int, ...]
     root: Path = RUNS
     folder: Path | None = None
     uri: str | None = None
     hooks: Sequence[Any] = ()
-    tell: Callable[[str], None] = lambda text: None
-    campaign: Campaign = field(init=False)
+    report: Callable[[str], None] = lambda text: None
+    group: RunGroup = field(init=False)
 
-    def run(self) -> Comparison:
-        """Match the contestants, run what is missing, and return the standings.
+    def run(self) -> ComparisonResult:
+        """Match the candidates, run what is missing, and return the result.
 
-        Raises: SettingError, before anything is trained, when a contestant can't do the task or can't be matched.
+        Raises: SettingError, before anything is trained, when a candidate can't do the task or can't be matched.
         """
-        info = datasets.info(check(self.contestants))
+        info = datasets.info(check(self.candidates))
         request = fingerprint(
-            [(c.label, c.experiment.settings(), experiment_hash(c.experiment)) for c in self.contestants],
+            [(c.label, c.experiment.settings(), experiment_hash(c.experiment)) for c in self.candidates],
             self.match,
         )
         folder = self.folder or self.root / f"compare-{info.name}-{request[:8]}"
-        budget = Budget()
-        name = f"compare {', '.join(c.label for c in self.contestants)}"
-        self.campaign = Campaign(name, folder, self.uri, hooks=[*self.hooks, budget], tell=self.tell)
-        plan = folders.read_json(folder / "plan.json")
+        budget = TimeBudget()
+        name = f"compare {', '.join(c.label for c in self.candidates)}"
+        self.group = RunGroup(name, folder, self.uri, hooks=[*self.hooks, budget], report=self.report)
+        plan = read_json(folder / "plan.json")
         if plan.get("request") != request:
-            plan = {"request": request} | self._plan(info)
+            plan = {"request": request} | self._plan()
             folder.mkdir(parents=True, exist_ok=True)
-            folders.write_json(folder / "plan.json", plan)
+            write_json(folder / "plan.json", plan)
         budget.seconds = plan["budget_s"]
-        matched = [Contestant.model_validate(c) for c in plan["contestants"]]
-        records = self.campaign.run(self._members(matched))
-        standings = [standing(c, [r for r in records if r.label == c.label]) for c in matched]
-        headline = matched[0].experiment.headline
-        standings.sort(key=lambda s: s.mean, reverse=not lower_is_better(headline))
-        equal = sentence(self.match, standings, plan["budget_s"])
-        return Comparison(info, headline, self.match, equal, self.seeds, tuple(standings))
+        matched = [Candidate.model_validate(c) for c in plan["candidates"]]
+        records = self.group.run(self._specs(matched))
+        ranking = [candidate_result(c, [r for r in records if r.label == c.label], self.url) for c in matched]
+        primary_metric = matched[0].experiment.primary_metric
+        ranking.sort(key=lambda r: r.mean, reverse=not lower_is_better(primary_metric))
+        return ComparisonResult(
+            dataset=info,
+            primary_metric=primary_metric,
+            match=self.match,
+            match_description=describe_match(self.match, ranking, plan["budget_s"]),
+            seeds=self.seeds,
+            ranking=tuple(ranking),
+            folder=folder,
+            url=self.url,
+        )
 
-    def finish(self, comparison: Comparison, files: Sequence[Path]) -> dict[str, Any]:
-        """Write the summary to the parent run, close it, and return where it can be seen."""
+    def finish(self, result: ComparisonResult, files: Sequence[Path]) -> dict[str, Any]:
+        """Log the summary to the parent run, close it, and return where it is tracked."""
         metrics: dict[str, float] = {}  # under one heading, or they would scatter the charts of all other runs
-        for s in comparison.standings:
-            metrics[f"compare/{s.label}.{comparison.headline.rpartition('/')[2]}"] = s.mean
-            metrics[f"compare/{s.label}.n_params"] = s.records[0].metrics["model/n_params"]
-            metrics[f"compare/{s.label}.train_s"] = mean(s.records, "time/train_s")
-        tags = {"mlflow.note.content": note(comparison), "mlflow.runColor": PARENT_COLOUR}
-        return self.campaign.finish(metrics, tags | {"mlflow.source.name": "neuralzoo compare"}, files)
+        for r in result.ranking:
+            metrics[f"compare/{r.label}.{result.primary_metric.rpartition('/')[2]}"] = r.mean
+            metrics[f"compare/{r.label}.n_params"] = r.num_parameters
+            metrics[f"compare/{r.label}.train_s"] = r.seconds
+        note = f"{result.match_description}\n\n{markdown_table(*ranking_table(result))}"
+        tags = {"mlflow.note.content": note, "mlflow.runColor": palette.PARENT_RUN}
+        return self.group.finish(metrics, tags | {"mlflow.source.name": "neuralzoo compare"}, files)
+
+    def close(self, status: str) -> None:
+        """Close the parent run of a comparison that will not be finished."""
+        if self.group.parent is not None:
+            self.group.parent.close(status)
 
     @property
-    def base(self) -> str:
-        """Where the runs of this contest can be seen while the MLflow page is up; nothing if they are not tracked."""
-        if self.uri is None or self.campaign.parent is None:
+    def url(self) -> str:
+        """The address of the runs while the MLflow UI is up; empty if they are not tracked."""
+        if self.uri is None or self.group.parent is None:
             return ""
         server = self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000"
-        return f"{server}/#/experiments/{self.campaign.parent.experiment_id}/runs"
+        return f"{server}/#/experiments/{self.group.parent.experiment_id}/runs"
 
-    def abandon(self, status: str) -> None:
-        """Close the parent run of a contest that will not be finished."""
-        if self.campaign.parent is not None:
-            self.campaign.parent.close(status)
-
-    def _members(self, contestants: Sequence[Contestant]) -> list[Member]:
+    def _specs(self, candidates: Sequence[Candidate]) -> list[RunSpec]:
         return [
-            Member(c.label, c.experiment.model_copy(update={"seed": seed})) for seed in self.seeds for c in contestants
+            RunSpec(c.label, c.experiment.model_copy(update={"seed": seed})) for seed in self.seeds for c in candidates
         ]
 
-    def _plan(self, info: Info) -> dict[str, Any]:
-        """Return the contestants as they are matched, and the seconds that they may use."""
-        contestants, budget = list(self.contestants), None
+    def _plan(self) -> dict[str, Any]:
+        """Return the matched candidates, and the budget of training seconds if they are matched on time."""
+        candidates, budget = list(self.candidates), None
         match self.match:
             case "parameters":
-                contestants = equal_parameters(contestants, task_of(contestants[0].experiment))
+                candidates = equal_parameters(candidates, task_of(candidates[0].experiment))
             case "steps":
-                contestants = equal_steps(contestants)
+                candidates = equal_steps(candidates)
             case "time":
-                paces = {c.label: epoch_seconds(c) for c in contestants}
-                fastest = min(contestants, key=lambda c: c.experiment.epochs * paces[c.label])
-                self.tell(f"{fastest.label} is the fastest: its full run is what the others may use")
-                budget = mean(self.campaign.run(self._members([fastest])), "time/train_s")
-                contestants = [c if c is fastest else lasting(c, round(budget / paces[c.label])) for c in contestants]
-        return {"contestants": [c.model_dump(mode="json") for c in contestants], "budget_s": budget}
+                seconds_per_epoch = {c.label: epoch_seconds(c) for c in candidates}
+                fastest = min(candidates, key=lambda c: c.experiment.epochs * seconds_per_epoch[c.label])
+                self.report(f"{fastest.label} is the fastest: its training time is the budget of all")
+                records = self.group.run(self._specs([fastest]))
+                budget = sum(record.metrics["time/train_s"] for record in records) / len(records)
+                candidates = [
+                    c if c is fastest else with_epochs(c, round(budget / seconds_per_epoch[c.label]))
+                    for c in candidates
+                ]
+        return {"candidates": [c.model_dump(mode="json") for c in candidates], "budget_s": budget}
 
 
-def standing(contestant: Contestant, records: Sequence[Record]) -> Standing:
-    """Return what the records of a contestant say.
+def candidate_result(candidate: Candidate, records: Sequence[RunRecord], url: str = "") -> CandidateResult:
+    """Return the result of a candidate from the records of its runs; `url` is the address of the runs in MLflow.
 
-    Raises: SettingError when they lack the headline metric.
+    Raises: SettingError when a record lacks the primary metric.
     """
-    headline = contestant.experiment.headline
+    primary_metric = candidate.experiment.primary_metric
     for record in records:
-        if headline not in record.metrics:
+        if primary_metric not in record.metrics:
             known = ", ".join(sorted(record.metrics))
-            raise SettingError(f"{contestant.label} has no {headline}; --set headline=... needs one of {known}")
-    return Standing(contestant, tuple(records), *interval([record.metrics[headline] for record in records]))
+            raise SettingError(
+                f"{candidate.label} has no {primary_metric}; --set primary_metric=... needs one of {known}"
+            )
+    mean, low, high = t_interval([record.metrics[primary_metric] for record in records])
+    return CandidateResult(
+        candidate=candidate,
+        settings=flat_settings(candidate.experiment),
+        runs=tuple(_seed_result(record, url) for record in records),
+        mean=mean,
+        low=low,
+        high=high,
+    )
 
 
-def mean(records: Sequence[Record], metric: str) -> float:
-    """Return the mean of a metric over the seeds."""
-    return sum(record.metrics[metric] for record in records) / len(records)
+def _seed_result(record: RunRecord, url: str) -> SeedResult:
+    base = record.folder.path.parent
+    figures = {path.stem: path.relative_to(base).as_posix() for path in sorted(record.folder.figures.glob("*.png"))}
+    return SeedResult(
+        seed=record.seed,
+        metrics=dict(record.metrics),
+        history=tuple(dict(epoch) for epoch in record.history),
+        steps=record.steps,
+        figures=figures,
+        url=f"{url}/{record.tracked['run_id']}" if url and "run_id" in record.tracked else "",
+    )
 
 
-def sentence(match: Match, standings: Sequence[Standing], budget_s: float | None) -> str:
-    """Say what was equal, with the numbers as they came out."""
+def flat_settings(experiment: Experiment) -> dict[str, str]:
+    """Return every setting of an experiment as text by its dotted name, those of the model with their defaults."""
+    plain = experiment.settings()
+    plain["model"] = get(experiment.architecture).configure(experiment.model).model_dump(mode="json")
+    flat: dict[str, str] = {}
+
+    def walk(group: Mapping[str, Any], path: str) -> None:
+        for key, value in group.items():
+            if isinstance(value, dict):
+                walk(value, f"{path}{key}.")
+            else:
+                flat[f"{path}{key}"] = f"{value:.4g}" if isinstance(value, float) else str(value)
+
+    walk(plain, "")
+    return flat
+
+
+def describe_match(match: Match, ranking: Sequence[CandidateResult], budget_s: float | None) -> str:
+    """Return a sentence on what the candidates were matched on, with the amounts of the runs."""
     amounts: Mapping[str, list[float]] = {
-        "parameters": [s.records[0].metrics["model/n_params"] for s in standings],
-        "steps": [float(s.records[0].steps) for s in standings],
-        "time": [mean(s.records, "time/train_s") for s in standings],
+        "parameters": [float(r.num_parameters) for r in ranking],
+        "steps": [float(r.runs[0].steps) for r in ranking],
+        "time": [r.seconds for r in ranking],
     }
     if match == "none":
-        return "Each contestant has its own settings; neither parameters, steps nor time are matched."
+        return "Each candidate has its own settings; neither parameters, steps nor time are matched."
     low, high = min(amounts[match]), max(amounts[match])
     if match == "time":
-        return f"Equal training time: {budget_s:.2f} s allowed, {low:.2f} s to {high:.2f} s used (whole epochs)."
+        return f"Equal training time: budget {budget_s:.2f} s, used {low:.2f} s to {high:.2f} s (whole epochs)."
     exact = f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
     return f"Equal numbers of {'optimizer steps (whole epochs)' if match == 'steps' else 'parameters'}: {exact}."
-
-
-def note(comparison: Comparison) -> str:
-    """Return the standings as Markdown, for the parent run's page."""
-    lines = [
-        f"{comparison.equal}\n",
-        f"| contestant | {comparison.headline} | 95 % interval | parameters | steps | training |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for s in comparison.standings:
-        params, seconds = s.records[0].metrics["model/n_params"], mean(s.records, "time/train_s")
-        lines.append(
-            f"| {s.label} | {rounded(s.mean)} | {between(s)} | {params:,.0f} | {s.records[0].steps:,} "
-            f"| {seconds:.1f} s |"
-        )
-    return "\n".join(lines)
-
-
-def between(standing: Standing) -> str:
-    """Return the interval as text."""
-    return f"{rounded(standing.low)} to {rounded(standing.high)}" if len(standing.records) > 1 else "one seed"

@@ -1,89 +1,39 @@
-"""The page of a comparison: one HTML file that needs nothing else, neither a network nor a server."""
+"""The page of a report: one HTML file that needs nothing else, neither a network nor a server."""
 
 import base64
 import io
 import math
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from neuralzoo import __version__
 from neuralzoo.experiments.comparing import charts
-from neuralzoo.experiments.comparing.comparison import Comparison, Contest, Standing, between, mean
-from neuralzoo.experiments.doctor import machine
-from neuralzoo.experiments.running.metrics import rounded
-from neuralzoo.registry import get
+from neuralzoo.experiments.comparing.result import (
+    CandidateResult,
+    ComparisonResult,
+    PageText,
+    Report,
+    SeedResult,
+    format_interval,
+)
+from neuralzoo.experiments.running.files import write_text
+from neuralzoo.experiments.running.metrics import format_value
 
 TEMPLATE = Path(__file__).with_name("comparison.html")
-PICTURE_COLOURS = 32
-FEW = 4  # contestants
-PICTURE_WIDTHS = ((FEW, 640), (8, 480), (math.inf, 360))  # pixels, by the number of contestants
+PALETTE_SIZE = 32  # colours of an embedded figure
+FEW_CANDIDATES = 4
+FIGURE_WIDTHS = ((FEW_CANDIDATES, 640), (8, 480), (math.inf, 360))  # pixels, by the number of candidates
 
 
-@dataclass(frozen=True)
-class Frame:
-    """What a page says around its comparisons: title and opening, published numbers by data set and label."""
-
-    title: str
-    lead: str
-    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    source: str = ""
-    """Where the published numbers are from."""
-    without: tuple[str, ...] = ()
-    """Pictures that are left out."""
+def write(path: Path, report: Report) -> Path:
+    """Write the page of a report."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, render(report))
+    return path
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Contests that were held: what came out of each, where it can be seen in the store, and the page of all."""
-
-    path: Path
-    comparisons: list[Comparison]
-    tracked: list[dict[str, Any]]
-
-
-def hold(contests: Sequence[Contest], frame: Frame, out: Path | None = None) -> Outcome:
-    """Run contests, write one page of them all, and hand it to the parent run of each.
-
-    Raises: the errors of `Contest.run`.
-    """
-    held: list[Comparison] = []
-    try:
-        for contest in contests:
-            held.append(contest.run())
-        path = (out or _common(contests)) / "comparison.html"
-        write(path, frame, held, [contest.base for contest in contests])
-        tracked = [contest.finish(c, [path]) for contest, c in zip(contests, held, strict=True)]
-    except BaseException as error:
-        for contest in contests[: len(held)]:
-            contest.abandon("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
-        raise
-    return Outcome(path, held, tracked)
-
-
-def frame_of(contest: Contest) -> Frame:
-    """Return title and opening sentence of the page of one contest."""
-    labels = [c.label for c in contest.contestants]
-    experiment = contest.contestants[0].experiment
-    seeds = f"{len(contest.seeds)} seeds" if len(contest.seeds) > 1 else "one seed"
-    matched = "" if contest.match == "none" else f" at equal {contest.match}"
-    return Frame(
-        f"{', '.join(labels)} on {experiment.dataset}",
-        f"{'Compared' if len(labels) > 1 else 'Measured'} by {experiment.headline} over {seeds}{matched}.",
-    )
-
-
-def _common(contests: Sequence[Contest]) -> Path:
-    folders = [contest.campaign.folder for contest in contests]
-    return folders[0] if len(folders) == 1 else folders[0].parent
-
-
-def write(path: Path, frame: Frame, comparisons: Sequence[Comparison], bases: Sequence[str]) -> Path:
-    """Write the page; the addresses of runs begin with the bases, nothing for those that are not tracked."""
+def render(report: Report) -> str:
+    """Return the page of a report as HTML."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -93,117 +43,86 @@ def write(path: Path, frame: Frame, comparisons: Sequence[Comparison], bases: Se
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
-    text = environment.get_template(TEMPLATE.name).render(
-        frame=frame,
-        sections=[_section(c, frame, base) for c, base in zip(comparisons, bases, strict=True)],
-        about={"neuralzoo": __version__, **machine()},
-        date=date.today().isoformat(),
-        command=command(),
+    environment.filters["number"] = format_value
+    return environment.get_template(TEMPLATE.name).render(
+        text=report.text,
+        sections=[_section(result, report.text) for result in report.results],
+        environment=report.environment,
+        date=report.date,
+        command=report.command,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
-def _section(c: Comparison, frame: Frame, base: str) -> dict[str, Any]:
-    style, published = charts.looks(c.standings), frame.published.get(c.info.name, {})
+def _section(c: ComparisonResult, text: PageText) -> dict[str, Any]:
+    styles, published = charts.line_styles(c.ranking), text.published.get(c.dataset.name, {})
+    task = c.dataset.task
     return {
-        "info": c.info,
-        "facts": f"{c.info.task.kind} of {c.info.task.input} inputs of {' × '.join(map(str, c.info.task.shape))}",
-        "headline": c.headline,
-        "equal": c.equal,
+        "dataset": c.dataset,
+        "facts": f"{task.kind} of {task.input} inputs of {' × '.join(map(str, task.shape))}",
+        "primary_metric": c.primary_metric,
+        "match": c.match_description,
         "seeds": len(c.seeds),
-        "rows": [_row(s, style[s.label].colour, published) for s in c.standings],
-        "others": {label: value for label, value in published.items() if label not in style},
+        "rows": [_row(r, styles[r.label].colour, published) for r in c.ranking],
+        "others": {label: value for label, value in published.items() if label not in styles},
         "published": bool(published),
-        "results": charts.results(c, published),
-        "curves": [charts.curves(c, m, against) for m in charts.curve_metrics(c) for against in ("steps", "seconds")],
-        "settings": settings(c.standings),
-        "pictures": {key: shown for key, shown in pictures(c.standings).items() if key not in frame.without},
-        "metrics": sorted({name for s in c.standings for r in s.records for name in r.metrics}),
-        "runs": [_run(s, i, base) for s in c.standings for i in range(len(s.records))],
+        "result_chart": charts.result_chart(c, published),
+        "curves": [charts.metric_chart(c, m, x) for m in charts.curve_metrics(c) for x in ("steps", "seconds")],
+        "settings": differing_settings(c.ranking),
+        "figures": {name: all for name, all in figures(c).items() if name not in text.skip_figures},
+        "metrics": sorted({name for r in c.ranking for run in r.runs for name in run.metrics}),
+        "runs": [_run(r.label, run) for r in c.ranking for run in r.runs],
     }
 
 
-def _row(s: Standing, colour: str, published: Mapping[str, float]) -> dict[str, Any]:
+def _row(r: CandidateResult, colour: str, published: Mapping[str, float]) -> dict[str, Any]:
     return {
-        "label": s.label,
-        "architecture": s.contestant.experiment.architecture,
+        "label": r.label,
+        "architecture": r.candidate.experiment.architecture,
         "colour": colour,
-        "mean": s.mean,
-        "interval": between(s),
-        "parameters": s.records[0].metrics["model/n_params"],
-        "steps": s.records[0].steps,
-        "seconds": mean(s.records, "time/train_s"),
-        "published": published.get(s.label),
+        "mean": r.mean,
+        "interval": format_interval(r),
+        "parameters": r.num_parameters,
+        "steps": r.runs[0].steps,
+        "seconds": r.seconds,
+        "published": published.get(r.label),
     }
 
 
-def _run(s: Standing, index: int, base: str) -> dict[str, Any]:
-    record = s.records[index]
-    link = f"{base}/{record.tracked['run_id']}" if base and "run_id" in record.tracked else ""
-    return {"label": s.label, "seed": record.seed, "metrics": record.metrics, "steps": record.steps, "link": link}
+def _run(label: str, run: SeedResult) -> dict[str, Any]:
+    return {"label": label, "seed": run.seed, "metrics": run.metrics, "steps": run.steps, "url": run.url}
 
 
-def settings(standings: Sequence[Standing]) -> list[tuple[str, list[str]]]:
-    """Return the settings in which contestants differ, each with a value for each; of a single contestant, all."""
-    flat = [_flat(s.contestant.experiment) for s in standings]
-    keys = list(dict.fromkeys(key for own in flat for key in own))
-    rows = [(key, [own.get(key, "") for own in flat]) for key in keys if key != "seed"]
-    return [row for row in rows if len(standings) == 1 or len(set(row[1])) > 1]
+def differing_settings(ranking: Sequence[CandidateResult]) -> list[tuple[str, list[str]]]:
+    """Return the settings in which candidates differ, each with a value for each; of a single candidate, all."""
+    keys = list(dict.fromkeys(key for r in ranking for key in r.settings))
+    rows = [(key, [r.settings.get(key, "") for r in ranking]) for key in keys if key != "seed"]
+    return [row for row in rows if len(ranking) == 1 or len(set(row[1])) > 1]
 
 
-def _flat(experiment: Any) -> dict[str, str]:
-    plain = experiment.settings()
-    plain["model"] = get(experiment.architecture).configure(experiment.model).model_dump(mode="json")
-    found: dict[str, str] = {}
+def figures(result: ComparisonResult) -> dict[str, list[dict[str, str]]]:
+    """Return the figures of each candidate's first seed by name: those that more candidates have come first.
 
-    def walk(group: Mapping[str, Any], path: str) -> None:
-        for key, value in group.items():
-            if isinstance(value, dict):
-                walk(value, f"{path}{key}.")
-            else:
-                found[f"{path}{key}"] = f"{value:.4g}" if isinstance(value, float) else str(value)
-
-    walk(plain, "")
-    return found
-
-
-def pictures(standings: Sequence[Standing]) -> dict[str, list[dict[str, str]]]:
-    """Return the pictures of each contestant's first seed by their key: those that more share come first.
-
-    Of many contestants only pictures that two or more of them have: a page should stay light.
+    Of many candidates only figures that two or more of them have, so that a page stays light; files that are gone are
+    skipped.
     """
     found: dict[str, list[dict[str, str]]] = {}
-    width = next(width for few, width in PICTURE_WIDTHS if len(standings) <= few)
-    for s in standings:
-        for path in sorted(s.records[0].folder.figures.glob("*.png")):
-            found.setdefault(path.stem, []).append({"label": s.label, "data": embedded(path, width)})
-    fewest = 1 if len(standings) <= FEW else 2
-    kept = {key: pictures for key, pictures in found.items() if len(pictures) >= fewest}
+    width = next(width for count, width in FIGURE_WIDTHS if len(result.ranking) <= count)
+    for r in result.ranking:
+        for name, path in r.runs[0].figures.items():
+            if (file := result.folder / path).is_file():
+                found.setdefault(name, []).append({"label": r.label, "data": embedded(file, width)})
+    fewest = 1 if len(result.ranking) <= FEW_CANDIDATES else 2
+    kept = {name: all for name, all in found.items() if len(all) >= fewest}
     return dict(sorted(kept.items(), key=lambda item: -len(item[1])))
 
 
 def embedded(path: Path, width: int) -> str:
-    """Return a picture as text that can stand in a page, smaller than the file."""
+    """Return a figure as a data URL, scaled down to a width in pixels and to few colours."""
     from PIL import Image
 
     with Image.open(path) as image:
         small = image.convert("RGB")
         small.thumbnail((width, width), Image.Resampling.LANCZOS)
         file = io.BytesIO()
-        small.quantize(PICTURE_COLOURS).save(file, "PNG", optimize=True)
+        small.quantize(PALETTE_SIZE).save(file, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def number(value: float) -> str:
-    """Return a number as people read it: counts whole, measures with four places."""
-    if float(value).is_integer() and abs(value) >= 2:
-        return f"{value:,.0f}"
-    return rounded(value)
-
-
-def command() -> str:
-    """Return the command line that makes this page."""
-    return shlex.join(["neuralzoo", *sys.argv[1:]])

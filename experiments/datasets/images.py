@@ -1,4 +1,4 @@
-"""Pictures of one thing each: MNIST, Fashion-MNIST, and the part of Fashion-MNIST that is shipped with the package."""
+"""Image classification: MNIST, Fashion-MNIST, and the part of Fashion-MNIST that is embedded in the package."""
 
 import gzip
 import io
@@ -10,7 +10,7 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import DataError, Task
-from neuralzoo.registry.dataset import DataSet, Entry, File, Info, Sizes
+from neuralzoo.registry.dataset import Dataset, DatasetEntry, File, DatasetInfo, Sizes
 
 DIGITS = tuple("0123456789")
 CLOTHES = (
@@ -66,9 +66,9 @@ FASHION_5K_FILE = File(
     "fashion-mnist_5000_1000.npz", "b367e02ec85e110395b5e20ccf35c7eb41b0129590a528dd1e0ed067188be562"
 )
 
-MNIST = Info(
+MNIST = DatasetInfo(
     name="mnist",
-    summary="handwritten digits, 28 x 28 grey values",
+    summary="MNIST images (handwritten digits), 28 x 28, greyscale",
     task=TASK,
     sizes=Sizes(60_000, 10_000),
     kind="download",
@@ -78,9 +78,9 @@ MNIST = Info(
     classes=DIGITS,
     files=MNIST_FILES,
 )
-FASHION = Info(
+FASHION = DatasetInfo(
     name="fashion-mnist",
-    summary="pictures of clothes, 28 x 28 grey values",
+    summary="Fashion-MNIST images (clothing), 28 x 28, greyscale",
     task=TASK,
     sizes=Sizes(60_000, 10_000),
     kind="download",
@@ -90,9 +90,9 @@ FASHION = Info(
     classes=CLOTHES,
     files=FASHION_FILES,
 )
-FASHION_5K = Info(
+FASHION_5K = DatasetInfo(
     name="fashion-mnist-5k",
-    summary="a stratified part of Fashion-MNIST that needs no download",
+    summary="stratified subset of Fashion-MNIST images (clothing), embedded",
     task=TASK,
     sizes=Sizes(5_000, 1_000),
     kind="embedded",
@@ -105,29 +105,29 @@ FASHION_5K = Info(
 
 
 def idx(content: bytes) -> Array:
-    """Return the array in a gzipped idx file: two zero bytes, type, rank, big-endian sizes, bytes.
+    """Return the array of a gzipped IDX file: two zero bytes, type, rank, big-endian sizes, bytes.
 
-    Raises: DataError when the content is something else.
+    Raises: DataError when the content is in another format.
     """
     try:
         raw = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"an idx file can't be unpacked ({error}); it needs to be gzipped") from None
+        raise DataError(f"an IDX file can't be unpacked ({error}); it needs to be gzipped") from None
     start = 4 + 4 * raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 3 else 0
     shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
     if not shape or len(raw) != start + math.prod(shape):
-        raise DataError(f"an idx file has {len(raw)} bytes and sizes {shape}; it needs to be bytes, and whole")
+        raise DataError(f"an IDX file has {len(raw)} bytes and sizes {shape}; it needs to be bytes, and whole")
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
 def grey(images: Array) -> Array:
-    """Return pictures of bytes as numbers from 0 to 1 with a channel axis.
+    """Return greyscale images of bytes as floats in [0, 1] with a channel axis.
 
     Shapes: (N, H, W) uint8 becomes (N, H, W, 1) float32.
     """
-    numbers = images.astype(np.float32)
-    numbers /= np.float32(255)
-    return numbers[..., None]
+    values = images.astype(np.float32)
+    values /= np.float32(255)
+    return values[..., None]
 
 
 def raw_arrays(files: tuple[File, ...]) -> tuple[Array, Array, Array, Array]:
@@ -136,22 +136,22 @@ def raw_arrays(files: tuple[File, ...]) -> tuple[Array, Array, Array, Array]:
     return a, b, c, d
 
 
-def load_idx(info: Info, seed: int) -> DataSet:
-    """Read MNIST or a set in its format; the split is the source's own, whatever the seed."""
+def load_idx(info: DatasetInfo, seed: int) -> Dataset:
+    """Read MNIST or a dataset in its format; the split is the source's own, for every seed."""
     images, labels, test_images, test_labels = raw_arrays(info.files)
-    return DataSet.of(
+    return Dataset.of(
         info,
         train=(grey(images), labels.astype(np.int64)),
         test=(grey(test_images), test_labels.astype(np.int64)),
     )
 
 
-def load_fashion_5k(info: Info, seed: int) -> DataSet:
-    """Read the shipped part of Fashion-MNIST; its split is fixed, whatever the seed."""
+def load_fashion_5k(info: DatasetInfo, seed: int) -> Dataset:
+    """Read the embedded part of Fashion-MNIST; its split is fixed, for every seed."""
     with np.load(io.BytesIO(sources.embedded(FASHION_5K_FILE))) as arrays:
         train = grey(arrays["x_train"]), arrays["y_train"].astype(np.int64)
         test = grey(arrays["x_test"]), arrays["y_test"].astype(np.int64)
-    return DataSet.of(info, train, test)
+    return Dataset.of(info, train, test)
 
 
-ENTRIES = (Entry(FASHION_5K, load_fashion_5k), Entry(FASHION, load_idx), Entry(MNIST, load_idx))
+ENTRIES = (DatasetEntry(FASHION_5K, load_fashion_5k), DatasetEntry(FASHION, load_idx), DatasetEntry(MNIST, load_idx))

@@ -1,4 +1,4 @@
-"""Sequences of numbers that were measured or made once: MNIST-1D."""
+"""MNIST-1D, and its control with shuffled positions."""
 
 import io
 
@@ -7,7 +7,7 @@ import numpy as np
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.experiments.datasets.images import DIGITS
 from neuralzoo.registry import Task
-from neuralzoo.registry.dataset import DataSet, Entry, File, Info, Sizes
+from neuralzoo.registry.dataset import Dataset, DatasetEntry, File, DatasetInfo, Sizes
 
 MNIST1D_FILE = File("mnist1d.npz", "40c7145c38077f29eda0421c01ae39d4f1e7b141aa6ac31b09f1fea84679b293")
 
@@ -18,9 +18,9 @@ SHUFFLE = (
     21, 35, 9, 6, 32, 25, 19, 36, 8, 16, 13, 12, 7, 39, 5, 14, 29, 33, 15, 31,
 )  # fmt: skip
 
-MNIST1D = Info(
+MNIST1D = DatasetInfo(
     name="mnist1d",
-    summary="ten shapes in one dimension, shifted, scaled, sheared and noisy",
+    summary="MNIST-1D: ten one-dimensional shapes, shifted, scaled, sheared and noisy",
     task=Task(kind="classification", input="sequence", shape=(40, 1), outputs=10),
     sizes=Sizes(4_000, 1_000),
     kind="embedded",
@@ -30,9 +30,9 @@ MNIST1D = Info(
     classes=DIGITS,
     files=(MNIST1D_FILE,),
 )
-MNIST1D_SHUFFLED = Info(
+MNIST1D_SHUFFLED = DatasetInfo(
     name="mnist1d-shuffled",
-    summary="MNIST-1D with its positions in one other order, the same for all: no neighbourhood is left",
+    summary="MNIST-1D with one permutation of the positions for all examples: no locality is left",
     task=MNIST1D.task,
     sizes=MNIST1D.sizes,
     kind="embedded",
@@ -44,18 +44,18 @@ MNIST1D_SHUFFLED = Info(
 )
 
 
-def load_mnist1d(info: Info, seed: int) -> DataSet:
-    """Read MNIST-1D as its generator's default settings made it; the split is fixed, whatever the seed."""
+def load_mnist1d(info: DatasetInfo, seed: int) -> Dataset:
+    """Read MNIST-1D as its generator's default settings made it; the split is fixed, for every seed."""
     with np.load(io.BytesIO(sources.embedded(MNIST1D_FILE))) as arrays:
         train = arrays["x_train"][..., None], arrays["y_train"].astype(np.int64)
         test = arrays["x_test"][..., None], arrays["y_test"].astype(np.int64)
-    return DataSet.of(info, train, test)
+    return Dataset.of(info, train, test)
 
 
-def load_mnist1d_shuffled(info: Info, seed: int) -> DataSet:
-    """Read MNIST-1D and reorder its positions, always in the same way."""
+def load_mnist1d_shuffled(info: DatasetInfo, seed: int) -> Dataset:
+    """Read MNIST-1D and permute its positions, always in the same way."""
     (x, y), (x_test, y_test) = (plain := load_mnist1d(info, seed)).train, plain.test
-    return DataSet.of(info, (x[:, SHUFFLE], y), (x_test[:, SHUFFLE], y_test))
+    return Dataset.of(info, (x[:, SHUFFLE], y), (x_test[:, SHUFFLE], y_test))
 
 
-ENTRIES = (Entry(MNIST1D, load_mnist1d), Entry(MNIST1D_SHUFFLED, load_mnist1d_shuffled))
+ENTRIES = (DatasetEntry(MNIST1D, load_mnist1d), DatasetEntry(MNIST1D_SHUFFLED, load_mnist1d_shuffled))

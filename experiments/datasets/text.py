@@ -1,4 +1,4 @@
-"""Text, character by character: Shakespeare, and first names."""
+"""Character-level language modelling: Shakespeare, and first names."""
 
 import gzip
 from collections.abc import Callable
@@ -8,10 +8,10 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import DataError, Task
-from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes, at_least
+from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, File, DatasetInfo, Sizes, require_min
 
 CONTEXT = 64
-NO_TARGET = -1  # a target where there is nothing to say: after the end of a name
+IGNORE_INDEX = -1  # a target after the end of a name
 
 TINY_SHAKESPEARE_FILE = File(
     "tinyshakespeare/input.txt",
@@ -32,19 +32,19 @@ END = "."  # the token around a name, number 0
 LETTERS = (END, *"abcdefghijklmnopqrstuvwxyz")
 LONGEST_NAME = 15
 
-# The characters of each text in order; a character's place is its token.
+# The characters of each text in order; a character's index is its token.
 TINY_SHAKESPEARE_CHARACTERS = tuple("\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 THREE_PLAYS_CHARACTERS = tuple("\n !\"&'(),-.:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz")
 
 
 def _text_task(characters: tuple[str, ...]) -> Task:
     n = len(characters)
-    return Task(kind="language-modelling", input="tokens", shape=(CONTEXT,), outputs=n, vocabulary=n)
+    return Task(kind="language-modelling", input="tokens", shape=(CONTEXT,), outputs=n, vocab_size=n)
 
 
-TINY_SHAKESPEARE = Info(
+TINY_SHAKESPEARE = DatasetInfo(
     name="tiny-shakespeare",
-    summary="a million characters of Shakespeare: the next character from those before it",
+    summary="Tiny Shakespeare: next-character prediction on a million characters",
     task=_text_task(TINY_SHAKESPEARE_CHARACTERS),
     sizes=Sizes(15_685, 1_742),
     kind="download",
@@ -54,9 +54,9 @@ TINY_SHAKESPEARE = Info(
     classes=TINY_SHAKESPEARE_CHARACTERS,
     files=(TINY_SHAKESPEARE_FILE,),
 )
-THREE_PLAYS = Info(
-    name="three-plays",
-    summary="Othello, Macbeth and Julius Caesar: the next character from those before it",
+THREE_PLAYS = DatasetInfo(
+    name="shakespeare-3plays",
+    summary="Othello, Macbeth and Julius Caesar: next-character prediction",
     task=_text_task(THREE_PLAYS_CHARACTERS),
     sizes=Sizes(5_261, 584),
     kind="embedded",
@@ -66,16 +66,16 @@ THREE_PLAYS = Info(
     classes=THREE_PLAYS_CHARACTERS,
     files=(THREE_PLAYS_FILE,),
 )
-NAMES = Info(
+NAMES = DatasetInfo(
     name="names",
-    summary="first names: the next letter from those before it",
+    summary="first names: next-letter prediction",
     task=Task(
         kind="language-modelling",
         input="tokens",
         shape=(LONGEST_NAME + 1,),
         outputs=27,
-        vocabulary=27,
-        lengths=True,
+        vocab_size=27,
+        variable_length=True,
     ),
     sizes=Sizes(31_032, 1_001),
     kind="download",
@@ -88,26 +88,26 @@ NAMES = Info(
 
 
 def encode(text: str, characters: tuple[str, ...]) -> Array:
-    """Return the characters' places in the alphabet.
+    """Return the tokens of a text: the indices of its characters.
 
     Raises: DataError when the text has a character that the alphabet lacks.
     """
-    places = {character: place for place, character in enumerate(characters)}
-    unknown = set(text) - places.keys()
+    indices = {character: index for index, character in enumerate(characters)}
+    unknown = set(text) - indices.keys()
     if unknown:
         raise DataError(f"the text has {sorted(unknown)}; it needs to be made of {''.join(characters)!r}")
-    return np.array([places[character] for character in text], np.int64)
+    return np.array([indices[character] for character in text], np.int64)
 
 
 def decode(tokens: Array, characters: tuple[str, ...]) -> str:
-    """Return the text that tokens stand for."""
+    """Return the text of tokens."""
     return "".join(characters[token] for token in tokens)
 
 
 def windows(tokens: Array, context: int, stride: int) -> Arrays:
     """Return windows of a text and the same windows one character later.
 
-    Shapes: tokens (n,); both arrays (N, context) and only views: a window costs no memory until it is picked.
+    Shapes: tokens (n,); both arrays (N, context) and only views: a window is copied when it is indexed.
     """
     views = np.lib.stride_tricks.sliding_window_view(tokens, context)
     return views[:-1:stride], views[1::stride]
@@ -121,18 +121,18 @@ def _read_three_plays() -> str:
     return gzip.decompress(sources.embedded(THREE_PLAYS_FILE)).decode()
 
 
-def _load_text(info: Info, text: str, context: int, stride: int | None) -> DataSet:
-    at_least("context", context, 1)
-    at_least("stride", stride or context, 1)
+def _load_text(info: DatasetInfo, text: str, context: int, stride: int | None) -> Dataset:
+    require_min("context", context, 1)
+    require_min("stride", stride or context, 1)
     tokens = encode(text, info.classes)
     train, test = np.split(tokens, [int(0.9 * len(tokens))])
     task = {"shape": (context,)}
-    return DataSet.of(info, windows(train, context, stride or context), windows(test, context, context), task=task)
+    return Dataset.of(info, windows(train, context, stride or context), windows(test, context, context), task=task)
 
 
-def _text_loader(read: Callable[[], str]) -> Callable[..., DataSet]:
-    def load_text(info: Info, seed: int, *, context: int = CONTEXT, stride: int | None = None) -> DataSet:
-        """Cut the first nine tenths of the text into training windows, the rest into test windows.
+def _text_loader(read: Callable[[], str]) -> Callable[..., Dataset]:
+    def load_text(info: DatasetInfo, seed: int, *, context: int = CONTEXT, stride: int | None = None) -> Dataset:
+        """Split the text into training windows, from its first nine tenths, and test windows.
 
         Training windows start `stride` characters apart, by default their length; test windows don't overlap.
 
@@ -143,8 +143,8 @@ def _text_loader(read: Callable[[], str]) -> Callable[..., DataSet]:
     return load_text
 
 
-def load_names(info: Info, seed: int) -> DataSet:
-    """Read the names; every 32nd of the list, which goes from frequent to rare, is in the test, whatever the seed.
+def load_names(info: DatasetInfo, seed: int) -> Dataset:
+    """Read the names; every 32nd of the list, which goes from frequent to rare, is in the test, for every seed.
 
     Inputs are the end token and the letters, targets the letters and the end token. Padding is the end token in the
     inputs and -1 in the targets.
@@ -153,18 +153,18 @@ def load_names(info: Info, seed: int) -> DataSet:
     """
     words = sources.read(NAMES_FILE).decode().split()
     x = np.zeros((len(words), LONGEST_NAME + 1), np.int64)
-    y = np.full_like(x, NO_TARGET)
+    y = np.full_like(x, IGNORE_INDEX)
     for i, word in enumerate(words):
         letters = encode(word, LETTERS)
         x[i, 1 : len(word) + 1] = letters
         y[i, : len(word) + 1] = [*letters, 0]
     lengths = np.array([len(word) + 1 for word in words])
     test = np.arange(len(words)) % 32 == 31
-    return DataSet.of(info, (x[~test], lengths[~test], y[~test]), (x[test], lengths[test], y[test]))
+    return Dataset.of(info, (x[~test], lengths[~test], y[~test]), (x[test], lengths[test], y[test]))
 
 
 ENTRIES = (
-    Entry(TINY_SHAKESPEARE, _text_loader(_read_tiny_shakespeare)),
-    Entry(THREE_PLAYS, _text_loader(_read_three_plays)),
-    Entry(NAMES, load_names),
+    DatasetEntry(TINY_SHAKESPEARE, _text_loader(_read_tiny_shakespeare)),
+    DatasetEntry(THREE_PLAYS, _text_loader(_read_three_plays)),
+    DatasetEntry(NAMES, load_names),
 )

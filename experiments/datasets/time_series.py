@@ -1,4 +1,4 @@
-"""Time series to be foretold: the yearly sunspot numbers, and the Mackey-Glass equation."""
+"""Time-series prediction: the yearly sunspot numbers, and the Mackey-Glass equation."""
 
 import csv
 import io
@@ -9,13 +9,13 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import Task
-from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes, at_least
+from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, File, DatasetInfo, Sizes, require_min
 
-SUNSPOT_SCALE = 200.0  # spots in one unit of the arrays; a round number, so that nothing is learnt from the test years
+SUNSPOT_SCALE = 200.0  # sunspots in one unit of the arrays; a round number, not fitted to the test years
 SUNSPOTS_FILE = File("sunspots.csv", "f67889b1d9002cd5227f0e0ef54e35b419cdd85a31279adef6f73fb41e5c0a9b")
-SUNSPOTS = Info(
+SUNSPOTS = DatasetInfo(
     name="sunspots",
-    summary="the next yearly sunspot number from the last twelve, 1700-1979",
+    summary="one-step prediction of the yearly sunspot number from the last twelve, 1700-1979",
     task=Task(kind="regression", input="sequence", shape=(12, 1), outputs=1),
     sizes=Sizes(209, 59),
     kind="embedded",
@@ -26,10 +26,10 @@ SUNSPOTS = Info(
 )
 
 
-def _mackey_glass_info(ahead: int) -> Info:
-    return Info(
+def _mackey_glass_info(ahead: int) -> DatasetInfo:
+    return DatasetInfo(
         name="mackey-glass" if ahead == 6 else f"mackey-glass-{ahead}",
-        summary=f"a chaotic series {ahead} steps ahead, from four values that lie six steps apart",
+        summary=f"Mackey-Glass series (chaotic): prediction {ahead} steps ahead from four values six steps apart",
         task=Task(kind="regression", input="tabular", shape=(4,), outputs=1),
         sizes=Sizes(500, 500),
         kind="generated",
@@ -41,38 +41,38 @@ def _mackey_glass_info(ahead: int) -> Info:
 
 
 def sunspots() -> tuple[Array, Array]:
-    """Return the years 1700-2008 and their mean sunspot numbers, as they were before the revision of 2015."""
+    """Return the years 1700-2008 and their mean sunspot numbers, in the version before the revision of 2015."""
     rows = list(csv.reader(io.StringIO(sources.embedded(SUNSPOTS_FILE).decode())))[1:]
     return np.array([int(year) for year, _ in rows]), np.array([float(number) for _, number in rows])
 
 
-def load_sunspots(info: Info, seed: int, *, window: int = 12) -> DataSet:
-    """Cut the series into windows: train on 1700-1920, test on 1921-1979 and on two stretches of it by name.
+def load_sunspots(info: DatasetInfo, seed: int, *, window: int = 12) -> Dataset:
+    """Cut the series into windows: train on 1700-1920, test on 1921-1979 and on two periods of it by name.
 
-    Numbers are divided by 200. The relative variance of the literature is the mean squared error of a stretch divided
-    by the variance of the whole record, 1700-1979.
+    Sunspot numbers are divided by 200. The relative variance of the literature is the mean squared error of a period
+    over the variance of the whole record, 1700-1979.
 
     Shapes: inputs (N, window, 1), targets (N, 1).
     """
-    at_least("window", window, 1)
+    require_min("window", window, 1)
     years, numbers = sunspots()
     scaled = (numbers / SUNSPOT_SCALE).astype(np.float32)
 
-    def stretch(first: int, last: int) -> Arrays:
+    def period(first: int, last: int) -> Arrays:
         at = np.flatnonzero((years >= first) & (years <= last) & (years >= years[0] + window))
         return scaled[at[:, None] + np.arange(-window, 0)][..., None], scaled[at, None]
 
-    tests = {"1921-1955": stretch(1921, 1955), "1956-1979": stretch(1956, 1979)}
+    extra = {"1921-1955": period(1921, 1955), "1956-1979": period(1956, 1979)}
     task = {"shape": (window, 1)}
-    return DataSet.of(info, stretch(1700, 1920), stretch(1921, 1979), tests=tests, task=task)
+    return Dataset.of(info, period(1700, 1920), period(1921, 1979), extra_test_sets=extra, task=task)
 
 
 def mackey_glass(times: int, *, delay: int = 17, substeps: int = 10, start: float = 1.2) -> Array:
-    """Return x(0), x(1), ..., x(times) of the Mackey-Glass equation, started from a constant past.
+    """Return x(0), x(1), ..., x(times) of the Mackey-Glass equation, from a constant history.
 
         dx/dt = 0.2 x(t - delay) / (1 + x(t - delay)^10) - 0.1 x(t)        x(t <= 0) = start
 
-    Fourth-order Runge-Kutta with `substeps` steps in a unit of time; half-way values of the delayed term are means.
+    Fourth-order Runge-Kutta with `substeps` steps in a unit of time; the delayed term at midpoints is a mean.
     The system is chaotic: another integrator agrees at first and then only in its statistics.
 
     Shapes: (times + 1,) float64.
@@ -97,24 +97,24 @@ def _slope(x: float, delayed: float) -> float:
     return 0.2 * delayed / (1 + fourth * fourth * square) - 0.1 * x
 
 
-def load_mackey_glass(info: Info, seed: int, *, ahead: int = 6, first: int = 118) -> DataSet:
+def load_mackey_glass(info: DatasetInfo, seed: int, *, ahead: int = 6, first: int = 118) -> Dataset:
     """Cut the series into windows x(t-18), x(t-12), x(t-6), x(t) -> x(t+ahead) for a thousand t from `first` on.
 
-    The first 500 train, the last 500 test; there is no randomness. The normalised error is the root mean squared
-    error divided by the standard deviation of the series.
+    The first 500 are for training, the last 500 for the test; nothing is random. The normalised error (NRMSE) is the
+    root mean squared error over the standard deviation of the series.
 
     Shapes: inputs (N, 4), targets (N, 1).
     """
-    at_least("ahead", ahead, 1)
-    at_least("first", first, 18)
+    require_min("ahead", ahead, 1)
+    require_min("first", first, 18)
     t = np.arange(first, first + 1000)
     series = mackey_glass(first + 1000 + ahead).astype(np.float32)
     x, y = series[t[:, None] + np.array([-18, -12, -6, 0])], series[t + ahead, None]
-    return DataSet.of(info, (x[:500], y[:500]), (x[500:], y[500:]))
+    return Dataset.of(info, (x[:500], y[:500]), (x[500:], y[500:]))
 
 
 ENTRIES = (
-    Entry(SUNSPOTS, load_sunspots),
-    Entry(_mackey_glass_info(6), load_mackey_glass),
-    Entry(_mackey_glass_info(84), partial(load_mackey_glass, ahead=84)),
+    DatasetEntry(SUNSPOTS, load_sunspots),
+    DatasetEntry(_mackey_glass_info(6), load_mackey_glass),
+    DatasetEntry(_mackey_glass_info(84), partial(load_mackey_glass, ahead=84)),
 )

@@ -1,14 +1,14 @@
-"""Points in the plane: two spirals, and mixtures of small Gaussian spots."""
+"""Toy datasets in the plane: two spirals, and Gaussian mixtures on a ring and a grid."""
 
 import numpy as np
 
 from neuralzoo.core.module import Array
 from neuralzoo.registry import Task
-from neuralzoo.registry.dataset import DataSet, Entry, Info, Sizes, at_least, generators
+from neuralzoo.registry.dataset import Dataset, DatasetEntry, DatasetInfo, Sizes, require_min, split_rngs
 
-TWO_SPIRALS = Info(
+TWO_SPIRALS = DatasetInfo(
     name="two-spirals",
-    summary="two intertwined spirals of three turns each; no straight line divides them",
+    summary="two intertwined spirals of three turns each; not linearly separable",
     task=Task(kind="classification", input="tabular", shape=(2,), outputs=2),
     sizes=Sizes(194, 576),
     kind="generated",
@@ -18,10 +18,10 @@ TWO_SPIRALS = Info(
     classes=("spiral", "mirrored spiral"),
 )
 
-RING_DEVIATION = 0.02
-RING = Info(
+RING_STD = 0.02
+RING = DatasetInfo(
     name="gaussian-ring",
-    summary="points in eight small spots on a circle: does a generator find them all?",
+    summary="mixture of eight Gaussians on a ring: does a generator cover all modes?",
     task=Task(kind="generation", input="tabular", shape=(2,), outputs=2),
     sizes=Sizes(10_000, 5_000),
     kind="generated",
@@ -29,10 +29,10 @@ RING = Info(
     citation="Metz, Poole, Pfau and Sohl-Dickstein (2017), Unrolled generative adversarial networks",
     url="https://arxiv.org/abs/1611.02163",
 )
-GRID_DEVIATION = 0.05
-GRID = Info(
+GRID_STD = 0.05
+GRID = DatasetInfo(
     name="gaussian-grid",
-    summary="points in 25 small spots on a square: does a generator find them all?",
+    summary="mixture of 25 Gaussians on a grid: does a generator cover all modes?",
     task=RING.task,
     sizes=RING.sizes,
     kind="generated",
@@ -44,7 +44,7 @@ GRID = Info(
 
 
 def two_spirals(turn: Array) -> tuple[Array, Array]:
-    """Return points of both spirals at these positions, and which spiral each is on.
+    """Return the points of both spirals at these positions, and the label of the spiral of each.
 
         angle = i pi / 16        radius = 6.5 (104 - i) / 104        x = +-(radius sin(angle), radius cos(angle))
 
@@ -57,15 +57,15 @@ def two_spirals(turn: Array) -> tuple[Array, Array]:
     return points, np.repeat(np.arange(2), len(turn))
 
 
-def load_two_spirals(info: Info, seed: int) -> DataSet:
-    """Compute the 97 points of each spiral, and for the test three points between each two of them; no randomness."""
+def load_two_spirals(info: DatasetInfo, seed: int) -> Dataset:
+    """Compute the 97 points of each spiral, and three points between neighbours for the test; nothing is random."""
     train = np.arange(97.0)
     between = (train[:-1, None] + np.array([0.25, 0.5, 0.75])).ravel()
-    return DataSet.of(info, two_spirals(train), two_spirals(between))
+    return Dataset.of(info, two_spirals(train), two_spirals(between))
 
 
 def ring() -> Array:
-    """Return the middles of the ring's spots: eight on a circle of radius 2.
+    """Return the means of the ring's components: eight on a circle of radius 2.
 
     Shapes: (8, 2).
     """
@@ -74,7 +74,7 @@ def ring() -> Array:
 
 
 def grid() -> Array:
-    """Return the middles of the grid's spots: five by five, 2 apart.
+    """Return the means of the grid's components: five by five, 2 apart.
 
     Shapes: (25, 2).
     """
@@ -82,31 +82,31 @@ def grid() -> Array:
     return np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-def load_ring(info: Info, seed: int, *, train: int = 10_000, test: int = 5_000) -> DataSet:
-    """Draw points around the ring's middles; see `spots`."""
-    return _spots(info, seed, ring(), RING_DEVIATION, train, test)
+def load_ring(info: DatasetInfo, seed: int, *, train: int = 10_000, test: int = 5_000) -> Dataset:
+    """Draw points from the Gaussians of the ring; see `gaussian_mixture`."""
+    return _load_mixture(info, seed, ring(), RING_STD, train, test)
 
 
-def load_grid(info: Info, seed: int, *, train: int = 10_000, test: int = 5_000) -> DataSet:
-    """Draw points around the grid's middles; see `spots`."""
-    return _spots(info, seed, grid(), GRID_DEVIATION, train, test)
+def load_grid(info: DatasetInfo, seed: int, *, train: int = 10_000, test: int = 5_000) -> Dataset:
+    """Draw points from the Gaussians of the grid; see `gaussian_mixture`."""
+    return _load_mixture(info, seed, grid(), GRID_STD, train, test)
 
 
-def spots(middles: Array, deviation: float, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw points around middles that are all equally likely, and return also which middle.
+def gaussian_mixture(means: Array, std: float, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draw points of a mixture of equally likely Gaussians, and the index of the component (mode) of each.
 
-    Shapes: middles (M, 2); points (n, 2) float32, numbers of middles (n,).
+    Shapes: means (M, 2); points (n, 2) float32, indices (n,).
     """
-    mode = rng.integers(len(middles), size=n)
-    points = middles[mode] + deviation * rng.standard_normal((n, 2))
+    mode = rng.integers(len(means), size=n)
+    points = means[mode] + std * rng.standard_normal((n, 2))
     return points.astype(np.float32), mode
 
 
-def _spots(info: Info, seed: int, middles: Array, deviation: float, train: int, test: int) -> DataSet:
-    at_least("train", train, 1)
-    at_least("test", test, 1)
-    first, second = generators(seed)
-    return DataSet.of(info, spots(middles, deviation, train, first), spots(middles, deviation, test, second))
+def _load_mixture(info: DatasetInfo, seed: int, means: Array, std: float, train: int, test: int) -> Dataset:
+    require_min("train", train, 1)
+    require_min("test", test, 1)
+    first, second = split_rngs(seed)
+    return Dataset.of(info, gaussian_mixture(means, std, train, first), gaussian_mixture(means, std, test, second))
 
 
-ENTRIES = (Entry(TWO_SPIRALS, load_two_spirals), Entry(RING, load_ring), Entry(GRID, load_grid))
+ENTRIES = (DatasetEntry(TWO_SPIRALS, load_two_spirals), DatasetEntry(RING, load_ring), DatasetEntry(GRID, load_grid))

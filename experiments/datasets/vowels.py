@@ -1,4 +1,4 @@
-"""Spoken vowels, measured: two formants of four English vowels, and Japanese vowels as sequences."""
+"""Spoken vowels: two formants of four English vowels, and Japanese vowels as sequences."""
 
 import csv
 import io
@@ -8,11 +8,11 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import Task
-from neuralzoo.registry.dataset import Arrays, DataSet, Entry, File, Info, Sizes
+from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, File, DatasetInfo, Sizes
 
 VOWELS = ("iy", "ih", "aa", "ah")
 FORMANTS_FILE = File("peterson_barney_1952.csv", "a73597862b47d9b1a8b9e5e4cf391933616ede1aa2eb880c54a5826a745adbce")
-FORMANTS = Info(
+FORMANTS = DatasetInfo(
     name="peterson-barney",
     summary="four English vowels by their first two formants, tested on other speakers",
     task=Task(kind="classification", input="tabular", shape=(2,), outputs=4),
@@ -27,10 +27,10 @@ FORMANTS = Info(
 
 LONGEST = 29  # frames of the longest utterance
 JAPANESE_FILE = File("japanese_vowels.npz", "a1c2c3cb43479e28ff3458a3659edf38a63a56fab750b7084174d247cbc9d508")
-JAPANESE = Info(
+JAPANESE = DatasetInfo(
     name="japanese-vowels",
-    summary="nine speakers told apart by how each says two vowels: sequences of 12 coefficients, 7 to 29 long",
-    task=Task(kind="classification", input="sequence", shape=(LONGEST, 12), outputs=9, lengths=True),
+    summary="speaker classification (nine) from two vowels: sequences of 12 LPC cepstral coefficients, 7 to 29 frames",
+    task=Task(kind="classification", input="sequence", shape=(LONGEST, 12), outputs=9, variable_length=True),
     sizes=Sizes(270, 370),
     kind="embedded",
     licence="CC BY 4.0",
@@ -41,11 +41,11 @@ JAPANESE = Info(
 )
 
 
-def load_peterson_barney(info: Info, seed: int) -> DataSet:
-    """Read F1 and F2 of iy, ih, aa and ah; every third of the 76 speakers is in the test, whatever the seed.
+def load_peterson_barney(info: DatasetInfo, seed: int) -> Dataset:
+    """Read F1 and F2 of iy, ih, aa and ah; every third of the 76 speakers is in the test, for every seed.
 
-    The file lists men, then women, then children, so that every third speaker is a fair share of each. Both formants
-    are standardised with mean and deviation of the training speakers.
+    The file lists men, then women, then children, so that the split is stratified by them. Both formants are
+    standardised with mean and standard deviation of the training speakers.
 
     Shapes: inputs (N, 2), labels (N,).
     """
@@ -55,11 +55,11 @@ def load_peterson_barney(info: Info, seed: int) -> DataSet:
     labels = np.array([VOWELS.index(row["vowel"]) for row in rows])
     test = np.array([int(row["speaker"]) for row in rows]) % 3 == 0
     x = ((hertz - hertz[~test].mean(axis=0)) / hertz[~test].std(axis=0)).astype(np.float32)
-    return DataSet.of(info, (x[~test], labels[~test]), (x[test], labels[test]))
+    return Dataset.of(info, (x[~test], labels[~test]), (x[test], labels[test]))
 
 
-def load_japanese_vowels(info: Info, seed: int) -> DataSet:
-    """Read the utterances, padded with zeros to 29 frames; the split is the source's own, whatever the seed.
+def load_japanese_vowels(info: DatasetInfo, seed: int) -> Dataset:
+    """Read the utterances, padded with zeros to 29 frames; the split is the source's own, for every seed.
 
     Shapes: (inputs, lengths, labels) are (N, 29, 12), (N,), (N,).
     """
@@ -68,14 +68,14 @@ def load_japanese_vowels(info: Info, seed: int) -> DataSet:
             split: _padded(arrays[f"x_{split}"], arrays[f"len_{split}"], arrays[f"y_{split}"])
             for split in ("train", "test")
         }
-    return DataSet.of(info, parts["train"], parts["test"])
+    return Dataset.of(info, parts["train"], parts["test"])
 
 
 def _padded(frames: Array, lengths: Array, labels: Array) -> Arrays:
-    """Part the frames, which lie one utterance after the other."""
+    """Split the frames, concatenated over utterances, and pad each utterance."""
     x = np.zeros((len(lengths), LONGEST, frames.shape[1]), np.float32)
     x[np.arange(LONGEST) < lengths[:, None]] = frames
     return x, lengths.astype(np.int64), labels.astype(np.int64)
 
 
-ENTRIES = (Entry(FORMANTS, load_peterson_barney), Entry(JAPANESE, load_japanese_vowels))
+ENTRIES = (DatasetEntry(FORMANTS, load_peterson_barney), DatasetEntry(JAPANESE, load_japanese_vowels))

@@ -1,4 +1,4 @@
-"""From an experiment's settings to the objects that it names: data, network, learner."""
+"""Assembly: build the data, the module, the learner and the hooks of an experiment's settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer, Schedule
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.datasets import DataSet
+from neuralzoo.experiments.datasets import Dataset
 from neuralzoo.registry import (
     SGD,
     Adam,
@@ -21,11 +21,11 @@ from neuralzoo.registry import (
     Config,
     Constant,
     Cosine,
-    Entry,
     Experiment,
     Figure,
-    MakeHook,
-    MakeOptimizer,
+    HookFactory,
+    OptimizerFactory,
+    PluginEntry,
     RMSprop,
     SettingError,
     StepDecay,
@@ -37,9 +37,9 @@ from neuralzoo.registry import (
     trainer_hook,
 )
 
-EVALUATION_BATCH = 500
-SIZES = {"train", "test", "stride"}
-"""Options of data sets that say how many examples there are, and leave the task as it is."""
+EVALUATION_BATCH = 500  # examples
+SIZE_OPTIONS = {"train", "test", "stride"}
+"""Options of datasets that set the number of examples and do not change the task."""
 
 OPTIMIZERS: dict[type[SGD | RMSprop | Adam | AdamW], Callable[..., Optimizer]] = {
     SGD: optimizers.SGD,
@@ -51,52 +51,51 @@ OPTIMIZERS: dict[type[SGD | RMSprop | Adam | AdamW], Callable[..., Optimizer]] =
 
 @dataclass(frozen=True)
 class Assembly:
-    """Everything that an experiment names, ready to train."""
+    """The objects of an experiment, ready to train."""
 
     experiment: Experiment
     architecture: Architecture
     config: Config
-    data: DataSet
+    data: Dataset
     module: Module
     learner: Learner
     train: ArrayBatches
     validation: ArrayBatches | None
     test: ArrayBatches
-    hooks: tuple[tuple[Entry, MakeHook], ...] = ()
-    """Where the trainer hooks of plugins come from, and what makes them."""
+    hooks: tuple[tuple[PluginEntry, HookFactory], ...] = ()
+    """Trainer hooks of plugins: entry and factory."""
     figures: tuple[Figure, ...] = ()
-    """The figures of plugins that the experiment names."""
+    """Figures of plugins, beside those of the architecture."""
 
     @property
     def about(self) -> dict[str, object]:
-        """What a checkpoint must agree on to be resumed."""
+        """The metadata of checkpoints: only one with the same is resumed."""
         return {"architecture": self.architecture.name, "experiment": self.experiment.settings()}
 
 
 def assemble(experiment: Experiment) -> Assembly:
-    """Load, split and build everything that an experiment names.
+    """Load, split and build the objects of an experiment.
 
-    Raises: UnknownName, Clash, BrokenPlugin, SettingError, DataError or UnknownForm for what its user can mend.
+    Raises: UnknownNameError, NameConflictError, PluginError, SettingError, DataError or UnknownBackendError.
     """
-    kernels.form()  # a wrong one is told before anything is made
+    kernels.backend()  # raises for an unknown one before anything is built
     architecture = get(experiment.architecture)
-    config = architecture.configure(experiment.model)  # before the data: a mistake should not wait for a download
+    config = architecture.configure(experiment.model)  # before the data, which may be a long download
     hooks = tuple(trainer_hook(name) for name in experiment.hooks)
     figures = figures_of(experiment, architecture)
-    if not experiment.data.keys() - SIZES and (reason := architecture.refusal(task_of(experiment))):
+    if not experiment.data.keys() - SIZE_OPTIONS and (reason := architecture.unsupported(task_of(experiment))):
         raise SettingError(f"{reason}{_other_task(experiment, architecture)}")
     data = load(experiment)
     module = build(architecture, experiment.model, data.task, experiment.seed)
     train, validation = split(data, experiment.validation, experiment.seed)
     batches = ArrayBatches(train, experiment.batch_size, shuffle=True)
-    make_optimizer = optimizer_maker(experiment, len(batches))
     return Assembly(
         experiment=experiment,
         architecture=architecture,
         config=config,
         data=data,
         module=module,
-        learner=learner(architecture, module, config, data.task, make_optimizer),
+        learner=learner(architecture, module, config, data.task, optimizer_factory(experiment, len(batches))),
         train=batches,
         validation=ArrayBatches(validation, EVALUATION_BATCH) if validation is not None else None,
         test=ArrayBatches(data.test, EVALUATION_BATCH),
@@ -106,21 +105,21 @@ def assemble(experiment: Experiment) -> Assembly:
 
 
 def _other_task(experiment: Experiment, architecture: Architecture) -> str:
-    """Return how to ask the data set for something that the architecture can do, or nothing."""
+    """Return the setting of another task of the dataset that the architecture supports, or nothing."""
     info = datasets.info(experiment.dataset)
     for kind in sorted(architecture.tasks):
         try:
-            if not architecture.refusal(info.asked_for(kind)):
-                return f"; this data set serves that with `--set task={kind}`"
+            if not architecture.unsupported(info.with_task(kind)):
+                return f"; this dataset serves that with `--set task={kind}`"
         except SettingError:
             continue
     return ""
 
 
 def figures_of(experiment: Experiment, architecture: Architecture) -> tuple[Figure, ...]:
-    """Return the figures of plugins that an experiment names, to be drawn beside those of the architecture.
+    """Return the figures of plugins that an experiment names.
 
-    Raises: UnknownName, Clash or BrokenPlugin; SettingError when two have one file name.
+    Raises: UnknownNameError, NameConflictError or PluginError; SettingError when two have the same name.
     """
     taken = {declared.name for declared in architecture.figures}
     found = [figure(name) for name in experiment.figures]
@@ -132,48 +131,48 @@ def figures_of(experiment: Experiment, architecture: Architecture) -> tuple[Figu
     return tuple(found)
 
 
-def load(experiment: Experiment) -> DataSet:
-    """Return the data set of an experiment with its options, asked for what the experiment asks for.
+def load(experiment: Experiment) -> Dataset:
+    """Return the dataset of an experiment, with its options and its task.
 
-    Raises: UnknownName, SettingError or DataError for what its user can mend.
+    Raises: UnknownNameError, SettingError or DataError.
     """
     data = datasets.entry(experiment.dataset).load(experiment.seed, experiment.data)
-    return data if experiment.task is None else data.asked_for(experiment.task)
+    return data if experiment.task is None else data.with_task(experiment.task)
 
 
 def task_of(experiment: Experiment) -> Task:
-    """Return the task of an experiment; the data set is read only where options other than sizes may change its task.
+    """Return the task of an experiment; the dataset is loaded only if options other than sizes may change it.
 
-    Raises: UnknownName, SettingError or DataError for what its user can mend.
+    Raises: UnknownNameError, SettingError or DataError.
     """
-    if experiment.data.keys() - SIZES:
+    if experiment.data.keys() - SIZE_OPTIONS:
         return load(experiment).task
     info = datasets.info(experiment.dataset)
-    return info.task if experiment.task is None else info.asked_for(experiment.task)
+    return info.task if experiment.task is None else info.with_task(experiment.task)
 
 
-def split(data: DataSet, share: float, seed: int) -> tuple[Batch, Batch | None]:
-    """Return training and validation examples: the data set's own split, or a random share held out.
+def split(data: Dataset, fraction: float, seed: int) -> tuple[Batch, Batch | None]:
+    """Return training and validation examples: the dataset's own split, or a random fraction held out.
 
-    Raises: SettingError when the share leaves nothing to train on, or holds nothing out although it is not 0.
+    Raises: SettingError when a fraction that is not 0 leaves no training or no validation examples.
     """
     if data.validation is not None:
         return data.train, data.validation
     examples = len(data.train[0])
-    held = round(share * examples)
-    if share == 0:
+    held = round(fraction * examples)
+    if fraction == 0:
         return data.train, None
     if not 0 < held < examples:
         raise SettingError(
-            f"{data.info.name} got validation={share:g}, which holds out {held} of its {examples} training examples; "
+            f"{data.info.name} got validation={fraction:g}, which holds out {held} of its {examples} training examples; "
             "it needs to hold out one at least, and to leave one to train on, or to be 0"
         )
     order = np.random.default_rng([seed, 4]).permutation(examples)
     return tuple(a[order[held:]] for a in data.train), tuple(a[order[:held]] for a in data.train)
 
 
-def optimizer_maker(experiment: Experiment, steps_per_epoch: int) -> MakeOptimizer:
-    """Return the function that makes the experiment's optimizer for a module."""
+def optimizer_factory(experiment: Experiment, steps_per_epoch: int) -> OptimizerFactory:
+    """Return a function that creates the experiment's optimizer for a module."""
     settings = experiment.optimizer
     arguments = settings.model_dump(exclude={"name", "lr", "schedule"})
     lr = schedule(experiment, steps_per_epoch)

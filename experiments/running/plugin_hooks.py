@@ -1,4 +1,4 @@
-"""Trainer hooks that plugins bring: each is watched, so that an exception of its own costs nothing but itself."""
+"""Trainer hooks of plugins, isolated: an exception disables the hook and training continues."""
 
 import inspect
 import warnings
@@ -7,64 +7,65 @@ from pathlib import Path
 from typing import Any
 
 from neuralzoo.core.hooks import TrainerHooks, hook_caller, hookimpl
-from neuralzoo.core.optimizer import Diverged
-from neuralzoo.registry import BrokenPlugin, Entry, Experiment, MakeHook, ZooError
+from neuralzoo.core.optimizer import DivergenceError
+from neuralzoo.registry import Experiment, HookFactory, PluginEntry, PluginError, ZooError
 from neuralzoo.registry.errors import Terminated
-from neuralzoo.registry.loading import reason
+from neuralzoo.registry.loading import problem
 
 
-class GuestWarning(UserWarning):
-    """A trainer hook of a plugin failed; training goes on without it."""
+class PluginHookWarning(UserWarning):
+    """A trainer hook of a plugin failed; training continues without it."""
 
 
-PASSED = (Diverged, KeyboardInterrupt, Terminated)
+PROPAGATED = (DivergenceError, KeyboardInterrupt, Terminated)
 HOOKS = {
     name: tuple(inspect.signature(spec).parameters)[1:]
     for name, spec in vars(TrainerHooks).items()
     if not name.startswith("_")
 }
-"""The hooks of a trainer with their arguments."""
+"""The trainer hooks and their arguments."""
 
 
-def guests(makers: Sequence[tuple[Entry, MakeHook]], experiment: Experiment, folder: Path) -> list["Guest"]:
-    """Make the hook objects of one run.
+def isolated_hooks(
+    factories: Sequence[tuple[PluginEntry, HookFactory]], experiment: Experiment, folder: Path
+) -> list["IsolatedHook"]:
+    """Create the hook objects of one run.
 
-    Raises: BrokenPlugin when one can't be made: nothing is lost before the first step.
+    Raises: PluginError when one can't be created; that is before the first step.
     """
-    made = []
-    for entry, make in makers:
+    hooks = []
+    for entry, factory in factories:
         try:
-            made.append(Guest(entry, make(experiment, folder)))
+            hooks.append(IsolatedHook(entry, factory(experiment, folder)))
         except ZooError:
             raise
         except (Exception, SystemExit) as error:
-            raise BrokenPlugin(
-                f"{_named(entry)} can't be used: making it failed with {reason(error, entry)}"
+            raise PluginError(
+                f"{_named(entry)} can't be used: creating it failed with {problem(error, entry)}"
             ) from error
-    return made
+    return hooks
 
 
-class Guest:
-    """A hook object of another package, as a trainer sees it.
+class IsolatedHook:
+    """A proxy of a plugin's hook object that catches its exceptions.
 
-    It implements what the object implements, but watches the calls: at the first exception it warns, once, and the
-    object is not called again, except that a wrapper which has begun is finished. What a wrapper returns or swallows
-    changes nothing. Divergence, Ctrl-C and SIGTERM go through.
+    At the first exception it warns, once, and disables the object; a wrapper that has begun is still finished. Return
+    values and swallowed exceptions of wrappers are ignored. DivergenceError, Ctrl-C and SIGTERM propagate.
 
-    Raises: BrokenPlugin when the object has no hook, or one that a trainer can't call.
+    Raises: PluginError when the object has no hook, or one that a trainer can't call.
     """
 
-    def __init__(self, entry: Entry, hook: Any) -> None:
+    def __init__(self, entry: PluginEntry, hook: Any) -> None:
         self.entry = entry
         self.failed = False
         try:
             caller = hook_caller((hook,))
         except ValueError as error:
-            raise BrokenPlugin(f"{_named(entry)} can't be used: {error}") from error
+            raise PluginError(f"{_named(entry)} can't be used: {error}") from error
         found = {name: impl for name in HOOKS for impl in getattr(caller, name).get_hookimpls()}
         if not found or any(impl.hookwrapper for impl in found.values()):
             wrong = "has a hook with hookwrapper=True; it needs wrapper=True" if found else "has none marked @hookimpl"
-            raise BrokenPlugin(f"{_named(entry)} can't be used: {type(hook).__name__} {wrong}")
+            raise PluginError(f"{_named(entry)} can't be used: {type(hook).__name__} {wrong}")
         for name, impl in found.items():
             function = self._wrapper(name, impl) if impl.wrapper else self._plain(name, impl)
             mark = hookimpl(wrapper=impl.wrapper, tryfirst=impl.tryfirst, trylast=impl.trylast)
@@ -76,11 +77,11 @@ class Guest:
                 return None
             try:
                 result = impl.function(*_arguments(impl, given))
-                return None if result is None else bool(result) or None  # False would hide the answers of the others
-            except PASSED:
+                return None if result is None else bool(result) or None  # False would hide the results of the others
+            except PROPAGATED:
                 raise
             except BaseException as error:
-                self._leave_out(name, error)
+                self._disable(name, error)
                 return None
 
         return call
@@ -102,10 +103,10 @@ class Guest:
         try:
             begun = impl.function(*_arguments(impl, given))
             next(begun)
-        except PASSED:
+        except PROPAGATED:
             raise
         except BaseException as error:
-            self._leave_out(name, RuntimeError("it needs to yield once") if type(error) is StopIteration else error)
+            self._disable(name, RuntimeError("it needs to yield once") if type(error) is StopIteration else error)
             return None
         return begun
 
@@ -115,34 +116,35 @@ class Guest:
         try:
             begun.send(result) if error is None else begun.throw(error)
             begun.close()
-            self._leave_out(name, RuntimeError("it needs to yield once, not twice"))
+            self._disable(name, RuntimeError("it needs to yield once, not twice"))
         except StopIteration:
             return
         except BaseException as own:
             if own is error:
                 return
-            if isinstance(own, PASSED):
+            if isinstance(own, PROPAGATED):
                 raise
-            self._leave_out(name, own)
+            self._disable(name, own)
 
-    def _leave_out(self, name: str, error: BaseException) -> None:
+    def _disable(self, name: str, error: BaseException) -> None:
         if not self.failed:
             self.failed = True
-            told = f"{_named(self.entry)} is left out from here on: {name} failed with {reason(error, self.entry)}"
-            warnings.warn(told, GuestWarning, stacklevel=2)
+            failure = f"{name} failed with {problem(error, self.entry)}"
+            message = f"{_named(self.entry)} is disabled for the rest of the run: {failure}"
+            warnings.warn(message, PluginHookWarning, stacklevel=2)
 
 
-def _named(entry: Entry) -> str:
-    return f"trainer hook {entry.name!r} from {entry.origin}"
+def _named(entry: PluginEntry) -> str:
+    return f"trainer hook {entry.name!r} from {entry.distribution}"
 
 
 def _arguments(impl: Any, given: dict[str, Any]) -> list[Any]:
-    """Return what an implementation asks for; metrics as a copy, which it may change as it likes."""
+    """Return the arguments of an implementation; metrics as a copy, which it may edit."""
     return [dict(given[name]) if name == "metrics" else given[name] for name in impl.argnames]
 
 
 def _with_arguments(names: tuple[str, ...], call: Callable[..., Any], wrapper: bool) -> Callable[..., Any]:
-    """Return the call as a function whose arguments, and whether it yields, can be seen by pluggy."""
+    """Return the call as a function with the signature that pluggy inspects, a generator for a wrapper."""
     if names == ("trainer",):
 
         def about_trainer(trainer: Any) -> Any:

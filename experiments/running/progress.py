@@ -15,15 +15,15 @@ from rich.progress import (
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
-from neuralzoo.experiments.running.metrics import rounded
+from neuralzoo.experiments.running.metrics import format_metric
 
-WIDE = 110
+WIDE_COLUMNS = 110  # characters; a narrower terminal shows less
 
 
 class ProgressBar:
-    """A trainer hook that shows epoch, loss, validation result and the time left; on a file, a line per epoch.
+    """A progress bar as a trainer hook: epoch, loss, validation metrics, time left; in a file, a line per epoch.
 
-    The title stands above, once all is ready to train. A narrow window has room for one measure and one time.
+    The title is printed above it when training begins. A narrow terminal shows one metric and one time.
     """
 
     def __init__(self, console: Console, title: str = "") -> None:
@@ -52,7 +52,7 @@ class ProgressBar:
     @hookimpl
     def batch_ended(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         """Move the bar on."""
-        note = f"loss {rounded(metrics['loss'], 3)}{self.note}" if "loss" in metrics else self.note
+        note = f"loss {format_metric(metrics['loss'], 3)}{self.note}" if "loss" in metrics else self.note
         self.bar.update(self.task, completed=trainer.step, epoch=_epoch(trainer), note=note)
 
     @hookimpl
@@ -60,20 +60,20 @@ class ProgressBar:
         """Show how the validation split fared."""
         self._note(trainer)
         if not self.console.is_terminal:
-            loss = f" · train/loss {rounded(metrics['train/loss'], 3)}" if "train/loss" in metrics else ""
+            loss = f" · train/loss {format_metric(metrics['train/loss'], 3)}" if "train/loss" in metrics else ""
             self.console.print(f"epoch {trainer.epoch}/{trainer.epochs}{loss}{self.note}", highlight=False)
 
     @property
     def narrow(self) -> bool:
         """Whether the window has no room for everything."""
-        return self.console.is_terminal and self.console.width < WIDE
+        return self.console.is_terminal and self.console.width < WIDE_COLUMNS
 
     def _note(self, trainer: Trainer) -> None:
         last = trainer.history[-1] if trainer.history else {}
         shown = [name for name in last if name.startswith("val/")]
         if self.narrow:  # the loss of the batch stands there already
             shown = [name for name in shown if name != "val/loss"][:1] or shown
-        self.note = "".join(f" · {name} {rounded(last[name], 3)}" for name in shown[:2])
+        self.note = "".join(f" · {name} {format_metric(last[name], 3)}" for name in shown[:2])
 
 
 def _epoch(trainer: Trainer) -> str:

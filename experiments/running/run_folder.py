@@ -1,82 +1,78 @@
-"""Run folders: one folder for each run, with all that it needs to go on and all that it made."""
+"""Run folders: one folder for each run, with its settings, checkpoint, model, figures and result."""
 
 import errno
-import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
+from neuralzoo.experiments.running.files import read_json, write_json, write_text
 from neuralzoo.registry import Experiment, SettingError
 from neuralzoo.registry.errors import nearest
 
 RUNS = Path("runs")
-
-
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+MAX_RUNS_PER_SECOND = 100
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The places in a run's folder."""
+    """The files of one run."""
 
     path: Path
 
     @property
-    def how_to_go_on(self) -> str:
-        """What brings a run that was cut off to its end, in words."""
-        if self.path.parent.name != RUNS.name:  # a run of many, under a campaign's folder
-            return "the same command goes on with it"
+    def resume_hint(self) -> str:
+        """How to resume the run when it was interrupted, as a message."""
+        if self.path.parent.name != RUNS.name:  # in the folder of a run group
+            return "the same command resumes it"
         name = self.name if self.path.parent == RUNS else self.path
-        return f"`neuralzoo run --resume {name}` goes on with it"
+        return f"`neuralzoo run --resume {name}` resumes it"
 
     @contextmanager
-    def disk_failures_told(self) -> Iterator[None]:
-        """Say of a disk that is full or gone that the last checkpoint is kept, and how to go on.
+    def report_disk_errors(self) -> Iterator[None]:
+        """Turn the errors of a full or removed disk into a message with the resume hint.
 
-        Raises: SettingError instead of the system's error.
+        Raises: SettingError instead of such an OSError.
         """
         try:
             yield
         except OSError as error:
-            if error.errno not in DISK:
+            if error.errno not in DISK_ERRORS:
                 raise
-            told = (
-                f"{self.path} can't be written to ({error.strerror}); its last checkpoint is kept, {self.how_to_go_on}"
-            )
-            raise SettingError(told) from error
+            raise SettingError(
+                f"{self.path} can't be written to ({error.strerror}); its last checkpoint is kept, {self.resume_hint}"
+            ) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let one process at a time train the run; the system frees the lock of a process that is killed.
+        """Lock the run for this process; the operating system frees the lock of a killed process.
 
-        Raises: SettingError when another process has it.
+        Raises: SettingError when another process holds it.
         """
         lock = FileLock(self.path / ".lock", timeout=0)
-        trainer = self.path / ".process"
+        process = self.path / ".process"
         try:
             lock.acquire()
         except Timeout:
-            number = trainer.read_text() if trainer.exists() else "of another name"
+            pid = process.read_text() if process.exists() else "of unknown id"
             raise SettingError(
-                f"{self.name} is being trained by process {number} on this machine; "
+                f"{self.name} is being trained by process {pid} on this machine; "
                 "it can only be resumed when that one has ended"
             ) from None
         except NotImplementedError:  # a file system without locks
             yield
             return
         try:
-            trainer.write_text(str(os.getpid()))
+            process.write_text(str(os.getpid()))
             yield
         finally:
-            trainer.unlink(missing_ok=True)
+            process.unlink(missing_ok=True)
             lock.release()
 
     @property
@@ -91,62 +87,62 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the run stood last."""
+        """The last checkpoint."""
         return self.path / "checkpoint.safetensors"
 
     @property
     def model(self) -> Path:
-        """The trained network."""
+        """The trained model."""
         return self.path / "model.safetensors"
 
     @property
     def figures(self) -> Path:
-        """The folder of the pictures."""
+        """The folder of the figures."""
         return self.path / "figures"
 
     @property
     def result(self) -> Path:
-        """What came out; it exists once the run is finished."""
+        """The result; it exists once the run is finished."""
         return self.path / "result.json"
 
     @property
     def tracking(self) -> Path:
-        """Where the run is tracked."""
+        """The URI and id of the tracked run."""
         return self.path / "tracking.json"
 
 
 def create(experiment: Experiment, root: Path, uri: str | None = None) -> RunFolder:
-    """Make a new folder for a run of an experiment, with its settings and the store that it is tracked in.
+    """Create a new folder for a run of an experiment, with its settings and its tracking URI.
 
-    Raises: SettingError when the folder can't be made.
+    Raises: SettingError when the folder can't be created.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     names = f"{experiment.architecture}-{experiment.dataset}".replace(":", "-")  # of `package:name`
     base = f"{names}-s{experiment.seed}-{stamp}"
-    for attempt in range(100):
+    for attempt in range(MAX_RUNS_PER_SECOND):
         path = root / (base if attempt == 0 else f"{base}-{attempt}")
         try:
             path.mkdir(parents=True)
         except FileExistsError:
             continue
         except OSError as error:
-            raise SettingError(f"{path} can't be made ({error.strerror}); a run needs a folder to write to") from None
+            raise SettingError(f"{path} can't be created ({error.strerror}); a run needs a writable folder") from None
         folder = RunFolder(path)
         try:
-            folder.experiment.write_text(experiment.to_toml(), encoding="utf-8")
-            if uri is not None:  # now, so that a run that is stopped while the store opens is tracked when it goes on
+            write_text(folder.experiment, experiment.to_toml())
+            if uri is not None:  # now, so that a run that is interrupted while the store opens is tracked when resumed
                 write_json(folder.tracking, {"uri": uri})
         except OSError as error:
             shutil.rmtree(path, ignore_errors=True)
             raise SettingError(f"{path} can't be written to ({error.strerror}); a run needs room for it") from None
         return folder
-    raise SettingError(f"{root} has a hundred runs of this second; it needs a moment")
+    raise SettingError(f"{root} has {MAX_RUNS_PER_SECOND} runs of this second; the next needs another second")
 
 
 def find(run: str, root: Path) -> RunFolder:
-    """Return a run's folder by path, by name, or the newest for `last`.
+    """Return a run's folder by path, name or tracked id, or the newest for `last`.
 
-    Raises: SettingError when there is none, naming those that look alike.
+    Raises: SettingError when there is none, with similar names.
     """
     if (Path(run) / "experiment.toml").is_file():
         return RunFolder(Path(run))
@@ -162,10 +158,21 @@ def find(run: str, root: Path) -> RunFolder:
     raise SettingError(f"no run is named {run!r} in {root}{nearest(run, names)} (it has {len(names)} runs)")
 
 
+def find_unfinished(run: str, root: Path) -> RunFolder:
+    """Return the folder of an interrupted run.
+
+    Raises: SettingError when there is no such run or it is finished.
+    """
+    folder = find(run, root)
+    if folder.result.exists():
+        raise SettingError(f"{folder.name} is finished; resuming needs an interrupted run")
+    return folder
+
+
 def remove(path: Path) -> None:
     """Remove a run's folder.
 
-    Raises: SettingError when it holds no run: what is not ours is not removed.
+    Raises: SettingError when it holds no run.
     """
     if not (path / "experiment.toml").is_file():
         raise SettingError(f"{path} holds no run; it is not removed, but another folder is needed")
@@ -173,29 +180,5 @@ def remove(path: Path) -> None:
 
 
 def tracked_id(folder: RunFolder) -> str | None:
-    """Return the id under which a run is tracked."""
+    """Return the MLflow run id of a run, None if it is not tracked."""
     return read_json(folder.tracking).get("run_id")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return what a JSON file holds, nothing if it is not there."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return content
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file that is either complete or as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def now_ms() -> int:
-    """Return the time in milliseconds, as MLflow counts it."""
-    return int(time.time() * 1000)

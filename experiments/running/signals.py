@@ -1,4 +1,4 @@
-"""Being told to stop, by Ctrl-C or SIGTERM: through an exception, and not in the middle of a write."""
+"""Signals that end the program: SIGTERM as an exception, and both SIGTERM and SIGINT deferred during writes."""
 
 import signal
 import threading
@@ -11,16 +11,16 @@ from neuralzoo.registry.errors import Terminated
 
 
 @contextmanager
-def terminated_by_exception() -> Iterator[None]:
-    """Let SIGTERM end the program through an exception, so that runs are closed and files are whole."""
+def sigterm_as_exception() -> Iterator[None]:
+    """Raise an exception on SIGTERM, so that runs are closed and files are complete."""
     if not _in_main_thread():
         yield
         return
 
-    def leave(number: int, frame: FrameType | None) -> None:
+    def raise_terminated(number: int, frame: FrameType | None) -> None:
         raise Terminated(128 + number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = signal.signal(signal.SIGTERM, raise_terminated)
     try:
         yield
     finally:
@@ -28,32 +28,32 @@ def terminated_by_exception() -> Iterator[None]:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until a write is whole; who asks a second time waits no longer.
+def signals_deferred() -> Iterator[None]:
+    """Defer Ctrl-C and SIGTERM until the block ends; a second signal is handled at once.
 
-    An exception in the middle of a database's transaction leaves it locked, for this process too.
+    An exception in the middle of a database transaction leaves the database locked, for this process too.
     """
     if not _in_main_thread():
         yield
         return
-    asked: list[int] = []
+    received: list[int] = []
     before: dict[int, Any] = {}
 
-    def later(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
+    def defer(number: int, frame: FrameType | None) -> None:
+        received.append(number)
         handler = before.get(number)
-        if len(asked) > 1 and callable(handler):
+        if len(received) > 1 and callable(handler):
             handler(number, frame)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, later)
+        before[number] = signal.signal(number, defer)
     try:
         yield
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-        if asked:
-            signal.raise_signal(asked[0])
+        if received:
+            signal.raise_signal(received[0])
 
 
 def _in_main_thread() -> bool:

@@ -3,7 +3,6 @@
 import sys
 import tempfile
 import tomllib
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,22 +11,12 @@ from importlib import invalidate_caches
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.core.testing import Check, CheckFailed, NotApplicable, Status, checks_for_architecture
+from neuralzoo.core.testing import Check, CheckFailedError, checks_for_architecture
 from neuralzoo.experiments.running.assembly import task_of
-from neuralzoo.registry import Architecture, SettingError, UnknownName, ZooError, entries, get
+from neuralzoo.registry import Architecture, SettingError, UnknownNameError, ZooError, entries, get
 from neuralzoo.registry.errors import nearest
 
 GROUP = "neuralzoo.plugins"
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a check found, and the line of the plugin where it went wrong if it was there."""
-
-    name: str
-    status: Status
-    message: str = ""
-    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,18 +33,18 @@ def subjects(what: str) -> Iterator[list[Subject]]:
 
     A name that is installed comes before a folder in which you stand; `./my_net` is always the folder.
 
-    Raises: UnknownName when it is neither; SettingError when the folder holds no plugin; Clash or BrokenPlugin.
+    Raises: UnknownNameError when it is neither; SettingError when the folder holds no plugin; NameConflictError or PluginError.
     """
     known = entries()
     if what.rpartition(":")[2] in known:
         found = get(what)
-        origins = " and ".join(entry.origin for entry in known[what.rpartition(":")[2]])
+        origins = " and ".join(entry.distribution for entry in known[what.rpartition(":")[2]])
         yield [Subject(found, origins)]
     elif (folder := Path(what)).is_dir():
         with shown(folder) as names:
             yield [Subject(get(name), f"{folder.resolve()}, not installed") for name in names]
     else:
-        raise UnknownName(f"{what!r} is neither an installed architecture nor a folder{nearest(what, known)}")
+        raise UnknownNameError(f"{what!r} is neither an installed architecture nor a folder{nearest(what, known)}")
 
 
 @contextmanager
@@ -104,55 +93,32 @@ def declared(folder: Path) -> tuple[str, str, dict[str, str]]:
 
 def checks_for(architecture: Architecture) -> list[Check]:
     """Return the conformance checks, and those of what the architecture declares for runs and proofs."""
-    mine = (experiments_fit_their_data_sets, claims_name_architectures_that_are_there)
+    mine = (experiments_fit_their_datasets, claims_name_architectures_that_are_there)
     more = [Check(f.__name__, (f.__doc__ or "").split("\n")[0], partial(f, architecture)) for f in mine]
     return [*checks_for_architecture(architecture), *more]
 
 
-def run(check: Check) -> Report:
-    """Run a check and say what came out."""
-    try:
-        check()
-    except CheckFailed as failure:
-        return Report(check.name, "fail", str(failure), place_of(failure.__cause__))
-    except NotApplicable as reason:
-        return Report(check.name, "not applicable", str(reason))
-    return Report(check.name, "pass")
-
-
-def place_of(error: BaseException | None) -> str:
-    """Return the innermost line that is neither ours nor NumPy's, where an error passed one."""
-    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-    ours = Path(__file__).resolve().parents[2]
-    strange = [f for f in frames if not _inside(f.filename, ours) and "site-packages" not in Path(f.filename).parts]
-    return f"{strange[-1].filename}:{strange[-1].lineno}" if strange else ""
-
-
-def experiments_fit_their_data_sets(architecture: Architecture) -> None:
-    """Every reference experiment names a data set that is there and asks for what the architecture can do."""
+def experiments_fit_their_datasets(architecture: Architecture) -> None:
+    """Every reference experiment names a dataset that is there and asks for what the architecture can do."""
     for profile, experiment in architecture.experiments.items():
         try:
-            reason = architecture.refusal(task_of(experiment))
+            reason = architecture.unsupported(task_of(experiment))
         except ZooError as error:
             reason = str(error)
         if reason:
-            raise CheckFailed(f"the {profile} experiment can't be run: {reason}")
+            raise CheckFailedError(f"the {profile} experiment can't be run: {reason}")
 
 
 def claims_name_architectures_that_are_there(architecture: Architecture) -> None:
-    """Every contestant of every claim is of an architecture that is installed, and of settings that it has."""
+    """Every candidate of every claim is of an architecture that is installed, and of settings that it has."""
     for claim in architecture.claims:
-        for contestant in claim.contestants:
-            experiment = contestant.experiment
+        for candidate in claim.candidates:
+            experiment = candidate.experiment
             try:
                 other = architecture if experiment.architecture == architecture.name else get(experiment.architecture)
                 other.configure(experiment.model)
-                reason = other.refusal(task_of(experiment))
+                reason = other.unsupported(task_of(experiment))
             except ZooError as error:
                 reason = str(error)
             if reason:
-                raise CheckFailed(f"claim {claim.name!r} can't be decided, contestant {contestant.label!r}: {reason}")
-
-
-def _inside(path: str, folder: Path) -> bool:
-    return Path(path).resolve().is_relative_to(folder)
+                raise CheckFailedError(f"claim {claim.name!r} can't be decided, candidate {candidate.label!r}: {reason}")

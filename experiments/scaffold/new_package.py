@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from neuralzoo import __version__
-from neuralzoo.registry import CONTRACT, SettingError, entries
+from neuralzoo.registry import PLUGIN_API, SettingError, entries
 from neuralzoo.registry.errors import nearest
 
 TEMPLATE = Path(__file__).parent / "templates"
@@ -35,8 +35,8 @@ class Kind:
 RECURRENT = Kind(
     network="recurrent",
     inputs='"sequence", "tokens"',
-    example='Task(kind="sequence-labelling", input="sequence", shape=(6, 3), outputs=4, lengths=True)',
-    extra='\n        lengths=True,\n        answers=frozenset({"class", "marks"}),',
+    example='Task(kind="sequence-labelling", input="sequence", shape=(6, 3), outputs=4, variable_length=True)',
+    extra='\n        supports_variable_length=True,\n        targets=frozenset({"class", "multilabel"}),',
     example_input="np.random.default_rng(0).normal(size=(2, 6, 3)).astype(np.float32)",
     example_step="0",
 )
@@ -61,8 +61,8 @@ KINDS = {
     "language-modelling": Kind(
         network="recurrent",
         inputs='"tokens"',
-        example='Task(kind="language-modelling", input="tokens", shape=(6,), outputs=5, vocabulary=5, lengths=True)',
-        extra="\n        lengths=True,",
+        example='Task(kind="language-modelling", input="tokens", shape=(6,), outputs=5, vocab_size=5, variable_length=True)',
+        extra="\n        supports_variable_length=True,",
         example_input="np.random.default_rng(0).integers(0, 5, (2, 6))",
         example_step="(x[:, 2] + 1) % 5",
     ),
@@ -104,14 +104,14 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         proposal = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
         hint = f"; did you mean {proposal}?" if re.fullmatch(r"[a-z][a-z0-9_]*", proposal) else ""
-        raise SettingError(f"new got the name {name!r}; it needs small letters, digits and _, a letter first{hint}")
+        raise SettingError(f"new got the name {name!r}; it needs lower-case letters, digits and _, a letter first{hint}")
     if keyword.iskeyword(name):
         raise SettingError(f"new got the name {name!r}, a word of Python's own; it needs another")
     if name in sys.stdlib_module_names:
         raise SettingError(f"new got the name {name!r}, a module of Python's standard library; it needs another")
     if found := entries().get(name):
         raise SettingError(
-            f"new got the name {name!r}, which is an architecture of {found[0].origin}; it needs another"
+            f"new got the name {name!r}, which is an architecture of {found[0].distribution}; it needs another"
         )
     if (spec := find_spec(name)) is not None and spec.origin is not None:  # a folder alone is a module without origin
         raise SettingError(f"new got the name {name!r}, a module that is installed here; it needs another")
@@ -136,7 +136,7 @@ def package_texts(name: str, task: str) -> dict[str, str]:
         "name": name,
         "Class": class_name(name, " ".join(texts.values())),
         "version": __version__,
-        "contract": CONTRACT,
+        "api_version": PLUGIN_API,
         "year": date.today().year,
         "task": task,
         "inputs": kind.inputs,

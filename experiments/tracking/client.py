@@ -1,4 +1,4 @@
-"""Reaching an MLflow store: opening or making it, one process at a time, and saying in one sentence what is wrong."""
+"""The MLflow client: opens or creates a tracking store, locks it, retries, and turns its errors into one sentence."""
 
 import logging
 import os
@@ -6,35 +6,58 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.experiments.running.signals import uninterrupted
-from neuralzoo.registry import ZooError
+from neuralzoo.experiments.running.signals import signals_deferred
+from neuralzoo.registry import SettingError, ZooError
 
-LOCK_S = 180.0  # a first use of a store takes seconds, many of them at once may take a minute
+PACKAGES = {"mlflow": "MLflow", "psutil": "psutil", "PIL": "pillow"}  # by module
+LOCK_TIMEOUT_S = 180.0  # a first use of a store takes seconds, many of them at once may take a minute
 LOCKED = "database is locked"
-PATIENCE_S = (0.2, 1.0, 3.0)  # after the twenty seconds that MLflow itself waits for a SQLite file
+RETRY_DELAYS_S = (0.2, 1.0, 3.0)  # after the twenty seconds that MLflow itself waits for a SQLite file
 
 
 class TrackingError(ZooError):
-    """The store can't be used; the message says which and why."""
+    """The tracking store can't be used; the message names the store and the reason."""
+
+
+def missing_packages() -> str:
+    """Return the packages that tracking needs and that are not installed, as text."""
+    return " and ".join(name for module, name in PACKAGES.items() if find_spec(module) is None)
+
+
+def resolve_uri(track: bool | None, uri: str | None) -> str | None:
+    """Return the tracking URI of a run, None without tracking; `track=None` tracks if MLflow is installed.
+
+    Raises: SettingError when tracking is requested and MLflow is not installed; TrackingError for an invalid URI.
+    """
+    if track is False:
+        return None
+    if missing := missing_packages():
+        if track or uri:
+            raise SettingError(f"tracking needs {missing}, not installed here; pip install 'neuralzoo[experiments]'")
+        return None
+    uri = uri or default_uri()
+    check_address(uri)
+    return uri
 
 
 def default_uri() -> str:
-    """Return MLFLOW_TRACKING_URI, or the address of `mlflow.db` in this folder."""
+    """Return MLFLOW_TRACKING_URI, or the URI of `mlflow.db` in the working directory."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """Return the file of a SQLite store, nothing for another kind of store."""
+    """Return the file of a SQLite store, None for another kind of store."""
     if not uri.startswith("sqlite:///"):
         return None
     return Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute()
 
 
 def import_mlflow() -> Any:
-    """Import MLflow without its telemetry and its chatter; a server may be away for half a minute."""
+    """Import MLflow without telemetry and log messages; requests to a server are retried for half a minute."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -42,74 +65,71 @@ def import_mlflow() -> Any:
 
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)  # it prints what it raises
+    logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)  # it logs the errors that it raises
     return mlflow
 
 
 @contextmanager
-def explained(uri: str) -> Iterator[None]:
-    """Turn the store's errors into one sentence; what is written to a file is written whole before it can be stopped.
+def as_tracking_error(uri: str) -> Iterator[None]:
+    """Turn the store's errors into a TrackingError of one sentence; signals are deferred during SQLite transactions.
 
-    Raises: TrackingError when the store can't be reached or refuses, or is another one than at its opening.
+    Raises: TrackingError when the store can't be reached or rejects the call, or its file was replaced since opening.
     """
-    with uninterrupted() if sqlite_file(uri) else nullcontext(), told(uri):
+    with signals_deferred() if sqlite_file(uri) else nullcontext(), interruptible_as_tracking_error(uri):
         yield
 
 
 @contextmanager
-def told(uri: str) -> Iterator[None]:
-    """Turn the store's errors into one sentence.
-
-    Raises: TrackingError when the store can't be reached or refuses, or is another one than at its opening.
-    """
+def interruptible_as_tracking_error(uri: str) -> Iterator[None]:
+    """Do the same without deferring signals: opening a store may take seconds."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        check_same(uri)
+        check_store_unchanged(uri)
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         text = str(getattr(error, "orig", None) or error).strip()
         reason = text.splitlines()[0] if text else type(error).__name__
-        if "HTTPConnectionPool" in reason:  # hundreds of characters that say no more
+        if "HTTPConnectionPool" in reason:  # hundreds of characters without further information
             reason = "no server answers there"
         raise TrackingError(f"the store {uri} can't be used: {reason}") from error
 
 
-def attempt(uri: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call a store and return its answer; try again while other processes keep its file locked.
+def retry_while_locked(uri: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a store and return the result; retry while another process locks its file.
 
-    Raises: TrackingError when the store can't be reached or refuses.
+    Raises: TrackingError when the store can't be reached or rejects the call.
     """
-    for wait in PATIENCE_S:
+    for wait in RETRY_DELAYS_S:
         try:
-            with explained(uri):
+            with as_tracking_error(uri):
                 return call(*args, **kwargs)
         except TrackingError as error:
             if LOCKED not in str(error):
                 raise
         time.sleep(wait)
-    with explained(uri):
+    with as_tracking_error(uri):
         return call(*args, **kwargs)
 
 
 @contextmanager
-def one_at_a_time(uri: str) -> Iterator[None]:
-    """Let one process at a time make a SQLite store or an experiment in it; a server sees to that itself."""
+def store_lock(uri: str) -> Iterator[None]:
+    """Lock a SQLite store while it or an experiment in it is created; a server serializes this itself."""
     file = sqlite_file(uri)
     if file is None:
         yield
         return
     from filelock import FileLock, Timeout
 
-    lock = FileLock(f"{file}.lock", timeout=LOCK_S)
+    lock = FileLock(f"{file}.lock", timeout=LOCK_TIMEOUT_S)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise
     except OSError:
-        if not file.exists():  # in a store that can only be read there is nothing to make
+        if not file.exists():  # in a read-only store there is nothing to create
             raise
     try:
         yield
@@ -118,9 +138,9 @@ def one_at_a_time(uri: str) -> Iterator[None]:
 
 
 def check_address(uri: str) -> None:
-    """Make sure that an address can be one of a store.
+    """Check the form of a tracking URI.
 
-    Raises: TrackingError when it can't.
+    Raises: TrackingError when it is invalid.
     """
     if ":" not in uri or uri.startswith("file:"):
         raise TrackingError(
@@ -128,18 +148,18 @@ def check_address(uri: str) -> None:
         )
 
 
-_waiting: Callable[[str], AbstractContextManager[Any]] = nullcontext
+_spinner: Callable[[str], AbstractContextManager[Any]] = nullcontext
 
 
-def show_waiting(how: Callable[[str], AbstractContextManager[Any]]) -> None:
-    """Choose for this process how people are shown that a store is being opened: it takes seconds."""
-    global _waiting
-    _waiting = how
+def set_spinner(spinner: Callable[[str], AbstractContextManager[Any]]) -> None:
+    """Set the context manager that shows progress while a store is opened, which takes seconds."""
+    global _spinner
+    _spinner = spinner
 
 
 @contextmanager
-def chosen(uri: str) -> Iterator[Any]:
-    """Make a store MLflow's current one for a moment, and hand out MLflow; its choice is global and inherited."""
+def use_tracking_uri(uri: str) -> Iterator[Any]:
+    """Yield MLflow with its global tracking URI set to a store; the previous one is restored."""
     mlflow = import_mlflow()
     before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(uri)
@@ -149,36 +169,36 @@ def chosen(uri: str) -> Iterator[Any]:
         mlflow.set_tracking_uri(before)
 
 
-def client(uri: str) -> Any:
-    """Return a client of a store; a SQLite store is made if it is not there.
+def connect(uri: str) -> Any:
+    """Return a client of a tracking store; a SQLite store that does not exist is created.
 
-    Raises: TrackingError when it can't be reached or made.
+    Raises: TrackingError when it can't be reached or created.
     """
     check_address(uri)
     file = sqlite_file(uri)
-    with _waiting(f"opening {file.name if file is not None else uri}"):
-        return _client(uri, file)
+    with _spinner(f"opening {file.name if file is not None else uri}"):
+        return _connect(uri, file)
 
 
-def _client(uri: str, file: Path | None) -> Any:
+def _connect(uri: str, file: Path | None) -> Any:
     mlflow = import_mlflow()
-    with told(uri), one_at_a_time(uri):
+    with interruptible_as_tracking_error(uri), store_lock(uri):
         if file is not None:
             if file.exists():
                 with closing(sqlite3.connect(file)) as connection:  # MLflow would try for minutes to open it
                     connection.execute("PRAGMA schema_version")
             else:
-                make_store(file)
-        found = mlflow.MlflowClient(tracking_uri=uri)
+                create_store(file)
+        client = mlflow.MlflowClient(tracking_uri=uri)
         if file is not None:
             _opened.setdefault(file, _identity(file))
-        return found
+        return client
 
 
-def make_store(file: Path) -> None:
-    """Make a SQLite store that is either complete or not there: its tables take seconds to make.
+def create_store(file: Path) -> None:
+    """Create a SQLite store atomically: its tables take seconds to create.
 
-    One process at a time may do so; what an earlier one left that was killed is removed.
+    The caller holds `store_lock`; files of an earlier, killed process are removed.
     """
     mlflow = import_mlflow()
     unfinished = file.with_name(f".{file.name}.new")
@@ -198,12 +218,10 @@ def _remove_all(file: Path) -> None:
 _opened: dict[Path, tuple[int, int]] = {}
 
 
-def check_same(uri: str) -> None:
-    """Make sure that a SQLite store is still the file that this process opened.
+def check_store_unchanged(uri: str) -> None:
+    """Check that a SQLite store is still the file that this process opened: writes to a removed file are lost.
 
-    Removed or replaced, it would still take everything, in a file that nobody can find.
-
-    Raises: TrackingError when it is not.
+    Raises: TrackingError when it was removed or replaced.
     """
     file = sqlite_file(uri)
     if file in _opened and _identity(file) != _opened[file]:
@@ -216,3 +234,8 @@ def _identity(file: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (status.st_dev, status.st_ino)
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch, the unit of MLflow's timestamps."""
+    return int(time.time() * 1000)

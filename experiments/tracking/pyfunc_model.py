@@ -1,4 +1,4 @@
-"""The model as MLflow serves it: this file is logged as its code, the weights are a safetensors file beside it."""
+"""The pyfunc model that MLflow serves: this file is logged as its code, with a safetensors file of the weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,32 +7,33 @@ from typing import Any
 import mlflow
 import numpy as np
 
+from neuralzoo.core.blocks.inference import predict_in_batches
 from neuralzoo.core.checkpoint import read
-from neuralzoo.experiments.running.model_file import load_model, predict
+from neuralzoo.experiments.running.model_file import load_model
 
 
-class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
-    """Answers with the network's output for a batch of inputs."""
+class PyfuncModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
+    """A pyfunc model: the network's output for a batch of inputs."""
 
     def load_context(self, context: Any) -> None:
         """Build the network and load its weights."""
         path = Path(context.artifacts["model"])
         self.module = load_model(path)
-        self.lengths = bool(read(path).notes["model"]["task"].get("lengths"))
+        self.lengths = bool(read(path).metadata["model"]["task"].get("variable_length"))
 
-    # MLflow reads the hint of the input and knows none for arrays by name.
+    # MLflow infers the input's type from the hint and supports none for named arrays.
     def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
         """Return the network's output.
 
-        Where examples differ in length the input is {"x": padded examples, "lengths": one for each}; an array alone
-        is examples that are all as long as it is.
+        Inputs of variable length are {"x": padded examples, "lengths": one for each}; in an array alone all examples
+        have its full length.
 
         Raises: ValueError when there is not one length from 1 to the number of steps for each example.
         """
-        given: Any = model_input
+        inputs: Any = model_input
         if not self.lengths:
-            return predict(self.module, np.asarray(given))
-        named = given if isinstance(given, Mapping) else {"x": given}
+            return predict_in_batches(self.module.predict, np.asarray(inputs))
+        named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
         x = np.asarray(named["x"])
         steps = x.shape[1]
         lengths = np.asarray(named.get("lengths", np.full(len(x), steps)))
@@ -41,7 +42,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined
                 f"the model got lengths {lengths.tolist()} for {len(x)} examples of {steps} steps; "
                 f"it needs one from 1 to {steps} for each"
             )
-        return predict(self.module, (x, lengths))
+        return predict_in_batches(self.module.predict, (x, lengths))
 
 
-mlflow.models.set_model(ServedModel())
+mlflow.models.set_model(PyfuncModel())

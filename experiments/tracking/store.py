@@ -1,85 +1,44 @@
-"""The MLflow store: where runs are kept, how they are named there, and how they are found and closed."""
+"""The MLflow tracking store: its experiments, the leaderboard view, and opening and closing runs."""
 
-import hashlib
 import json
 import os
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from neuralzoo.experiments.datasets import Info
+from neuralzoo.experiments.datasets import DatasetInfo
+from neuralzoo.experiments.running.metrics import lower_is_better
 from neuralzoo.experiments.tracking.client import (
     TrackingError,
-    attempt,
-    chosen,
-    client,
-    default_uri,
-    explained,
-    import_mlflow,
-    one_at_a_time,
+    as_tracking_error,
+    connect,
     sqlite_file,
+    store_lock,
 )
-
-__all__ = [
-    "SHARED_VIEW",
-    "TrackingError",
-    "abandon",
-    "attempt",
-    "chosen",
-    "clean",
-    "client",
-    "colour",
-    "dataset_experiment",
-    "default_uri",
-    "explained",
-    "import_mlflow",
-    "leaderboard",
-    "leaderboard_page",
-    "lower_is_better",
-    "pages",
-    "process_identity",
-    "process_started",
-    "reopen",
-    "run_page",
-    "sqlite_file",
-]
+from neuralzoo.experiments.tracking.provenance import process_identity, process_started
 
 SHARED_VIEW = "neuralzoo"
-COLOURS = (  # readable on white and on black
-    "#17a8bd",
-    "#9b59d0",
-    "#e668b3",
-    "#2e9e4f",
-    "#5b5bd6",
-    "#f0801a",
-    "#8a9a1f",
-    "#9c6644",
-    "#e23b3b",
-    "#0f8f7c",
-    "#2f7ed8",
-    "#d4a017",
-)
-COLOUR_SALT = 1441  # the first with which no two of the eleven built-in architectures have one colour
 
 
-def dataset_experiment(client: Any, uri: str, info: Info, headline: str) -> str:
-    """Return the id of the experiment of a task and data set, in which all architectures are compared.
+def dataset_experiment(client: Any, uri: str, info: DatasetInfo, primary_metric: str) -> str:
+    """Return the id of the MLflow experiment of a task and dataset: one leaderboard of all architectures.
 
-    It is made, with a note and a leaderboard, if it is not there.
+    An experiment that does not exist is created, with a note and the leaderboard view.
 
     Raises: TrackingError when the store can't be used.
     """
     from mlflow.exceptions import MlflowException
 
     name = f"{info.task.kind}/{info.name}"
-    with explained(uri):
+    with as_tracking_error(uri):
         if (found := client.get_experiment_by_name(name)) is not None:
             return str(found.experiment_id)
         file = sqlite_file(uri)
         artifacts = (file.parent / "mlartifacts").as_uri() if file else None
         note = f"**{info.name}** ({info.task.kind}): {info.summary}\n\nLicence: {info.licence}. Source: {info.citation}"
-        tags = {"mlflow.note.content": note, f"mlflow.sharedViewState.{SHARED_VIEW}": json.dumps(leaderboard(headline))}
-        with one_at_a_time(uri):
+        view = json.dumps(leaderboard(primary_metric))
+        tags = {"mlflow.note.content": note, f"mlflow.sharedViewState.{SHARED_VIEW}": view}
+        with store_lock(uri):
             try:
                 return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
             except MlflowException:  # another process was faster
@@ -89,13 +48,13 @@ def dataset_experiment(client: Any, uri: str, info: Info, headline: str) -> str:
 
 
 def reopen(client: Any, uri: str, run_id: str) -> Any:
-    """Return a run that is RUNNING again, in this process; nothing if it was deleted or the store is a new one.
+    """Set a run to RUNNING in this process and return it; None if it was deleted or is not in this store.
 
     Raises: TrackingError when the store can't be used.
     """
     from mlflow.exceptions import MlflowException
 
-    with explained(uri):
+    with as_tracking_error(uri):
         try:
             run = client.get_run(run_id)
         except MlflowException as error:
@@ -110,15 +69,15 @@ def reopen(client: Any, uri: str, run_id: str) -> Any:
         return run
 
 
-def abandon(client: Any, uri: str, run_id: str, status: str) -> None:
-    """Write how a run ended that can't go on, if the store still takes it: one try, and no error of its own.
+def close_run(client: Any, uri: str, run_id: str, status: str) -> None:
+    """Set the final status of a failed or interrupted run: best effort, one try, no error of its own.
 
-    A run whose status could not be written stays RUNNING until it is resumed or `clean` closes it.
+    A run whose status could not be written stays RUNNING until it is resumed or `close_orphaned_runs` closes it.
     """
     before = os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     try:
-        with explained(uri):
+        with as_tracking_error(uri):
             client.set_terminated(run_id, status)
     except TrackingError:
         pass
@@ -126,94 +85,68 @@ def abandon(client: Any, uri: str, run_id: str, status: str) -> None:
         os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = before
 
 
-def leaderboard(headline: str) -> dict[str, Any]:
-    """Return the state of the runs page that shows a table sorted by the headline metric.
+def leaderboard(primary_metric: str) -> dict[str, Any]:
+    """Return the view state of the runs page that shows a table sorted by the primary metric.
 
-    The tag that holds it is not a documented part of MLflow: where it is ignored, the plain runs page opens.
+    Its tag is not a documented part of MLflow: where it is ignored, the plain runs page opens.
     """
-    # MLflow orders the columns of metrics by their names: only those behind the headline metric leave it the first.
-    columns = [f"metrics.`{m}`" for m in sorted({headline, "test/loss", "time/train_s"}) if m >= headline]
+    # MLflow sorts metric columns by name: only those behind the primary metric leave it the first.
+    columns = [f"metrics.`{m}`" for m in sorted({primary_metric, "test/loss", "time/train_s"}) if m >= primary_metric]
     return {
-        "orderByKey": f"metrics.`{headline}`",
-        "orderByAsc": lower_is_better(headline),
+        "orderByKey": f"metrics.`{primary_metric}`",
+        "orderByAsc": lower_is_better(primary_metric),
         "searchFilter": "",
         "lifecycleFilter": "Active",
         "startTime": "ALL",
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
-        "selectedColumns": ["attributes.`Duration`", *columns, "params.`arch`", "params.`seed`"],
+        "selectedColumns": ["attributes.`Duration`", *columns, "params.`architecture`", "params.`seed`"],
     }
 
 
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of a metric is the better one."""
-    return metric.endswith(("loss", "error", "mse", "nll", "perplexity"))
-
-
 def run_page(experiment: str, run: str) -> str:
-    """Return the address of a run within the MLflow UI."""
+    """Return the path of a run in the MLflow UI."""
     return f"#/experiments/{experiment}/runs/{run}"
 
 
 def leaderboard_page(experiment: str) -> str:
-    """Return the address of an experiment's leaderboard within the MLflow UI."""
+    """Return the path of an experiment's leaderboard in the MLflow UI."""
     return f"#/experiments/{experiment}/runs?viewStateShareKey={SHARED_VIEW}"
 
 
-def colour(architecture: str) -> str:
-    """Return the colour of an architecture: the same in every chart."""
-    return COLOURS[hashlib.sha256(f"{COLOUR_SALT}:{architecture}".encode()).digest()[0] % len(COLOURS)]
+def close_orphaned_runs(uri: str) -> list[str]:
+    """Set orphaned runs to KILLED and return their names.
 
-
-def process_identity() -> dict[str, str]:
-    """Return what tells this process from every other, also from a later one with the same number."""
-    pid = os.getpid()
-    return {"host": socket.gethostname(), "pid": str(pid), "pid_started": process_started(pid) or ""}
-
-
-def process_started(pid: int) -> str | None:
-    """Return when a process started, nothing if it is gone."""
-    import psutil
-
-    try:
-        return f"{psutil.Process(pid).create_time():.2f}"
-    except psutil.NoSuchProcess:
-        return None
-
-
-def clean(uri: str) -> list[str]:
-    """Mark the runs KILLED whose process on this host is gone, and return their names.
-
-    Raises: TrackingError when there is no such store or it can't be reached.
+    Raises: TrackingError when the store does not exist or can't be reached.
     """
     file = sqlite_file(uri)
     if file is not None and not file.exists():
         raise TrackingError(f"{file} is not there; there are no runs to close")
-    store = client(uri)
+    client = connect(uri)
     closed: list[str] = []
-    with explained(uri):
-        experiments = [e.experiment_id for e in pages(store.search_experiments)]
-        still_open = "attributes.status = 'RUNNING'"
-        for run in pages(store.search_runs, experiment_ids=experiments, filter_string=still_open, max_results=1000):
-            if is_left(run) and is_left(store.get_run(run.info.run_id)):  # it may have ended since
-                store.set_terminated(run.info.run_id, "KILLED")
+    with as_tracking_error(uri):
+        experiments = [e.experiment_id for e in all_results(client.search_experiments)]
+        running = "attributes.status = 'RUNNING'"
+        for run in all_results(client.search_runs, experiment_ids=experiments, filter_string=running, max_results=1000):
+            if is_orphaned(run) and is_orphaned(client.get_run(run.info.run_id)):  # it may have ended since
+                client.set_terminated(run.info.run_id, "KILLED")
                 closed.append(run.info.run_name)
     return closed
 
 
-def is_left(run: Any) -> bool:
-    """Tell whether a run is RUNNING by a process of this host that is gone."""
+def is_orphaned(run: Any) -> bool:
+    """Return whether a run is RUNNING although its process, on this host, has ended."""
     tags = run.data.tags
     if run.info.status != "RUNNING" or tags.get("host") != socket.gethostname() or not tags.get("pid", "").isdigit():
         return False
     return bool(process_started(int(tags["pid"])) != tags.get("pid_started"))
 
 
-def pages(search: Callable[..., Any], **query: Any) -> list[Any]:
-    """Return all that a search finds: a store answers with a page at a time."""
+def all_results(search: Callable[..., Any], **query: Any) -> list[Any]:
+    """Return all results of a paginated search."""
     found = search(**query)
-    everything = list(found)
+    results = list(found)
     while found.token:
         found = search(**query, page_token=found.token)
-        everything += found
-    return everything
+        results += found
+    return results

@@ -1,4 +1,4 @@
-"""MLflow's page for a store, quiet and on this machine only."""
+"""The MLflow UI of a tracking store, on the loopback address."""
 
 import os
 import signal
@@ -11,14 +11,15 @@ from collections.abc import Callable
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from neuralzoo.experiments.tracking.store import TrackingError, client, explained, leaderboard_page, pages, sqlite_file
+from neuralzoo.experiments.tracking.client import TrackingError, as_tracking_error, connect, sqlite_file
+from neuralzoo.experiments.tracking.store import all_results, leaderboard_page
 
-START_S = 90.0
-STOP_S = 10.0
+STARTUP_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 10.0
 
 
 def free_port(wanted: int) -> int:
-    """Return the wanted port of the loopback address, or another one if it is in use."""
+    """Return the wanted port of the loopback address, or a free one if it is in use."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,42 +28,42 @@ def free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise TrackingError(f"port {wanted} is in use and no other is free; the page needs one")
+    raise TrackingError(f"port {wanted} is in use and no other is free; the UI needs one")
 
 
-def serve(uri: str, port: int, tell: Callable[[str], None]) -> None:
+def serve(uri: str, port: int, report: Callable[[str], None]) -> None:
     """Serve a store until Ctrl-C, SIGTERM, or the end of the process that started this one.
 
     Raises: TrackingError when there is no such store, it can't be read, or the server does not start.
     """
     file = sqlite_file(uri)
     if file is not None and not file.exists():
-        raise TrackingError(f"{file} is not there; the page needs a store, `neuralzoo run fnn` makes one")
-    store = client(uri)
-    with explained(uri):
-        experiments = [e for e in pages(store.search_experiments) if e.name != "Default"]
+        raise TrackingError(f"{file} is not there; the UI needs a store, `neuralzoo run fnn` makes one")
+    client = connect(uri)
+    with as_tracking_error(uri):
+        experiments = [e for e in all_results(client.search_experiments) if e.name != "Default"]
     stops = [signal.SIGTERM, signal.SIGHUP]
-    kept_on = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # `nohup` means to outlive the one who starts it
-    for number in stops[: 1 if kept_on else 2]:
+    outlives_parent = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # started by `nohup`
+    for number in stops[: 1 if outlives_parent else 2]:
         signal.signal(number, lambda number, frame: sys.exit(0))
     port = free_port(port)
     server = start(uri, port)
     try:
         wait_until_up(server, port)
-        tell(f"MLflow shows {uri} at http://127.0.0.1:{port} (Ctrl-C stops it)")
+        report(f"MLflow shows {uri} at http://127.0.0.1:{port} (Ctrl-C stops it)")
         for experiment in experiments:
-            tell(f"{experiment.name}  http://127.0.0.1:{port}/{leaderboard_page(experiment.experiment_id)}")
-        watch(server, follow_parent=not kept_on)
+            report(f"{experiment.name}  http://127.0.0.1:{port}/{leaderboard_page(experiment.experiment_id)}")
+        watch(server, follow_parent=not outlives_parent)
     except KeyboardInterrupt:
-        tell("stopped")
+        report("stopped")
     finally:
         stop(server)
 
 
 def start(uri: str, port: int) -> "subprocess.Popen[bytes]":
-    """Start the server with one worker, no jobs and no telemetry, in a process group of its own.
+    """Start the server with one worker, no jobs and no telemetry, in its own process group.
 
-    It holds the other end of a pipe to this process, so that it sees when this process is gone, however it went.
+    It holds the other end of a pipe to this process, which closes when this process ends for any reason.
     """
     environment = os.environ | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -82,7 +83,7 @@ def start(uri: str, port: int) -> "subprocess.Popen[bytes]":
 
 
 def watch(server: "subprocess.Popen[bytes]", follow_parent: bool) -> None:
-    """Wait until the server ends or, if it is to be followed, the process that started this one.
+    """Wait until the server ends or, with `follow_parent`, the process that started this one.
 
     Raises: TrackingError when the server ends by itself.
     """
@@ -99,7 +100,7 @@ def wait_until_up(server: "subprocess.Popen[bytes]", port: int) -> None:
 
     Raises: TrackingError when it ends or does not answer in time.
     """
-    deadline = time.monotonic() + START_S
+    deadline = time.monotonic() + STARTUP_TIMEOUT_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise TrackingError(f"MLflow's server ended with exit {server.returncode}; run `mlflow ui` to see why")
@@ -108,16 +109,16 @@ def wait_until_up(server: "subprocess.Popen[bytes]", port: int) -> None:
                 return
         except (URLError, OSError):
             time.sleep(0.2)
-    raise TrackingError(f"MLflow's server did not answer within {START_S:.0f} s; run `mlflow ui` to see why")
+    raise TrackingError(f"MLflow's server did not answer within {STARTUP_TIMEOUT_S:.0f} s; run `mlflow ui` to see why")
 
 
 def stop(server: "subprocess.Popen[bytes]") -> None:
     """Stop the server and its workers."""
-    deadline = time.monotonic() + STOP_S
+    deadline = time.monotonic() + STOP_TIMEOUT_S
     try:
         os.killpg(server.pid, signal.SIGTERM)
         while time.monotonic() < deadline:
-            server.poll()  # one that has ended and was not asked still counts as a member of its group
+            server.poll()  # reap: an ended process counts as a member of its group until then
             os.killpg(server.pid, 0)
             time.sleep(0.05)
         os.killpg(server.pid, signal.SIGKILL)
@@ -127,13 +128,13 @@ def stop(server: "subprocess.Popen[bytes]") -> None:
 
 
 def end_with_parent() -> None:
-    """Wait for the end of the pipe that the process of `serve` holds, and end this process group."""
+    """Kill this process group when the pipe held by the process of `serve` closes."""
     sys.stdin.buffer.read()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def main() -> None:
-    """Be MLflow's command line until the process of `serve` is gone."""
+    """Run MLflow's command line until the process of `serve` ends."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     from mlflow.cli import cli
 

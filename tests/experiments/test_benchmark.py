@@ -50,7 +50,7 @@ def test_counting_that_would_miss_products_is_refused() -> None:
 
 
 def test_what_fails_in_another_process_says_why() -> None:
-    with pytest.raises(apart.Failed, match="UnknownName: no architecture is named 'fmn'"):
+    with pytest.raises(apart.MeasurementError, match="UnknownNameError: no architecture is named 'fmn'"):
         apart.measure("share", "counts", "fmn", "quick")
 
 
@@ -91,7 +91,7 @@ def test_imports_are_timed_in_turns() -> None:
     assert slow["low"] <= slow["seconds"] <= slow["high"]
     assert slow["seconds"] >= 0.2
     assert quick["statement"] == "import json"
-    with pytest.raises(apart.Failed, match="'import nothing_of_that_name' failed: ModuleNotFoundError"):
+    with pytest.raises(apart.MeasurementError, match="'import nothing_of_that_name' failed: ModuleNotFoundError"):
         imports.measure({"none": "import nothing_of_that_name"}, times=3)
 
 
@@ -111,7 +111,7 @@ def test_a_package_is_as_large_as_its_files(tmp_path: Path) -> None:
 
 
 def test_the_wheel_is_built_from_a_checkout_only(tmp_path: Path) -> None:
-    with pytest.raises(apart.Failed, match=r"has no pyproject\.toml; the wheel is built from a checkout"):
+    with pytest.raises(apart.MeasurementError, match=r"has no pyproject\.toml; the wheel is built from a checkout"):
         installed.measure(tmp_path)
 
 

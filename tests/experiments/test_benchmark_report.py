@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from neuralzoo.experiments.benchmark import page, report, targets
 from neuralzoo.experiments.benchmark.parts import scaling
-from neuralzoo.experiments.cli import app
+from neuralzoo.experiments.cli.app import app
 from neuralzoo.registry import SettingError
 
 TIME = {"part": "times", "architecture": "fnn", "peer": "torch", "ours_ms": 1.0, "theirs_ms": 2.0}
@@ -147,7 +147,7 @@ def test_what_fails_costs_only_its_own_row() -> None:
 
 def test_a_comparison_that_fails_has_a_row_that_says_why() -> None:
     (row,) = report.measure("times", report.Wanted(["nothing"], ["torch"]), lambda text: None)
-    assert row["failed"].startswith("UnknownName: no architecture is named 'nothing'")
+    assert row["failed"].startswith("UnknownNameError: no architecture is named 'nothing'")
     assert (row["peer"], row["kernels"]) == ("torch", "usual")
 
 

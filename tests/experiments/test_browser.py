@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from neuralzoo.experiments.running.run_folder import read_json
+from neuralzoo.experiments.running.files import read_json
 
 pytest.importorskip("mlflow", reason="the pages need the extra 'experiments'")
 playwright = pytest.importorskip("playwright.sync_api", reason="looking at pages needs the extra 'browser'")
@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a store and a comparison of two contestants, made by the command line."""
+    """A folder with a store and a comparison of two candidates, made by the command line."""
     place = tmp_path_factory.mktemp("browser")
     wide = "wide: fnn model.hidden=[32] model.activation=tanh model.dropout=0 model.input_dropout=0"
     words = [wide, "linear: fnn model.hidden=[]", "--task", "two-spirals", "--seeds", "2", "--out", "out"]

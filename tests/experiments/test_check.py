@@ -117,8 +117,8 @@ def test_an_error_in_the_plugins_code_is_told_with_its_line(neuralzoo, broken, t
 @pytest.mark.parametrize(
     ("right", "wrong", "check", "words"),
     [
-        ('"mnist1d"', '"mnst1d"', "experiments_fit_their_data_sets", ["quick", "mnst1d", "did you mean mnist1d"]),
-        ('"mnist1d"', '"sunspots"', "experiments_fit_their_data_sets", ["quick", "regression", "classification"]),
+        ('"mnist1d"', '"mnst1d"', "experiments_fit_their_datasets", ["quick", "mnst1d", "did you mean mnist1d"]),
+        ('"mnist1d"', '"sunspots"', "experiments_fit_their_datasets", ["quick", "regression", "classification"]),
         ("=fnn", "=fn", "claims_name_architectures_that_are_there", ["nonlinear", "linear", "did you mean fnn"]),
         ("=fnn", '=fnn", "dataset=names', "claims_name_architectures_that_are_there", ["linear", "language-modelling"]),
         ("hidden=[]", "hiden=[]", "claims_name_architectures_that_are_there", ["hiden", "did you mean hidden"]),
@@ -139,9 +139,9 @@ def test_what_a_plugin_prints_does_not_get_into_the_json(neuralzoo, broken):
 
 def test_a_check_that_does_not_apply_is_told_with_the_declared_reason(neuralzoo, broken):
     reason = "it draws in evaluation too, as the paper does"
-    broken("__init__.py", ("claims=CLAIMS", f'claims=CLAIMS, not_applicable={{"examples_do_not_mix": "{reason}"}}'))
+    broken("__init__.py", ("claims=CLAIMS", f'claims=CLAIMS, not_applicable={{"examples_are_independent": "{reason}"}}'))
     lines = neuralzoo("check", "my_net").stdout.splitlines()
-    assert lines[lines.index("  not applicable  examples_do_not_mix") + 1].strip() == reason
+    assert lines[lines.index("  not applicable  examples_are_independent") + 1].strip() == reason
 
 
 def test_a_package_with_two_plugins_in_plain_files_is_checked_whole(neuralzoo, tmp_path):

@@ -169,10 +169,10 @@ def test_an_architecture_that_a_setting_names_counts(monkeypatch):
 
 def test_what_a_function_encloses_counts():
     def make(shift):
-        def probe(module, data):
+        def evaluator(module, data):
             return shift
 
-        return probe
+        return evaluator
 
     assert code_hash(make(1)) == code_hash(make(1))
     assert code_hash(make(1)) != code_hash(make(2))
@@ -180,5 +180,5 @@ def test_what_a_function_encloses_counts():
 
 def test_the_headline_and_the_figures_of_an_experiment_decide_no_outcome():
     quick = get("fnn").experiments["quick"]
-    assert experiment_hash(quick.model_copy(update={"headline": "test/loss"})) == experiment_hash(quick)
+    assert experiment_hash(quick.model_copy(update={"primary_metric": "test/loss"})) == experiment_hash(quick)
     assert experiment_hash(quick.model_copy(update={"batch_size": 7})) != experiment_hash(quick)

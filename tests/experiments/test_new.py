@@ -84,7 +84,7 @@ def test_the_same_name_and_task_give_the_same_files():
         ("MyNet", ["'MyNet'", "did you mean mynet?"]),
         ("2net", ["'2net'", "a letter first"]),
         ("a/b", ["'a/b'", "did you mean a_b?"]),
-        ("", ["''", "small letters"]),
+        ("", ["''", "lower-case letters"]),
         ("_net", ["'_net'", "did you mean net?"]),
         ("lambda", ["'lambda'", "a word of Python's own"]),
         ("random", ["'random'", "standard library"]),

@@ -15,7 +15,7 @@ from neuralzoo.experiments.benchmark import timing as sidebyside
 from neuralzoo.experiments.benchmark.parts import steps
 from neuralzoo.experiments.benchmark.peers import Peer, Rival
 from neuralzoo.experiments.benchmark.workload import Workload, workload
-from neuralzoo.experiments.cli import app
+from neuralzoo.experiments.cli.app import app
 from neuralzoo.registry import get
 
 NAMES = (

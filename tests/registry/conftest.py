@@ -40,7 +40,7 @@ class Tiny(Layer):
 
 
 DECLARED = dict(
-    contract=1,
+    api_version=1,
     name="NAME",
     summary="A tiny network for tests of the registry",
     citation="Nobody (2020), Nothing",
@@ -49,7 +49,7 @@ DECLARED = dict(
     inputs=frozenset({"tabular"}),
     config=TinyConfig,
     build=lambda config, task, rng: Tiny(task, config, rng),
-    learner=lambda module, config, task, make_optimizer: None,
+    learner=lambda module, config, task, optimizer_factory: None,
     example=Task(kind="classification", input="tabular", shape=(3,), outputs=2),
     experiments={"quick": Experiment(architecture="NAME", dataset="none", epochs=1, batch_size=2)},
 )

@@ -1,4 +1,4 @@
-"""Data sets, trainer hooks and figures that real packages bring, beside architectures."""
+"""Datasets, trainer hooks and figures that real packages bring, beside architectures."""
 
 import json
 import re
@@ -9,9 +9,9 @@ import pytest
 STRIPES = """
 import numpy as np
 from neuralzoo.registry import Task, hookimpl
-from neuralzoo.registry.dataset import DataSet, Entry, Info, Sizes, at_least, generators
+from neuralzoo.registry.dataset import Dataset, DatasetEntry, DatasetInfo, Sizes, require_min, split_rngs
 
-INFO = Info(
+INFO = DatasetInfo(
     name="NAME", summary="points left and right of a line", kind="generated", sizes=Sizes(60, 20),
     task=Task(kind="classification", input="tabular", shape=(2,), outputs=2), classes=("left", "right"),
     licence="no rights: drawn at random", citation="Nobody (2020), Stripes", url="https://example.org",
@@ -19,14 +19,14 @@ INFO = Info(
 
 
 def load(info, seed, *, train: int = 60, test: int = 20):
-    at_least("train", train, 4)
-    x, y = (rng.normal(size=(n, 2)).astype(np.float32) for rng, n in zip(generators(seed), (train, test)))
-    return DataSet.of(info, (x, (x[:, 0] > 0).astype(np.int64)), (y, (y[:, 0] > 0).astype(np.int64)))
+    require_min("train", train, 4)
+    x, y = (rng.normal(size=(n, 2)).astype(np.float32) for rng, n in zip(split_rngs(seed), (train, test)))
+    return Dataset.of(info, (x, (x[:, 0] > 0).astype(np.int64)), (y, (y[:, 0] > 0).astype(np.int64)))
 
 
 @hookimpl
-def data_set():
-    return Entry(INFO, load)
+def dataset():
+    return DatasetEntry(INFO, load)
 """
 NOTIFIER = """
 from neuralzoo.registry import hookimpl
@@ -68,10 +68,10 @@ RUN = ["run", "fnn", *SMALL]
 
 @pytest.fixture(scope="module")
 def zoo(new_shelf):
-    """Return a shelf with a data set, one with a name that is taken, trainer hooks and a figure."""
+    """Return a shelf with a dataset, one with a name that is taken, trainer hooks and a figure."""
     shelf = new_shelf()
-    shelf.add("stripes-pack", {"data.stripes": "stripes"}, {"stripes": STRIPES.replace("NAME", "stripes")})
-    shelf.add("rival-pack", {"data.mnist1d": "rival"}, {"rival": STRIPES.replace("NAME", "mnist1d")}, "2.0")
+    shelf.add("stripes-pack", {"dataset.stripes": "stripes"}, {"stripes": STRIPES.replace("NAME", "stripes")})
+    shelf.add("rival-pack", {"dataset.mnist1d": "rival"}, {"rival": STRIPES.replace("NAME", "mnist1d")}, "2.0")
     shelf.add("notify-pack", {"hook.notifier": "notify"}, {"notify": NOTIFIER.replace("FAULT", "")})
     broken = NOTIFIER.replace("FAULT", "raise OSError('no network')")
     shelf.add("failing-pack", {"hook.failing": "failing"}, {"failing": broken}, "3.1")
@@ -97,15 +97,15 @@ def test_all_names_are_known_from_metadata_alone(zoo):
         import json, sys
         from neuralzoo.experiments import datasets
         from neuralzoo.registry import names
-        kinds = {kind: names(kind=kind) for kind in ("data", "hook", "figure")}
+        kinds = {kind: names(kind=kind) for kind in ("dataset", "hook", "figure")}
         ours = {"stripes", "rival", "notify", "failing", "scatter"} & set(sys.modules)
         print(json.dumps([kinds, "stripes" in datasets.names(), "stripes" in names(), sorted(ours)]))
     """)
-    kinds = {"data": ["mnist1d", "stripes"], "hook": ["failing", "notifier"], "figure": ["scatter"]}
+    kinds = {"dataset": ["mnist1d", "stripes"], "hook": ["failing", "notifier"], "figure": ["scatter"]}
     assert found == [kinds, True, False, []]
 
 
-def test_data_sets_of_packages_are_listed_unimported(zoo):
+def test_datasets_of_packages_are_listed_unimported(zoo):
     done = zoo.command("datasets")
     assert done.stderr == ""
     assert re.search(
@@ -117,32 +117,32 @@ def test_data_sets_of_packages_are_listed_unimported(zoo):
     assert (row["package"], row["version"], row["state"]) == ("stripes-pack", "1.0", "not imported")
 
 
-def test_a_data_set_of_a_package_is_shown_with_its_options(zoo):
+def test_a_dataset_of_a_package_is_shown_with_its_options(zoo):
     (row,) = json.loads(zoo.command("datasets", "stripes", "--json").stdout)
-    assert (row["package"], row["task"], row["answer"]) == ("stripes-pack", "classification", "class")
-    assert (row["options"], row["lengths"]) == ({"train": 60, "test": 20}, False)
+    assert (row["package"], row["task"], row["target"]) == ("stripes-pack", "classification", "class")
+    assert (row["options"], row["variable_length"]) == ({"train": 60, "test": 20}, False)
 
 
 @pytest.mark.parametrize("name", ["stripes", "stripes-pack:stripes"])
-def test_an_experiment_runs_on_a_data_set_of_a_package(zoo, name):
+def test_an_experiment_runs_on_a_dataset_of_a_package(zoo, name):
     folder = f"runs-{len(name)}"
     done = zoo.command(*RUN, "--runs", folder, "--set", f"dataset={name}", "--set", "data.train=40")
     assert "test/accuracy" in done.stdout, done.stderr
     assert f'dataset = "{name}"' in next(one_run(zoo, folder).glob("*.toml")).read_text()
 
 
-def test_a_data_set_that_clashes_with_a_built_in_names_both(zoo):
+def test_a_dataset_that_clashes_with_a_built_in_names_both(zoo):
     line = line_of(zoo.command(*RUN, "--set", "dataset=mnist1d"))
     assert re.fullmatch(
-        r"'mnist1d' is offered by neuralzoo \S+ and rival-pack 2\.0; name the one you mean: neuralzoo:mnist1d or "
+        r"'mnist1d' is provided by neuralzoo \S+ and rival-pack 2\.0; name the one you mean: neuralzoo:mnist1d or "
         r"rival-pack:mnist1d, or uninstall one",
         line,
     )
     listed = zoo.command("datasets").stdout
-    assert re.search(r"mnist1d +not loaded: 'mnist1d' is offered by .*\n +rival-pack 2\.0", listed)
+    assert re.search(r"mnist1d +not loaded: 'mnist1d' is provided by .*\n +rival-pack 2\.0", listed)
 
 
-def test_the_name_with_its_package_says_which_data_set(zoo):
+def test_the_name_with_its_package_says_which_dataset(zoo):
     shapes = zoo.ask("""
         import json
         from neuralzoo.experiments import datasets
@@ -151,10 +151,10 @@ def test_the_name_with_its_package_says_which_data_set(zoo):
     assert shapes == [[40, 1], [2]]
 
 
-def test_a_misspelt_data_set_or_option_suggests_the_nearest(zoo):
+def test_a_misspelt_dataset_or_option_suggests_the_nearest(zoo):
     assert "'strips'; did you mean stripes?" in line_of(zoo.command(*RUN, "--set", "dataset=strips"))
     line = line_of(zoo.command(*RUN, "--set", "dataset=stripes", "--set", "data.trian=9"))
-    assert line == "data set stripes has no option 'trian'; did you mean train? (it has train, test)"
+    assert line == "dataset stripes has no option 'trian'; did you mean train? (it has train, test)"
 
 
 def test_a_trainer_hook_of_a_package_watches_a_run_that_names_it(zoo):
@@ -171,7 +171,7 @@ def test_a_failing_trainer_hook_costs_only_itself(zoo):
     done = zoo.command(*RUN, *given, "--runs", "failed", "--hook", "failing", "--hook", "notifier")
     assert done.returncode == 0
     assert done.stderr == (
-        "neuralzoo: trainer hook 'failing' from failing-pack 3.1 is left out from here on: epoch_ended failed with "
+        "neuralzoo: trainer hook 'failing' from failing-pack 3.1 is disabled for the rest of the run: epoch_ended failed with "
         "OSError: no network (failing.py, line 14); a newer failing-pack may help\n"
     )
     failed = one_run(zoo, "failed")
@@ -202,7 +202,7 @@ def test_a_figure_of_a_package_is_drawn_beside_the_others(zoo):
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [("1 / 0", "ZeroDivisionError: division by zero"), ("raise SystemExit(1)", "it ended the program (exit 1)")],
+    [("1 / 0", "ZeroDivisionError: division by zero"), ("raise SystemExit(1)", "it called sys.exit(1)")],
 )
 def test_a_figure_that_fails_costs_only_itself_and_names_its_package(shelf, fault, words):
     shelf.add("odd-pack", {"figure.scatter": "odd"}, {"odd": FIGURE.replace("x = data", f"{fault}\n    x = data")})
@@ -224,8 +224,8 @@ def test_the_doctor_shows_what_kind_each_is_of(zoo):
     plugins = json.loads(zoo.command("doctor", "--json").stdout)["plugins"]
     states = {(p["kind"], p["name"], p["package"]): p["state"] for p in plugins if p["package"] != "neuralzoo"}
     assert states == {
-        ("data", "mnist1d", "rival-pack"): "unusable",
-        ("data", "stripes", "stripes-pack"): "ready",
+        ("dataset", "mnist1d", "rival-pack"): "unusable",
+        ("dataset", "stripes", "stripes-pack"): "ready",
         ("hook", "failing", "failing-pack"): "ready",
         ("hook", "notifier", "notify-pack"): "ready",
         ("figure", "scatter", "scatter-pack"): "ready",
@@ -234,24 +234,24 @@ def test_the_doctor_shows_what_kind_each_is_of(zoo):
 
 def test_one_package_may_bring_one_of_each_in_one_module(shelf, source):
     whole = "\n".join([source("all_in_one"), STRIPES.replace("NAME", "all"), NOTIFIER.replace("FAULT", ""), FIGURE])
-    points = {name: "everything" for name in ("all_in_one", "data.all", "hook.all", "figure.scatter")}
+    points = {name: "everything" for name in ("all_in_one", "dataset.all", "hook.all", "figure.scatter")}
     shelf.add("all-pack", points, {"everything": whole})
     plugins = json.loads(shelf.command("doctor", "--json").stdout)["plugins"]
-    ours = [(p["kind"], p["state"], p["reason"]) for p in plugins if p["package"] == "all-pack"]
-    assert ours == [(kind, "ready", "") for kind in ("architecture", "data", "hook", "figure")]
+    ours = [(p["kind"], p["state"], p["problem"]) for p in plugins if p["package"] == "all-pack"]
+    assert ours == [(kind, "ready", "") for kind in ("architecture", "dataset", "hook", "figure")]
 
 
 WRONG = {
-    "data.renamed": (
+    "dataset.renamed": (
         STRIPES.replace("NAME", "other"),
-        "its data set is named 'other'; it needs the entry point's",
+        "its dataset is named 'other'; it needs the entry point's",
     ),
-    "data.hookless": (FIGURE, r"has no hook; it needs a function data_set\(\) marked with @hookimpl"),
-    "data.typeless": (STRIPES.replace("Entry(INFO, load)", "INFO"), "returned Info.*; it needs to return an Entry of"),
-    "data.bare": (STRIPES.replace("NAME", "bare").replace(" = 60", ""), "options without a default: train; each needs"),
-    "data.inverted": (
+    "dataset.hookless": (FIGURE, r"has no hook; it needs a function dataset\(\) marked with @hookimpl"),
+    "dataset.typeless": (STRIPES.replace("DatasetEntry(INFO, load)", "INFO"), "returned DatasetInfo.*; it needs to return a DatasetEntry of"),
+    "dataset.bare": (STRIPES.replace("NAME", "bare").replace(" = 60", ""), "options without a default: train; each needs"),
+    "dataset.inverted": (
         STRIPES.replace("NAME", "inverted").replace("INFO, load", "load, INFO"),
-        "it needs an Info and",
+        "it needs a DatasetInfo and",
     ),
     "hook.fixed": (NOTIFIER.replace("return Notifier", "return 3"), "returned 3; it needs to return a function of"),
     "hook.absent": ("import no_such_module", "No module named 'no_such_module'; it needs no_such_module installed"),
@@ -264,7 +264,7 @@ def test_each_kind_that_is_declared_wrongly_is_told_in_one_line(shelf):
     for number, (point, (code, _)) in enumerate(WRONG.items()):
         shelf.add(f"wrong-{number}", {point: f"wrong_{number}"}, {f"wrong_{number}": code})
     plugins = json.loads(shelf.command("doctor", "--json").stdout)["plugins"]
-    reasons = {f"{p['kind']}.{p['name']}": p["reason"] for p in plugins}
+    reasons = {f"{p['kind']}.{p['name']}": p["problem"] for p in plugins}
     for point, (_, words) in WRONG.items():
         print(reasons[point])
         assert re.search(words, reasons[point]), point
@@ -274,10 +274,10 @@ def test_each_kind_that_is_declared_wrongly_is_told_in_one_line(shelf):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("at_least(", "1 / 0; at_least("), r"failed with ZeroDivisionError: division by zero \(odd.py, line \d+\)"),
-        (("at_least(", "raise SystemExit(1); at_least("), r"failed with it ended the program \(exit 1\)"),
-        (("return DataSet.of", "return str"), r"TypeError"),
-        (("return DataSet.of", "return [].append #"), r"returned .*; it needs to return a DataSet"),
+        (("require_min(", "1 / 0; require_min("), r"failed with ZeroDivisionError: division by zero \(odd.py, line \d+\)"),
+        (("require_min(", "raise SystemExit(1); require_min("), r"failed with it called sys.exit\(1\)"),
+        (("return Dataset.of", "return str"), r"TypeError"),
+        (("return Dataset.of", "return [].append #"), r"returned .*; it needs to return a Dataset"),
         (
             ("(x[:, 0] > 0)", "(x[:5, 0] > 0)"),
             r"a train part of arrays of shape \(60, 2\), \(5,\); it needs inputs",
@@ -286,7 +286,7 @@ def test_each_kind_that_is_declared_wrongly_is_told_in_one_line(shelf):
     ],
 )
 def test_a_loader_that_fails_is_told_with_its_package(shelf, change, words):
-    shelf.add("odd-pack", {"data.odd": "odd"}, {"odd": STRIPES.replace("NAME", "odd").replace(*change)})
+    shelf.add("odd-pack", {"dataset.odd": "odd"}, {"odd": STRIPES.replace("NAME", "odd").replace(*change)})
     line = line_of(shelf.command("run", "fnn", *SMALL, "--set", "dataset=odd"))
-    assert line.startswith("data set 'odd' from odd-pack 1.0 can't be used: its loader ")
+    assert line.startswith("dataset 'odd' from odd-pack 1.0 can't be used: its loader ")
     assert re.search(words, line)

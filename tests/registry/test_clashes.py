@@ -33,7 +33,7 @@ def ask(zoo, answer, **environment):
 
 def test_both_packages_are_named_and_how_to_choose(zoo):
     assert ask(zoo, "told('twin')") == (
-        "Clash: 'twin' is offered by blue-pack 2.1 and red_pack 1.0; "
+        "NameConflictError: 'twin' is provided by blue-pack 2.1 and red_pack 1.0; "
         "name the one you mean: blue-pack:twin or red-pack:twin, or uninstall one"
     )
 
@@ -56,7 +56,7 @@ def test_the_name_with_its_package_says_which(zoo):
 
 def test_a_package_that_does_not_offer_the_name_is_told_which_does(zoo):
     assert ask(zoo, "told('green-pack:twin')") == (
-        "UnknownName: no package 'green-pack' offers 'twin'; it comes from blue-pack 2.1 and red_pack 1.0"
+        "UnknownNameError: no package 'green-pack' provides 'twin'; it comes from blue-pack 2.1 and red_pack 1.0"
     )
 
 
@@ -71,7 +71,7 @@ def test_a_clash_shows_in_names_and_entries_without_an_import(zoo):
 
 
 def test_a_clash_is_listed_for_both_and_leaves_the_others_alone(zoo):
-    listed = ask(zoo, "[[s.entry.name, s.entry.package, s.architecture is not None, s.reason] for s in statuses()]")
+    listed = ask(zoo, "[[s.entry.name, s.entry.package, s.architecture is not None, s.problem] for s in statuses()]")
     twins = [row for row in listed if row[0] == "twin"]
     assert [package for _, package, _, _ in twins] == ["blue-pack", "red_pack"]
     assert all(not loaded and "offered by blue-pack 2.1 and red_pack 1.0" in reason for _, _, loaded, reason in twins)
@@ -79,10 +79,10 @@ def test_a_clash_is_listed_for_both_and_leaves_the_others_alone(zoo):
 
 
 def test_blocking_a_name_leaves_out_all_who_offer_it(zoo):
-    names, message = ask(zoo, "[neuralzoo.names(), told('twin')]", NEURALZOO_BLOCK="twin, nobody")
+    names, message = ask(zoo, "[neuralzoo.names(), told('twin')]", NEURALZOO_BLOCK="twin, absent")
     assert "twin" not in names
     assert "single" in names
-    assert message == "UnknownName: 'twin' is left out by NEURALZOO_BLOCK=twin, nobody"
+    assert message == "UnknownNameError: 'twin' is skipped by NEURALZOO_BLOCK=twin, absent"
 
 
 def test_blocking_takes_the_names_of_entry_points(new_shelf):
@@ -96,7 +96,7 @@ def test_blocking_takes_the_names_of_entry_points(new_shelf):
     assert shelf.ask(known, NEURALZOO_BLOCK="hook.note") == []
     assert shelf.ask(known, NEURALZOO_BLOCK="pack:hook.note") == ["other"]
     done = shelf.command("run", "fnn", "--hook", "note", NEURALZOO_BLOCK="hook.note")
-    assert done.stderr == "neuralzoo: 'note' is left out by NEURALZOO_BLOCK=hook.note\n"
+    assert done.stderr == "neuralzoo: 'note' is skipped by NEURALZOO_BLOCK=hook.note\n"
 
 
 def test_blocking_one_of_two_packages_settles_the_clash(zoo):
@@ -108,4 +108,4 @@ def test_blocking_one_of_two_packages_settles_the_clash(zoo):
 
 def test_a_strict_zoo_raises_a_clash(zoo):
     done = zoo.start("from neuralzoo.registry import statuses; statuses()", NEURALZOO_STRICT="1")
-    assert "Clash: 'fnn' is offered by" in done.stderr
+    assert "NameConflictError: 'fnn' is provided by" in done.stderr

@@ -7,12 +7,12 @@ from pydantic import ValidationError
 from neuralzoo.core.module import Module, Parameter
 from neuralzoo.registry import (
     Architecture,
-    BrokenPlugin,
+    PluginError,
     Config,
     Experiment,
     SettingError,
     Task,
-    UnknownName,
+    UnknownNameError,
     create,
     matching,
 )
@@ -33,7 +33,7 @@ class Tiny(Module):
 
 def tiny(build=lambda config, task, rng: Tiny(task, config, rng), **changes):
     declared = {
-        "contract": 1,
+        "api_version": 1,
         "name": "tiny",
         "summary": "A tiny network for tests",
         "citation": "Nobody (2020), Nothing",
@@ -42,7 +42,7 @@ def tiny(build=lambda config, task, rng: Tiny(task, config, rng), **changes):
         "inputs": frozenset({"tabular", "image"}),
         "config": Width,
         "build": build,
-        "learner": lambda module, config, task, make_optimizer: None,
+        "learner": lambda module, config, task, optimizer_factory: None,
         "example": TABLE,
         "experiments": {"quick": Experiment(architecture="tiny", dataset="none", epochs=1, batch_size=2)},
     }
@@ -68,44 +68,44 @@ def told(make, *arguments, **keywords):
         ("fn", "no architecture is named 'fn'; did you mean fnn"),
         ("FNN", "no architecture is named 'FNN'; did you mean fnn"),
         ("neuralzoo:fn", "no architecture is named 'neuralzoo:fn'; did you mean fnn"),
-        ("nobody:fnn", "no package 'nobody' offers 'fnn'; it comes from neuralzoo "),
+        ("absent:fnn", "no package 'absent' provides 'fnn'; it comes from neuralzoo "),
         ("", "no architecture is named ''"),
         ("zzzzzzzz", "no architecture is named 'zzzzzzzz' (`neuralzoo list` shows all)"),
     ],
 )
 def test_an_unknown_name_suggests_the_nearest(name, words):
-    with pytest.raises(UnknownName) as caught:
+    with pytest.raises(UnknownNameError) as caught:
         create(name)
     assert str(caught.value).startswith(words)
 
 
 def test_the_built_in_network_is_created_through_the_same_door():
     network = create("fnn", inputs=(5,), outputs=2, hidden=(3,), seed=1)
-    assert network.size == 5 * 3 + 3 + 3 * 2 + 2
+    assert network.num_parameters == 5 * 3 + 3 + 3 * 2 + 2
     assert [a.name for a in matching("f*", task="regression")] == ["fnn"]
 
 
 def test_a_task_that_it_can_not_do_is_refused():
     task = Task(kind="regression", input="tabular", shape=(4,), outputs=1)
-    assert told(build, tiny(), {}, task, 0) == "tiny got the task 'regression'; it can do classification"
+    assert told(build, tiny(), {}, task, 0) == "tiny got the task 'regression'; it supports classification"
 
 
 def test_an_input_that_it_can_not_read_is_refused():
-    task = Task(kind="classification", input="tokens", shape=(4,), outputs=2, vocabulary=9)
-    assert told(build, tiny(), {}, task, 0) == "tiny got tokens inputs; it can read image, tabular"
+    task = Task(kind="classification", input="tokens", shape=(4,), outputs=2, vocab_size=9)
+    assert told(build, tiny(), {}, task, 0) == "tiny got tokens inputs; it supports image, tabular"
 
 
 def test_examples_of_different_lengths_are_refused_unless_it_reads_them():
-    task = Task(kind="classification", input="sequence", shape=(9, 2), outputs=2, lengths=True)
+    task = Task(kind="classification", input="sequence", shape=(9, 2), outputs=2, variable_length=True)
     one = tiny(inputs=frozenset({"sequence"}))
-    assert told(build, one, {}, task, 0) == "tiny got examples of different lengths; it can only read those of one"
-    assert build(one.model_copy(update={"lengths": True}), {}, task, 0).task == task
+    assert told(build, one, {}, task, 0) == "tiny got examples of different lengths; it supports one length only"
+    assert build(one.model_copy(update={"variable_length": True}), {}, task, 0).task == task
 
 
 def test_answers_that_it_can_not_learn_are_refused():
-    task = TABLE.model_copy(update={"answer": "classes"})
-    assert told(build, tiny(), {}, task, 0) == "tiny got answers made of 'classes'; it can learn class, numbers"
-    assert build(tiny(answers=frozenset({"classes"})), {}, task, 0).task == task
+    task = TABLE.model_copy(update={"target": "classes"})
+    assert told(build, tiny(), {}, task, 0) == "tiny got targets of kind 'classes'; it supports class, continuous"
+    assert build(tiny(targets=frozenset({"classes"})), {}, task, 0).task == task
 
 
 @pytest.mark.parametrize("fault", [ValueError("4 is no square"), MemoryError("4 is no square")])
@@ -126,7 +126,7 @@ def test_a_fault_of_the_plugin_is_not_blamed_on_the_settings(fault):
     def fail(config, task, rng):
         raise fault("a mistake\nof the plugin")
 
-    with pytest.raises(BrokenPlugin) as caught:
+    with pytest.raises(PluginError) as caught:
         build(tiny(fail), {}, TABLE, 0)
     sentence = f"'tiny' from module {__name__} can't be used: its build failed with {fault.__name__}: "
     assert str(caught.value).startswith(sentence)
@@ -140,20 +140,20 @@ def test_a_fault_of_a_plugin_names_the_package(shelf):
         import json, neuralzoo
         try:
             neuralzoo.create("faulty")
-        except neuralzoo.registry.BrokenPlugin as error:
+        except neuralzoo.registry.PluginError as error:
             print(json.dumps(str(error)))
     """)
     assert message == (
         "'faulty' from faulty_pack 2.1 can't be used: its build failed with ZeroDivisionError: division by zero "
-        "(faulty_pack_faulty.py, line 43); a newer faulty_pack may help, NEURALZOO_BLOCK=faulty leaves it out"
+        "(faulty_pack_faulty.py, line 43); a newer faulty_pack may help, NEURALZOO_BLOCK=faulty skips it"
     )
 
 
 def test_what_a_network_asks_another_architecture_for_keeps_its_own_message():
     def borrow(config, task, rng):
-        raise UnknownName("no architecture is named 'lender'")
+        raise UnknownNameError("no architecture is named 'lender'")
 
-    with pytest.raises(UnknownName, match=r"^no architecture is named 'lender'$"):
+    with pytest.raises(UnknownNameError, match=r"^no architecture is named 'lender'$"):
         build(tiny(borrow), {}, TABLE, 0)
 
 
@@ -226,30 +226,30 @@ def test_building_leaves_the_global_random_numbers_alone(created):
 
 
 @pytest.mark.parametrize(
-    ("input", "shape", "vocabulary"),
+    ("input", "shape", "vocab_size"),
     [("image", (4, 4), None), ("sequence", (4,), None), ("tokens", (4, 2), 9), ("tabular", (1, 4), None)],
 )
-def test_a_task_knows_the_axes_of_its_input(input, shape, vocabulary):
+def test_a_task_knows_the_axes_of_its_input(input, shape, vocab_size):
     with pytest.raises(ValidationError, match=f"{input} needs to be of shape"):
-        Task(kind="classification", input=input, shape=shape, outputs=2, vocabulary=vocabulary)
+        Task(kind="classification", input=input, shape=shape, outputs=2, vocab_size=vocab_size)
 
 
 @pytest.mark.parametrize(
-    ("kind", "answer"),
-    [("classification", "class"), ("regression", "numbers"), ("language-modelling", "class")],
+    ("kind", "target"),
+    [("classification", "class"), ("regression", "continuous"), ("language-modelling", "class")],
 )
-def test_a_task_that_does_not_say_has_the_answers_usual_for_its_kind(kind, answer):
-    assert Task(kind=kind, input="sequence", shape=(4, 2), outputs=2).answer == answer
+def test_a_task_that_does_not_say_has_the_answers_usual_for_its_kind(kind, target):
+    assert Task(kind=kind, input="sequence", shape=(4, 2), outputs=2).target == target
 
 
 def test_answers_that_do_not_go_with_the_kind_are_refused():
-    with pytest.raises(ValidationError, match="the answer is 'numbers'; classification needs class or classes or mar"):
-        Task(kind="classification", input="tabular", shape=(4,), outputs=2, answer="numbers")
+    with pytest.raises(ValidationError, match="the target is 'numbers'; classification needs class or classes or mar"):
+        Task(kind="classification", input="tabular", shape=(4,), outputs=2, target="continuous")
 
 
 def test_only_what_has_a_time_axis_can_differ_in_length():
-    with pytest.raises(ValidationError, match="lengths is true; image has none, it needs to be sequence or tokens"):
-        Task(kind="classification", input="image", shape=(4, 4, 1), outputs=2, lengths=True)
+    with pytest.raises(ValidationError, match="variable_length is true; image has one length, it needs to be sequence or tokens"):
+        Task(kind="classification", input="image", shape=(4, 4, 1), outputs=2, variable_length=True)
 
 
 def test_tokens_need_a_vocabulary():

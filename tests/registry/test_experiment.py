@@ -78,7 +78,7 @@ def test_any_settings_of_a_model_come_back_from_toml(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_any_options_of_a_data_set_come_back_from_toml(seed):
+def test_any_options_of_a_dataset_come_back_from_toml(seed):
     random_ = random.Random(seed)
     one = experiment(data={f"key{i}": random_value(random_) for i in range(5)}, task="reconstruction")
     assert Experiment.from_toml(one.to_toml()) == one
@@ -87,8 +87,8 @@ def test_any_options_of_a_data_set_come_back_from_toml(seed):
 
 def test_toml_explains_options_and_task():
     lines = experiment(data={"context": 64}, task="generation").to_toml().splitlines()
-    assert "[data]  # options of the data set" in lines
-    assert 'task = "generation"  # what is asked for; none is what the data set asks for' in lines
+    assert "[data]  # options of the dataset" in lines
+    assert 'task = "generation"  # kind of task; none for that of the dataset' in lines
 
 
 def test_options_and_task_are_set_like_everything_else():
@@ -100,7 +100,7 @@ def test_options_and_task_are_set_like_everything_else():
         one.set(["task=reconstuction"])
 
 
-def test_an_experiment_without_options_is_written_and_keyed_as_before_there_were_any():
+def test_only_settings_that_are_no_defaults_are_hashed_and_all_are_saved():
     one = experiment(model={"hidden": [3]}, optimizer=SGD(lr=0.3))
     needed = {"architecture": "fnn", "dataset": "mnist", "epochs": 2, "batch_size": 8}
     changed = {**needed, "model": {"hidden": [3]}, "optimizer": {"name": "sgd", "lr": 0.3}}
@@ -108,12 +108,12 @@ def test_an_experiment_without_options_is_written_and_keyed_as_before_there_were
         dumped = same.model_dump(mode="json", exclude_defaults=True)
         dumped["optimizer"].setdefault("name", "sgd")  # pydantic leaves it out, as it is a default too
         assert dumped == changed
-        assert same.settings().keys() == {*changed, "seed", "validation", "headline"}
+        assert same.settings().keys() == Experiment.model_fields.keys()
     assert experiment().model_dump(mode="json", exclude_defaults=True) == needed
 
 
 @pytest.mark.parametrize(
-    ("until", "goal"),
+    ("stop_when", "stop_condition"),
     [
         ("train/accuracy >= 0.9", ("train/accuracy", ">=", 0.9)),
         ("val/loss<=1e-3", ("val/loss", "<=", 0.001)),
@@ -121,20 +121,20 @@ def test_an_experiment_without_options_is_written_and_keyed_as_before_there_were
         (None, None),
     ],
 )
-def test_what_ends_training_is_read_from_a_sentence_and_comes_back_from_toml(until, goal):
-    one = experiment(until=until)
-    assert one.goal == goal
+def test_a_stop_condition_is_parsed_and_comes_back_from_toml(stop_when, stop_condition):
+    one = experiment(stop_when=stop_when)
+    assert one.stop_condition == stop_condition
     assert Experiment.from_toml(one.to_toml()) == one
-    assert ("until" in one.settings()) == (until is not None)
-    assert experiment().set([f"until={until or 'none'}"]) == one
+    assert one.settings()["stop_when"] == (stop_when or "none")
+    assert experiment().set([f"stop_when={stop_when or 'none'}"]) == one
 
 
 @pytest.mark.parametrize(
-    "until", ["test/accuracy >= 0.9", "accuracy >= 0.9", "train/loss < 1", "val/loss <= small", ""]
+    "stop_when", ["test/accuracy >= 0.9", "accuracy >= 0.9", "train/loss < 1", "val/loss <= small", ""]
 )
-def test_what_can_not_end_training_is_refused_with_what_can(until):
-    with pytest.raises(SettingError, match=r"until.*it needs a metric of training or validation, >= or <=, and"):
-        experiment().set([f"until='{until}'"])
+def test_a_malformed_stop_condition_is_refused_with_what_it_needs(stop_when):
+    with pytest.raises(SettingError, match=r"stop_when.*it needs a metric of training or validation, >= or <=, and"):
+        experiment().set([f"stop_when='{stop_when}'"])
 
 
 def test_none_in_the_settings_of_a_model_is_still_none_after_toml():
@@ -259,8 +259,8 @@ def test_optimizer_and_schedule_change_together():
         ("epochs=", "the experiment got epochs=''; it needs to be a whole number"),
         ("epochs=0", "the experiment got epochs=0; it needs to be greater than or equal to 1"),
         (
-            "headline=acc",
-            "the experiment got headline='acc'; it needs to be a split and a metric, such as test/accuracy",
+            "primary_metric=acc",
+            "the experiment got primary_metric='acc'; it needs to be a split and a metric, such as test/accuracy",
         ),
         ("model=3", "the experiment got model=3; it needs to be a group of settings"),
         ("dataset=3", "the experiment got dataset=3; it needs to be text"),

@@ -45,7 +45,7 @@ def test_the_drawing_has_every_hook(name):
 
 
 def test_the_plugins_that_the_page_shows_work_together(shelf):
-    assert [point for _, point, _ in MODULES] == ["hook.my-hook", "data.my-set", "figure.my_figure"]
+    assert [point for _, point, _ in MODULES] == ["hook.my-hook", "dataset.my-set", "figure.my_figure"]
     for module, point, code in MODULES:
         shelf.add(f"{module}-pack", {point: module}, {module: code})
     chosen = ["--set", "dataset=my-set", "--set", "data.train=100", "--set", 'figures=["my_figure"]']

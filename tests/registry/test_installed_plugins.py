@@ -10,7 +10,7 @@ def test_a_plugin_that_pip_installed_is_found_listed_and_created(pip_installed):
         from neuralzoo.registry import statuses
         status = next(s for s in statuses() if s.entry.name == "tiny")
         print(json.dumps({
-            "names": neuralzoo.names(), "origin": status.entry.origin, "reason": status.reason,
+            "names": neuralzoo.names(), "origin": status.entry.distribution, "problem": status.problem,
             "matching": [a.name for a in neuralzoo.matching("ti*", task="classification", input="tabular")],
             "not matching": [a.name for a in neuralzoo.matching("ti*", input="image")],
             "shape": neuralzoo.create("tiny", inputs=(7,), width=6).weight.value.shape,
@@ -18,7 +18,7 @@ def test_a_plugin_that_pip_installed_is_found_listed_and_created(pip_installed):
     """)
     assert "tiny" in found["names"]
     assert found["origin"] == "wheeled 2.5"
-    assert found["reason"] == ""
+    assert found["problem"] == ""
     assert found["matching"] == ["tiny"]
     assert found["not matching"] == []
     assert found["shape"] == [7, 6]
@@ -97,7 +97,7 @@ def test_of_two_copies_of_a_package_the_first_on_the_path_counts(new_shelf):
         import json
         from neuralzoo.registry import entries, get
         get("tiny")
-        print(json.dumps([entry.origin for entry in entries()["tiny"]]))
+        print(json.dumps([entry.distribution for entry in entries()["tiny"]]))
     """
     assert first.ask(code, second) == ["My_Pack 2.0"]
     assert second.ask(code, first) == ["my-pack 1.0"]

@@ -16,7 +16,7 @@ UNDESCRIBED = "config=type('Bare', (Config,), {'__annotations__': {'depth': int}
 HOOK = "from neuralzoo.registry import hookimpl\n@hookimpl\ndef architecture():\n    "
 FINE = "ready"
 NOT_IMPORTED = "not imported"
-CLASH = "name the one you mean: "
+CONFLICT = "name the one you mean: "
 
 
 def _trainable(source, name, changes="", first="", last=""):
@@ -29,27 +29,27 @@ FAULTS = {
     "unimportable": "ImportError: cannot import name 'NotYetThere' from 'neuralzoo.registry' "
     ".*; it may have been written for another version of neuralzoo, a newer unimportable-pack may help",
     "raising": r"RuntimeError: no luck \(plugin_raising.py, line 4\); a newer raising-pack may help, "
-    "NEURALZOO_BLOCK=raising leaves it out",
+    "NEURALZOO_BLOCK=raising skips it",
     "misspelt": r"SyntaxError: invalid syntax \(plugin_misspelt.py, line 1\); a newer misspelt-pack may help, "
-    "NEURALZOO_BLOCK=misspelt leaves it out",
-    "leaving": r"it ended the program \(exit 3\); it needs to leave that to whoever runs it",
+    "NEURALZOO_BLOCK=misspelt skips it",
+    "leaving": r"it called sys.exit\(3\); it needs to raise an error instead",
     "slow": "",
-    "futuristic": "it was written for contract 2, this neuralzoo has 1; it needs a newer neuralzoo",
+    "futuristic": "it was written for plugin API 2, this neuralzoo has 1; it needs a newer neuralzoo",
     "dependent": "ModuleNotFoundError: No module named 'no_such_module'; it needs no_such_module installed",
     "undescribed": "",
-    "Wéird näme!": "the name of its entry point is 'Wéird näme!'; it needs small letters, digits, - and _, "
+    "Wéird näme!": "the name of its entry point is 'Wéird näme!'; it needs lower-case letters, digits, - and _, "
     "behind data., hook., figure. if it is no architecture",
     "loud": "",
 }
 CLASHES = {
-    "fnn": f"'fnn' is offered by neuralzoo {__version__} and rival 1.0; {CLASH}neuralzoo:fnn or rival:fnn, or "
+    "fnn": f"'fnn' is provided by neuralzoo {__version__} and rival 1.0; {CONFLICT}neuralzoo:fnn or rival:fnn, or "
     "uninstall one",
-    "twin": f"'twin' is offered by blue-pack 1.0 and red-pack 1.0; {CLASH}blue-pack:twin or red-pack:twin, or "
+    "twin": f"'twin' is provided by blue-pack 1.0 and red-pack 1.0; {CONFLICT}blue-pack:twin or red-pack:twin, or "
     "uninstall one",
 }
 # what the doctor says about those that can be used all the same
 REMARKS = {
-    "slow": r"importing it takes \d\.\d s; it needs to import what is slow in functions",
+    "slow": r"importing it takes \d\.\d s; it needs to import slow modules inside functions",
     "undescribed": r"model\.depth has no description; it needs Field\(default=..., description='...'\)",
     "loud": "",
 }
@@ -66,7 +66,7 @@ def zoo(new_shelf, source):
         "misspelt": "def architecture(:",
         "leaving": "import sys; sys.exit(3)",
         "slow": _trainable(source, "slow", first="import time; time.sleep(1.1)"),
-        "futuristic": source("futuristic", "contract=2"),
+        "futuristic": source("futuristic", "api_version=2"),
         "dependent": "import no_such_module",
         "undescribed": _trainable(source, "undescribed", UNDESCRIBED),
         "Wéird näme!": _trainable(source, "weird"),
@@ -129,7 +129,7 @@ def test_list_that_loads_says_why_in_clean_json(loaded, name):
     found = [row for row in rows if row["name"] == name]
     for row in found:
         assert row["state"] == ("ready" if name in USABLE else "unusable")
-        assert re.fullmatch(told(name) if name in BROKEN else "", row.get("reason", ""))
+        assert re.fullmatch(told(name) if name in BROKEN else "", row.get("problem", ""))
     assert len(found) == (2 if name in CLASHES else 1)
 
 
@@ -213,13 +213,13 @@ def test_the_doctor_shows_package_version_path_state_and_reason(zoo, examined, n
             assert row["version"] == "1.0"
             assert row["path"].startswith(str(zoo.path / "plugin_" if name in FAULTS else zoo.path))
         assert row["state"] == ("unusable" if name in BROKEN else "ready")
-        assert re.fullmatch(told(name) if name in BROKEN else REMARKS[name], row["reason"])
+        assert re.fullmatch(told(name) if name in BROKEN else REMARKS[name], row["problem"])
 
 
 def test_the_doctor_says_the_same_to_people(zoo, examined):
     shown = zoo.command("doctor").stdout
     for row in examined:
-        reason = re.sub(r"\d\.\d s", "_ s", row["reason"])
+        reason = re.sub(r"\d\.\d s", "_ s", row["problem"])
         assert f"  {row['name']} ({row['package']} {row['version']}) {row['state']}" in shown
         assert reason in re.sub(r"\d\.\d s", "_ s", shown)
         assert row["path"] in shown
@@ -253,7 +253,7 @@ raise RuntimeError("nobody may import this")
 def architecture():
     other = registry.Architecture(name="other", summary="Another one")
     return registry.Architecture(
-        contract=1, name="plain", summary="What it is "
+        api_version=1, name="plain", summary="What it is "
         "and is for", tasks=frozenset({"regression", "classification"}), inputs={"image"}, **other.claims
     )
 """
@@ -309,8 +309,8 @@ def test_a_question_that_text_does_not_answer_imports_the_plugins_that_it_is_abo
 def test_every_built_in_is_listed_as_it_declares_itself(shelf):
     found = shelf.ask("""
         import json, sys
-        from neuralzoo.registry import glances
-        seen = {s.entry.name: [s.summary, s.tasks, s.inputs] for s in glances() if s.entry.is_built_in}
+        from neuralzoo.registry import summaries
+        seen = {s.entry.name: [s.summary, s.tasks, s.inputs] for s in summaries() if s.entry.is_built_in}
         heavy = sorted({"numpy", "pydantic", "neuralzoo.plugins"} & set(sys.modules))
         from neuralzoo.registry import statuses
         known = [s.architecture for s in statuses() if s.entry.is_built_in]

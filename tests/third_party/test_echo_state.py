@@ -10,8 +10,9 @@ PACKAGE = Path(__file__).parent / "echo_state"
 SERVE = """
 import json, sys
 import mlflow, numpy
+from neuralzoo.core.blocks.inference import predict_in_batches
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.running.model_file import load_model, predict
+from neuralzoo.experiments.running.model_file import load_model
 
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
 x = datasets.load("mnist1d").test[0][:64]
@@ -23,7 +24,7 @@ for run in mlflow.search_runs(search_all_experiments=True, filter_string="params
     )
     served = mlflow.pyfunc.load_model(logged.model_uri).predict(x)
     (folder,) = __import__("pathlib").Path("runs").glob(f"{run.data.params['arch']}-*-s7-*")
-    found[run.data.params["arch"]] = bool((served == predict(load_model(folder / "model.safetensors"), x)).all())
+    found[run.data.params["architecture"]] = bool((served == predict_in_batches(load_model(folder / "model.safetensors").predict, x)).all())
 print(json.dumps(found))
 """
 

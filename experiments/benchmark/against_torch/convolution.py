@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neuralzoo.core.blocks.conv.layers import Conv2D
+from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.layer import Context, Gradients, Workspace
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.benchmark.timing import side_by_side

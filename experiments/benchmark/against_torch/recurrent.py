@@ -55,7 +55,7 @@ def _pair(
     def our_pass() -> Any:
         grads.zero()
         workspace.reset()
-        y, pull = ours(x, Context(training=True, grads=grads, data=x, workspace=workspace))
+        y, pull = ours(x, Context(training=True, grads=grads, inputs_without_grad=x, workspace=workspace))
         pull(dy)
         return y
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.core.layer import Context
+from neuralzoo.experiments.benchmark.peers.torch.eager import decay_groups
 from neuralzoo.experiments.benchmark.timing import PAUSE_S, side_by_side
 from neuralzoo.experiments.running.assembly import Assembly, assemble, schedule
 from neuralzoo.registry import get
@@ -124,10 +125,9 @@ def theirs(torch: Any, assembly: Assembly, steps: int) -> Contender:
     network: Any = gpt(torch, assembly.module)
     settings: Any = assembly.experiment.optimizer
     optimizer = torch.optim.AdamW(
-        network.parameters(),
+        decay_groups(network.parameters(), settings),
         lr=settings.lr,
         betas=(settings.beta1, settings.beta2),
-        weight_decay=settings.weight_decay,
         fused=True,
     )
     rate, taken = schedule(assembly.experiment, steps), itertools.count()
@@ -158,14 +158,14 @@ def gpt(torch: Any, ours: Any) -> Any:
     from torch import nn
     from torch.nn import functional
 
-    heads = ours.blocks[0].attention.heads
+    heads = ours.blocks[0].attention.config
 
     class Block(nn.Module):  # type: ignore[misc]
         def __init__(self, block: Any) -> None:
             super().__init__()
             self.norm1, self.norm2 = _norm(torch, block.norm_attention), _norm(torch, block.norm_feed)
             self.project, self.output = _linear(torch, block.attention.project), _linear(torch, block.attention.output)
-            self.wide, self.narrow = _linear(torch, block.feed.wide), _linear(torch, block.feed.narrow)
+            self.up, self.down = _linear(torch, block.feed.up), _linear(torch, block.feed.down)
 
         def forward(self, x: Any) -> Any:
             n, t, width = x.shape
@@ -173,12 +173,12 @@ def gpt(torch: Any, ours: Any) -> Any:
             q, k, v = (part.view(n, t, heads.heads, width // heads.heads).transpose(1, 2) for part in parts)
             o = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
             x = x + self.output(o.transpose(1, 2).reshape(n, t, width))
-            return x + self.narrow(functional.gelu(self.wide(self.norm2(x)), approximate="tanh"))
+            return x + self.down(functional.gelu(self.up(self.norm2(x)), approximate="tanh"))
 
     class GPT(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.tokens = nn.Parameter(torch.tensor(ours.read.weight.value))
+            self.tokens = nn.Parameter(torch.tensor(ours.embedding.weight.value))
             self.positions = nn.Parameter(torch.tensor(ours.positions.weight.value))
             self.blocks = nn.ModuleList(Block(block) for block in ours.blocks)
             self.norm = _norm(torch, ours.norm)

@@ -17,7 +17,7 @@ LARGE = ("fnn", "transformer", "capsnet")
 def measure(name: str, profile: str, kernels: str | None = None) -> dict[str, Any]:
     """Return the share of one training step: its multiply-adds by its seconds, by the best rate of a large product.
 
-    Raises: Failed when the step can't be measured.
+    Raises: MeasurementError when the step can't be measured.
     """
     counted: int = apart.measure("share", "counts", name, profile, kernels=kernels, counted=True)
     timed: dict[str, float] = apart.measure("share", "times", name, profile, kernels=kernels)

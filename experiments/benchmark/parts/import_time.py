@@ -25,7 +25,7 @@ def measure(statements: Mapping[str, str], times: int = TIMES) -> list[dict[str,
 
     A first round is dropped: it reads the files from the disk, and writes the compiled ones.
 
-    Raises: Failed when a statement does.
+    Raises: MeasurementError when a statement does.
     """
     spent: dict[str, list[float]] = {name: [] for name in statements}
     for _ in range(times + 1):
@@ -50,5 +50,5 @@ def _once(statement: str) -> float:
     command = [sys.executable, "-P", "-c", CLOCK.format(statement)]
     ended = subprocess.run(command, env=apart.environment(), capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise apart.Failed(f"{statement!r} failed: {ended.stderr.strip().splitlines()[-1]}")
+        raise apart.MeasurementError(f"{statement!r} failed: {ended.stderr.strip().splitlines()[-1]}")
     return float(ended.stdout)

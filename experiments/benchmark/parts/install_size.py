@@ -8,7 +8,7 @@ from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Any
 
-from neuralzoo.experiments.benchmark.isolated import Failed
+from neuralzoo.experiments.benchmark.isolated import MeasurementError
 
 TARGET_BYTES = 90_000_000
 
@@ -16,10 +16,10 @@ TARGET_BYTES = 90_000_000
 def measure(checkout: Path) -> dict[str, Any]:
     """Build the wheel of a checkout, install it without extras into an empty folder, and return the bytes by package.
 
-    Raises: Failed when pip does, or this is no checkout.
+    Raises: MeasurementError when pip does, or this is no checkout.
     """
     if not (checkout / "pyproject.toml").is_file():
-        raise Failed(f"{checkout} has no pyproject.toml; the wheel is built from a checkout")
+        raise MeasurementError(f"{checkout} has no pyproject.toml; the wheel is built from a checkout")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # Without isolation pip uses the hatchling that is here, else it fetches one.
@@ -53,4 +53,4 @@ def _pip(*arguments: str) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
         said = ended.stderr.strip().splitlines() or ["nothing"]
-        raise Failed(f"pip {arguments[0]} ended with code {ended.returncode}: {said[-1]}")
+        raise MeasurementError(f"pip {arguments[0]} ended with code {ended.returncode}: {said[-1]}")

@@ -17,7 +17,7 @@ CONFIDENCE = 0.95
 def measure(name: str, factors: Sequence[float] = FACTORS) -> list[dict[str, Any]]:
     """Return a row for each axis of an architecture: sizes, seconds, multiply-adds, and the exponents fitted to them.
 
-    Raises: Failed when a step can't be measured.
+    Raises: MeasurementError when a step can't be measured.
     """
     timed: dict[str, list[float]] = apart.measure("scaling", "times", name, list(factors))
     counted: dict[str, list[int]] = apart.measure(

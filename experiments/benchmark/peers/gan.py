@@ -28,4 +28,4 @@ def noise(config: Any, step: Any, smaller: Callable[[Any, Any], Any] = min) -> A
 
 def change_of_mean(config: Any, step: Any, smaller: Callable[[Any, Any], Any] = min) -> Any:
     """Return how far the running mean of the weights goes towards them after a step."""
-    return 1 - smaller(config.average, (1 + step) / (10 + step))
+    return 1 - smaller(config.ema_decay, (1 + step) / (10 + step))

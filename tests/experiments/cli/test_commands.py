@@ -79,12 +79,12 @@ def test_datasets_are_listed_with_shape_and_licence(neuralzoo):
     assert {"mnist", "two-spirals"} <= {row["name"] for row in json.loads(neuralzoo("datasets", "--json").stdout)}
 
 
-def test_a_data_set_is_shown_with_its_options_and_answers(neuralzoo):
-    (row,) = json.loads(neuralzoo("datasets", "adding", "--json").stdout)
+def test_a_dataset_is_shown_with_its_options_and_answers(neuralzoo):
+    (row,) = json.loads(neuralzoo("datasets", "adding-100", "--json").stdout)
     assert row["options"] == {"steps": 100, "train": 10_000, "test": 1_000}
-    assert (row["lengths"], row["answer"], row["package"]) == (False, "numbers", "neuralzoo")
+    assert (row["variable_length"], row["target"], row["package"]) == (False, "continuous", "neuralzoo")
     (row,) = json.loads(neuralzoo("datasets", "japanese-vowels", "--json").stdout)
-    assert (row["lengths"], row["answer"]) == (True, "class")
+    assert (row["variable_length"], row["target"]) == (True, "class")
 
 
 def test_the_doctor_knows_everything_that_is_required():
@@ -105,9 +105,9 @@ def test_the_doctor_speaks_json(neuralzoo):
     found = json.loads(neuralzoo("doctor", "--json").stdout)
     assert {"versions", "computing", "extra 'experiments'", "store", "plugins"} == set(found)
     assert {"system", "BLAS", "threads", "kernels"} == set(found["computing"])
-    assert found["store"]["state"] == "not made yet; the first tracked run makes it"
+    assert found["store"]["state"] == "not created yet; the first tracked run creates it"
     (fnn,) = [plugin for plugin in found["plugins"] if plugin["name"] == "fnn"]
-    assert (fnn["kind"], fnn["package"], fnn["state"], fnn["reason"]) == ("architecture", "neuralzoo", "ready", "")
+    assert (fnn["kind"], fnn["package"], fnn["state"], fnn["problem"]) == ("architecture", "neuralzoo", "ready", "")
     assert fnn["path"].endswith("/fnn/__init__.py")
 
 
@@ -119,7 +119,7 @@ def test_the_doctor_says_when_a_store_is_none(neuralzoo, tmp_path):
 
 def test_doctor_shows_versions_threads_store_and_plugins(neuralzoo):
     shown = neuralzoo("doctor").stdout
-    for word in ("numpy", "BLAS", "threads", "mlflow", "not made yet", "fnn (neuralzoo", "ready"):
+    for word in ("numpy", "BLAS", "threads", "mlflow", "not created yet", "fnn (neuralzoo", "ready"):
         assert word in shown
 
 
@@ -159,7 +159,7 @@ def test_run_prints_the_result_the_model_and_the_link(neuralzoo, tmp_path):
         (["run", "--resume", "last", "--hook", "notes"], ["--resume got settings too"]),
         (["run", "fnn", "--hook", "notes"], ["no trainer hook is named 'notes'", "`neuralzoo doctor` shows all"]),
         (["run", "fnn", "--hook", "notes", "--hook", "notes"], ["hooks=", "each name once"]),
-        (["run", "fnn", "--set", "headline=test/foo"], ["headline='test/foo'", "test/accuracy"]),
+        (["run", "fnn", "--set", "primary_metric=test/foo"], ["primary_metric='test/foo'", "test/accuracy"]),
         (["run", "fnn", "--set", "validation=0.9999"], ["validation=0.9999", "leave one"]),
         (["run", "fnn", "--tracking-uri", "file:./mlruns"], ["file:./mlruns", "needs to be like"]),
         (["ui"], ["mlflow.db", "is not there"]),
@@ -261,7 +261,7 @@ def test_a_run_that_is_stopped_says_in_one_line_how_to_go_on(tmp_path, number, c
 def test_debug_shows_the_traceback(neuralzoo):
     done = neuralzoo("--debug", "run", "fnm", check=False)
     assert "Traceback" in done.stderr
-    assert "UnknownName" in done.stderr
+    assert "UnknownNameError" in done.stderr
 
 
 def test_list_imports_nothing_heavy():
@@ -309,9 +309,9 @@ def test_the_progress_bar_leaves_loss_accuracy_and_time_readable(tiny, tmp_path,
 
 def test_a_warning_of_ours_is_one_line(capsys):
     from neuralzoo.experiments.cli.output import show_warning
-    from neuralzoo.experiments.running.figures import PictureWarning
+    from neuralzoo.experiments.running.figures import FigureWarning
 
-    show_warning(PictureWarning("the picture broken is missing"), PictureWarning, "file.py", 3)
+    show_warning(FigureWarning("the picture broken is missing"), FigureWarning, "file.py", 3)
     assert capsys.readouterr().err == "neuralzoo: the picture broken is missing\n"
 
 
@@ -323,26 +323,6 @@ def test_memory_that_is_too_small_is_one_line():
     assert re.fullmatch(
         r"the memory is too small \(Unable to allocate .* EiB .*\); it needs .*", sentence(caught.value)
     )
-
-
-def test_opening_a_store_is_shown_while_it_lasts(tmp_path, monkeypatch):
-    from contextlib import contextmanager
-
-    from neuralzoo.experiments.tracking import client as connection
-
-    shown = []
-
-    @contextmanager
-    def show(text):
-        shown.append(text)
-        yield
-        shown.append("done")
-
-    monkeypatch.setattr(connection, "_waiting", connection._waiting)
-    connection.show_waiting(show)
-    monkeypatch.setattr(connection, "_client", lambda uri, file: shown.append("open"))
-    connection.client(f"sqlite:///{tmp_path}/mlflow.db")
-    assert shown == ["opening mlflow.db", "open", "done"]
 
 
 @pytest.mark.parametrize("words", [("doctor",), ("run", "fnn", "--no-track", *SMALL)])

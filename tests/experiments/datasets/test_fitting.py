@@ -1,4 +1,4 @@
-"""Every data set with a built-in architecture: it learns, or it is told in one sentence why it can't."""
+"""Every dataset with a built-in architecture: it learns, or one sentence says why it does not support it."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from neuralzoo.registry import Experiment, SettingError
 
 SMALL = {name: {"train": 50, "test": 50} for name in ("translated-mnist", "affine-mnist", "multi-mnist")}
 REFUSED = {
-    "associative-recall": "tokens inputs",
+    "associative-recall-8": "tokens inputs",
     "associative-recall-50": "tokens inputs",
     "copy": "task 'sequence-labelling'",
     "copy-100": "task 'sequence-labelling'",
@@ -20,22 +20,22 @@ REFUSED = {
     "gaussian-ring": "task 'generation'",
     "japanese-vowels": "examples of different lengths",
     "jsb-chorales": "task 'sequence-labelling'",
-    "multi-mnist": "answers made of 'classes'",
+    "multi-mnist": "targets of kind 'classes'",
     "names": "task 'language-modelling'",
-    "recall-100": "examples of different lengths",
-    "three-plays": "task 'language-modelling'",
+    "associative-recall-100": "examples of different lengths",
+    "shakespeare-3plays": "task 'language-modelling'",
     "tiny-shakespeare": "task 'language-modelling'",
 }
 
 
 @pytest.mark.parametrize("name", datasets.names())
-def test_a_network_learns_from_a_data_set_or_says_why_it_can_not(name, request):
+def test_a_network_learns_from_a_dataset_or_refuses_it_in_one_sentence(name, request):
     if datasets.info(name).kind == "download":
         request.getfixturevalue("public_data")
     settings = {"architecture": "fnn", "dataset": name, "epochs": 1, "batch_size": 8, "data": SMALL.get(name, {})}
     experiment = Experiment(**settings, model={"hidden": [4]})
     if name in REFUSED:
-        with pytest.raises(SettingError, match=rf"^fnn got (the )?{REFUSED[name]}; it can [a-z, ]+$"):
+        with pytest.raises(SettingError, match=rf"^fnn got (the )?{REFUSED[name]}; it supports [a-z, ]+$"):
             assembly.assemble(experiment)
         return
     assembled = assembly.assemble(experiment)
@@ -45,11 +45,11 @@ def test_a_network_learns_from_a_data_set_or_says_why_it_can_not(name, request):
     assert np.isfinite(assembled.learner.evaluate(next(assembled.test.epoch(rng)))["loss"])
 
 
-def test_options_of_sizes_need_no_data_to_know_the_task():
-    """A text that has to be downloaded is not asked for; what is drawn has the task that is promised."""
+def test_the_task_is_known_without_data_where_options_are_sizes():
+    """A text is not downloaded; generated data have the task of their metadata."""
     text = Experiment(
         architecture="lstm", dataset="tiny-shakespeare", epochs=1, batch_size=1, data={"stride": 42, "test": 1}
     )
     assert assembly.task_of(text) == datasets.info("tiny-shakespeare").task
-    drawn = text.set(["dataset=recall-100", "data={}"]).model_copy(update={"data": {"train": 10, "test": 10}})
+    drawn = text.set(["dataset=associative-recall-100", "data={}"]).model_copy(update={"data": {"train": 10, "test": 10}})
     assert assembly.task_of(drawn) == assembly.load(drawn).task

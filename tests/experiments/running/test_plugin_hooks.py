@@ -1,4 +1,4 @@
-"""Trainer hooks of other packages: what they may do, and that their faults cost only themselves."""
+"""Trainer hooks of other packages: what they may do, and that their errors are isolated."""
 
 import warnings
 from importlib.metadata import EntryPoint
@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.hooks import TrainerHooks, hookimpl
-from neuralzoo.core.optimizer import Diverged
+from neuralzoo.core.optimizer import DivergenceError
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running.assembly import assemble
-from neuralzoo.experiments.running.plugin_hooks import HOOKS, Guest, GuestWarning, guests
-from neuralzoo.registry import BrokenPlugin, Entry, SettingError
+from neuralzoo.experiments.running.plugin_hooks import HOOKS, IsolatedHook, PluginHookWarning, isolated_hooks
+from neuralzoo.registry import PluginEntry, PluginError, SettingError
 from neuralzoo.registry.errors import Terminated
 
-ENTRY = Entry("watcher", "watch-pack", "1.2", EntryPoint("hook.watcher", "watcher", "neuralzoo.plugins"), "hook")
-FAULTS = (OSError("no network"), SystemExit(3), MemoryError(), RecursionError("deep"), GeneratorExit())
+ENTRY = PluginEntry("watcher", "watch-pack", "1.2", EntryPoint("hook.watcher", "watcher", "neuralzoo.plugins"), "hook")
+ERRORS = (OSError("no network"), SystemExit(3), MemoryError(), RecursionError("deep"), GeneratorExit())
 
 
 def train(tiny, *hooks):
@@ -45,38 +45,40 @@ def failing(name, fault, at=2):
     return Failing()
 
 
-def test_the_hooks_of_a_trainer_have_these_arguments():
+def test_trainer_hooks_have_these_arguments():
     assert HOOKS == {
         "fit": ("trainer",),
         "batch_ended": ("trainer", "metrics"),
         "epoch_ended": ("trainer", "metrics"),
-        "tested": ("trainer", "metrics"),
+        "test_ended": ("trainer", "metrics"),
         "should_stop": ("trainer",),
     }
     assert set(HOOKS) == {name for name in vars(TrainerHooks) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("name", HOOKS)
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
-def test_a_hook_that_fails_is_left_out_with_one_warning_and_changes_no_bit(tiny, name, fault):
-    guest = failing(name, fault, at=1 if name in ("fit", "tested") else 2)
-    with pytest.warns(GuestWarning) as caught:
-        watched = train(tiny, Guest(ENTRY, guest))
+@pytest.mark.parametrize("fault", ERRORS, ids=lambda fault: type(fault).__name__)
+def test_a_hook_that_fails_is_disabled_with_one_warning_and_changes_no_bit(tiny, name, fault):
+    hook = failing(name, fault, at=1 if name in ("fit", "test_ended") else 2)
+    with pytest.warns(PluginHookWarning) as caught:
+        watched = train(tiny, IsolatedHook(ENTRY, hook))
     assert len(caught) == 1
-    told = str(caught[0].message)
-    assert told.startswith(f"trainer hook 'watcher' from watch-pack 1.2 is left out from here on: {name} failed with ")
-    assert "\n" not in told
+    message = str(caught[0].message)
+    assert message.startswith(
+        f"trainer hook 'watcher' from watch-pack 1.2 is disabled for the rest of the run: {name} failed with "
+    )
+    assert "\n" not in message
     alone = train(tiny)
     assert np.array_equal(watched.weights, alone.weights)
     assert watched.test_metrics == alone.test_metrics
-    assert guest.calls == (1 if name in ("fit", "tested") else 2)
+    assert hook.calls == (1 if name in ("fit", "test_ended") else 2)
 
 
-@pytest.mark.parametrize("error", [Diverged("away"), KeyboardInterrupt(), Terminated(143)], ids=repr)
+@pytest.mark.parametrize("error", [DivergenceError("away"), KeyboardInterrupt(), Terminated(143)], ids=repr)
 @pytest.mark.parametrize("name", HOOKS)
-def test_divergence_and_stops_go_through(tiny, name, error):
+def test_divergence_and_interrupts_propagate(tiny, name, error):
     with pytest.raises(type(error)) as caught:
-        train(tiny, Guest(ENTRY, failing(name, error, at=1)))
+        train(tiny, IsolatedHook(ENTRY, failing(name, error, at=1)))
     assert caught.value is error
 
 
@@ -94,7 +96,7 @@ def test_a_wrapper_sees_the_beginning_and_the_end(tiny, name):
         return result
 
     setattr(Wrapping, name, hookimpl(wrapper=True)(wrapper))
-    train(tiny, Guest(ENTRY, Wrapping()))
+    train(tiny, IsolatedHook(ENTRY, Wrapping()))
     assert seen[:2] == ["before", "after"]
     assert len(seen) == 2 * seen.count("after")
 
@@ -115,7 +117,7 @@ def wrapping(before=None, after=None, yields=1):
 
 
 @pytest.mark.parametrize(
-    ("guest", "words"),
+    ("hook", "words"),
     [
         (wrapping(before=ValueError("a")), "fit failed with ValueError: a"),
         (wrapping(after=ValueError("b")), "fit failed with ValueError: b"),
@@ -123,9 +125,9 @@ def wrapping(before=None, after=None, yields=1):
         (wrapping(yields=2), "it needs to yield once, not twice"),
     ],
 )
-def test_a_wrapper_that_fails_costs_only_itself(tiny, guest, words):
-    with pytest.warns(GuestWarning, match=words) as caught:
-        watched = train(tiny, Guest(ENTRY, guest))
+def test_a_wrapper_that_fails_is_disabled_and_changes_no_bit(tiny, hook, words):
+    with pytest.warns(PluginHookWarning, match=words) as caught:
+        watched = train(tiny, IsolatedHook(ENTRY, hook))
     assert len(caught) == 1
     assert np.array_equal(watched.weights, train(tiny).weights)
 
@@ -157,17 +159,20 @@ class Diverging:
 
     @hookimpl
     def epoch_ended(self, trainer):
-        raise Diverged("away")
+        raise DivergenceError("away")
 
 
 def test_a_wrapper_can_not_swallow_what_ends_a_run(tiny):
-    with pytest.raises(Diverged, match="away"):
-        train(tiny, Guest(ENTRY, Swallowing()), Diverging())
+    with pytest.raises(DivergenceError, match="away"):
+        train(tiny, IsolatedHook(ENTRY, Swallowing()), Diverging())
 
 
 def test_a_wrapper_can_not_replace_what_ends_a_run(tiny):
-    with pytest.raises(Diverged, match="away"), pytest.warns(GuestWarning, match="fit failed with ValueError: lost"):
-        train(tiny, Guest(ENTRY, Translating()), Diverging())
+    with (
+        pytest.raises(DivergenceError, match="away"),
+        pytest.warns(PluginHookWarning, match="fit failed with ValueError: lost"),
+    ):
+        train(tiny, IsolatedHook(ENTRY, Translating()), Diverging())
 
 
 def test_a_wrapper_that_has_begun_is_finished_although_another_hook_failed(tiny):
@@ -184,14 +189,18 @@ def test_a_wrapper_that_has_begun_is_finished_although_another_hook_failed(tiny)
         def epoch_ended(self):
             raise OSError
 
-    with pytest.warns(GuestWarning, match="epoch_ended failed with OSError: no message"):
-        train(tiny, Guest(ENTRY, Both()))
+    with pytest.warns(PluginHookWarning, match="epoch_ended failed with OSError: no message"):
+        train(tiny, IsolatedHook(ENTRY, Both()))
     assert ended == [True]
 
 
 def test_errors_of_our_own_hooks_keep_their_meaning(tiny):
     with pytest.raises(OSError, match="no network"):
-        train(tiny, failing("epoch_ended", OSError("no network")), Guest(ENTRY, failing("tested", ValueError())))
+        train(
+            tiny,
+            failing("epoch_ended", OSError("no network")),
+            IsolatedHook(ENTRY, failing("test_ended", ValueError())),
+        )
 
 
 class Stopping:
@@ -205,40 +214,40 @@ class Stopping:
         return self.answer
 
 
-def test_a_hook_of_a_package_may_end_the_training(tiny):
-    assert train(tiny, Guest(ENTRY, Stopping(True))).epoch == 1
-    assert train(tiny, Guest(ENTRY, Stopping(None))).epoch == tiny.epochs
+def test_a_hook_of_a_package_may_stop_training(tiny):
+    assert train(tiny, IsolatedHook(ENTRY, Stopping(True))).epoch == 1
+    assert train(tiny, IsolatedHook(ENTRY, Stopping(None))).epoch == tiny.epochs
 
 
-def test_a_hook_of_a_package_that_would_go_on_does_not_keep_others_from_stopping(tiny):
-    assert train(tiny, Stopping(True), Guest(ENTRY, Stopping(False))).epoch == 1
+def test_a_hook_that_returns_false_from_should_stop_does_not_hide_others(tiny):
+    assert train(tiny, Stopping(True), IsolatedHook(ENTRY, Stopping(False))).epoch == 1
 
 
-def test_a_wrapper_hands_on_the_answer_that_it_saw(tiny):
+def test_the_return_value_of_a_wrapper_is_ignored(tiny):
     class Contrary:
         @hookimpl(wrapper=True)
         def should_stop(self, trainer):
             yield
             return False
 
-    assert train(tiny, Stopping(True), Guest(ENTRY, Contrary())).epoch == 1
+    assert train(tiny, Stopping(True), IsolatedHook(ENTRY, Contrary())).epoch == 1
 
 
-def test_an_answer_that_is_neither_true_nor_false_costs_only_the_hook(tiny):
-    with pytest.warns(GuestWarning, match="should_stop failed with ValueError"):
-        assert train(tiny, Guest(ENTRY, Stopping(np.ones(2)))).epoch == tiny.epochs
+def test_a_return_value_that_is_not_a_bool_disables_the_hook(tiny):
+    with pytest.warns(PluginHookWarning, match="should_stop failed with ValueError"):
+        assert train(tiny, IsolatedHook(ENTRY, Stopping(np.ones(2)))).epoch == tiny.epochs
 
 
-def test_metrics_are_the_hooks_own_copy(tiny):
+def test_a_hook_gets_a_copy_of_the_metrics(tiny):
     class Spoiling:
         @hookimpl
         def epoch_ended(self, metrics):
             metrics.clear()
 
-    assert "train/loss" in train(tiny, Guest(ENTRY, Spoiling())).history[0]
+    assert "train/loss" in train(tiny, IsolatedHook(ENTRY, Spoiling())).history[0]
 
 
-def test_a_hook_asks_for_the_arguments_that_it_needs(tiny):
+def test_a_hook_gets_the_arguments_of_its_signature(tiny):
     seen = []
 
     class Picking:
@@ -247,12 +256,12 @@ def test_a_hook_asks_for_the_arguments_that_it_needs(tiny):
             seen.append(set(metrics))
 
         @hookimpl
-        def tested(self):
-            seen.append("tested")
+        def test_ended(self):
+            seen.append("test_ended")
 
-    train(tiny, Guest(ENTRY, Picking()))
+    train(tiny, IsolatedHook(ENTRY, Picking()))
     assert {"loss", "accuracy"} <= seen[0]
-    assert seen[-1] == "tested"
+    assert seen[-1] == "test_ended"
 
 
 class Nothing:
@@ -277,29 +286,29 @@ class OldStyle:
         (lambda experiment, folder: Nothing(), "Nothing has none marked @hookimpl"),
         (lambda experiment, folder: Misspelt(), "Misspelt has a hook that a Trainer can't call: unknown hook"),
         (lambda experiment, folder: OldStyle(), "OldStyle has a hook with hookwrapper=True; it needs wrapper=True"),
-        (lambda experiment, folder: 1 / 0, "making it failed with ZeroDivisionError: division by zero"),
-        (lambda experiment, folder: exit(), "making it failed with it ended the program"),
-        (lambda: Nothing(), "making it failed with TypeError"),
+        (lambda experiment, folder: 1 / 0, "creating it failed with ZeroDivisionError: division by zero"),
+        (lambda experiment, folder: exit(), "creating it failed with it called sys.exit"),
+        (lambda: Nothing(), "creating it failed with TypeError"),
     ],
 )
-def test_a_hook_that_can_not_be_made_is_told_before_the_first_step(tiny, tmp_path, make, words):
-    with pytest.raises(BrokenPlugin) as caught:
-        guests([(ENTRY, make)], tiny, tmp_path)
-    told = str(caught.value)
-    assert told.startswith("trainer hook 'watcher' from watch-pack 1.2 can't be used: ")
-    assert words in told
-    assert "\n" not in told
+def test_a_hook_that_can_not_be_created_is_an_error_before_the_first_step(tiny, tmp_path, make, words):
+    with pytest.raises(PluginError) as caught:
+        isolated_hooks([(ENTRY, make)], tiny, tmp_path)
+    message = str(caught.value)
+    assert message.startswith("trainer hook 'watcher' from watch-pack 1.2 can't be used: ")
+    assert words in message
+    assert "\n" not in message
 
 
-def test_a_hook_that_refuses_settings_is_told_in_its_own_words(tiny, tmp_path):
+def test_a_setting_error_of_a_hook_keeps_its_message(tiny, tmp_path):
     def make(experiment, folder):
         raise SettingError("the notifier needs NOTIFY_TOKEN")
 
     with pytest.raises(SettingError, match=r"^the notifier needs NOTIFY_TOKEN$"):
-        guests([(ENTRY, make)], tiny, tmp_path)
+        isolated_hooks([(ENTRY, make)], tiny, tmp_path)
 
 
-def test_a_hook_that_works_warns_of_nothing(tiny):
+def test_a_working_hook_gives_no_warning(tiny):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        train(tiny, Guest(ENTRY, Stopping(None)))
+        train(tiny, IsolatedHook(ENTRY, Stopping(None)))

@@ -1,4 +1,4 @@
-"""Sequences of different lengths, from a run of a plugin that reads them to the model that MLflow serves."""
+"""Sequences of variable length, from a run of a plugin to the pyfunc model that MLflow serves."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import numpy as np
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.core.layer import Layer
+from neuralzoo.experiments.tracking.client import connect, use_tracking_uri
 from neuralzoo.registry import Adam, Architecture, Config, Experiment, Task, hookimpl
 
 
@@ -37,18 +38,18 @@ class Average(Layer):
 @hookimpl
 def architecture():
     return Architecture(
-        contract=1,
+        api_version=1,
         name="average",
         summary="The mean of a sequence, classified by a linear model",
         citation="Nobody (2020), Nothing",
         url="https://example.org",
         tasks=frozenset({"classification"}),
         inputs=frozenset({"sequence"}),
-        lengths=True,
+        supports_variable_length=True,
         config=AverageConfig,
         build=lambda config, task, rng: Average(task, rng),
         learner=supervised,
-        example=Task(kind="classification", input="sequence", shape=(5, 3), outputs=2, lengths=True),
+        example=Task(kind="classification", input="sequence", shape=(5, 3), outputs=2, variable_length=True),
         experiments={
             "quick": Experiment(
                 architecture="average", dataset="japanese-vowels", epochs=3, batch_size=30, optimizer=Adam(lr=0.05)
@@ -63,42 +64,43 @@ import numpy as np
 
 import neuralzoo.experiments.run as runner
 from neuralzoo.core.batches import inputs_of
+from neuralzoo.core.blocks.inference import predict_in_batches
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.tracking import store
-from neuralzoo.experiments.running.model_file import load_model, predict
+from neuralzoo.experiments.running.model_file import load_model
+from neuralzoo.experiments.tracking.client import connect, use_tracking_uri
 
 warnings.simplefilter("ignore")  # MLflow's own
 result = runner.run("average", tracking_uri=sys.argv[1])
 (x, lengths), y = inputs_of(datasets.load("japanese-vowels").test), datasets.load("japanese-vowels").test[-1]
-own = predict(load_model(result.folder.model), (x, lengths))
-with store.chosen(sys.argv[1]) as mlflow:
-    (logged,) = store.client(sys.argv[1]).search_logged_models([result.tracked["experiment_id"]])
+own = predict_in_batches(load_model(result.folder.model).predict, (x, lengths))
+with use_tracking_uri(sys.argv[1]) as mlflow:
+    (logged,) = connect(sys.argv[1]).search_logged_models([result.tracked["experiment_id"]])
     served = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
 short = int(lengths[0])
 inner = served.unwrap_python_model()
-refusals = []
+errors = []
 for wrong in ([0, 29], [1, 30], [29]):
     try:
         served.predict({"x": x[:2], "lengths": np.array(wrong)})
     except ValueError as error:
-        refusals.append(str(error))
+        errors.append(str(error))
 print(json.dumps({
     "served": bool(np.array_equal(served.predict({"x": x, "lengths": lengths}), own)),
-    "right": float((own.argmax(axis=1) == y).mean()),
+    "accuracy": float((own.argmax(axis=1) == y).mean()),
     "reported": result.metrics["test/accuracy"],
     "unpadded": float(abs(served.predict({"x": x[:1, :short], "lengths": lengths[:1]}) - own[:1]).max()),
-    "alone": float(abs(inner.predict(None, x[:1, :short]) - own[:1]).max()),
-    "read": [(spec.name, str(spec.type), list(spec.shape)) for spec in served.metadata.signature.inputs.inputs],
+    "without_lengths": float(abs(inner.predict(None, x[:1, :short]) - own[:1]).max()),
+    "inputs": [(spec.name, str(spec.type), list(spec.shape)) for spec in served.metadata.signature.inputs.inputs],
     "example": {name: list(a.shape) for name, a in served.input_example.items()},
-    "refusals": refusals,
-    "pictures": sorted(path.name for path in result.folder.figures.iterdir()),
+    "errors": errors,
+    "figures": sorted(path.name for path in result.folder.figures.iterdir()),
 }))
 """
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """What a new Python says that has a plugin for lengths, after a run that was tracked."""
+    """The output of a new Python process with a plugin for lengths, after a tracked run."""
     pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
     folder = tmp_path_factory.mktemp("lengths")
     info = folder / "average-1.0.dist-info"
@@ -120,30 +122,30 @@ def served(tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_model_that_mlflow_serves_answers_as_the_trained_one_by_examples_and_lengths(served):
+def test_the_pyfunc_model_predicts_as_the_trained_one_from_examples_and_lengths(served):
     assert served["served"]
-    assert served["right"] == pytest.approx(served["reported"], abs=1e-9)
+    assert served["accuracy"] == pytest.approx(served["reported"], abs=1e-9)
 
 
-def test_the_signature_names_what_is_read_and_leaves_the_steps_free(served):
-    assert served["read"] == [["x", "float32", [-1, -1, 12]], ["lengths", "int64", [-1]]]
+def test_the_signature_names_the_inputs_and_leaves_the_number_of_steps_free(served):
+    assert served["inputs"] == [["x", "float32", [-1, -1, 12]], ["lengths", "int64", [-1]]]
     assert served["example"] == {"x": [2, 29, 12], "lengths": [2]}
 
 
-def test_padding_makes_no_difference_to_what_is_served(served):
+def test_padding_does_not_change_predictions(served):
     assert served["unpadded"] < 1e-6
 
 
-def test_examples_alone_are_all_as_long_as_their_array(served):
-    assert served["alone"] < 1e-6
+def test_without_lengths_all_examples_have_the_full_length(served):
+    assert served["without_lengths"] < 1e-6
 
 
-def test_lengths_that_can_not_be_are_refused_in_one_sentence(served):
-    assert served["refusals"] == [
+def test_invalid_lengths_are_an_error_of_one_sentence(served):
+    assert served["errors"] == [
         f"the model got lengths {wrong} for 2 examples of 29 steps; it needs one from 1 to 29 for each"
         for wrong in ([0, 29], [1, 30], [29])
     ]
 
 
-def test_a_run_on_sequences_with_lengths_has_its_pictures(served):
-    assert served["pictures"] == ["confusion_matrix.png", "learning_curve.png"]
+def test_a_run_on_sequences_with_lengths_has_its_figures(served):
+    assert served["figures"] == ["confusion_matrix.png", "learning_curve.png"]

@@ -1,4 +1,4 @@
-"""The store under stress: many processes at once, stores that go away, disks that are full, runs that go on."""
+"""The store under stress: many processes at once, removed stores, full disks, resumed runs."""
 
 import os
 import re
@@ -17,10 +17,13 @@ import pytest
 from neuralzoo.core.checkpoint import read
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.experiments import run as runner
-from neuralzoo.experiments.run_group import Campaign, Member
+from neuralzoo.experiments.run_group import RunGroup, RunSpec
 from neuralzoo.experiments.running import run_folder as folder
-from neuralzoo.experiments.tracking import store
-from neuralzoo.experiments.tracking import ui as server
+from neuralzoo.experiments.running.files import read_json
+from neuralzoo.experiments.tracking import ui
+from neuralzoo.experiments.tracking.client import connect, sqlite_file
+from neuralzoo.experiments.tracking.provenance import process_identity
+from neuralzoo.experiments.tracking.store import close_orphaned_runs
 
 mlflow = pytest.importorskip("mlflow", reason="the store needs the extra 'experiments'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
@@ -30,33 +33,33 @@ SMALL = ["--set", "dataset=two-spirals", "--set", "batch_size=32", "--set", "mod
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """A store for tests that do it no harm: making one takes seconds."""
+    """A store for tests that leave it intact: creating one takes seconds."""
     address = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
-    store.client(address)
+    connect(address)
     return address
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory, shared):
     """The file of an empty store, to be copied."""
-    return shutil.copy(store.sqlite_file(shared), tmp_path_factory.mktemp("empty") / "mlflow.db")
+    return shutil.copy(sqlite_file(shared), tmp_path_factory.mktemp("empty") / "mlflow.db")
 
 
 @pytest.fixture
 def new_uri(tmp_path):
-    """Where no store is yet."""
+    """The URI of a store that does not exist yet."""
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 
 @pytest.fixture
 def uri(new_uri, empty):
-    """A store of a test's own."""
-    shutil.copy(empty, store.sqlite_file(new_uri))
+    """A store for one test."""
+    shutil.copy(empty, sqlite_file(new_uri))
     return new_uri
 
 
 def begin(where, *words, **environment):
-    """Start a run as a person does, and hand out its process."""
+    """Start a run with the command line and return its process."""
     command = [sys.executable, "-m", "neuralzoo.experiments.cli", "run", "fnn", *SMALL, *words]
     return subprocess.Popen(
         command,
@@ -69,11 +72,11 @@ def begin(where, *words, **environment):
 
 
 def begun(process, where, epochs=3):
-    """Wait until a run has a checkpoint of so many epochs, and return its folder."""
+    """Wait until a run has a checkpoint of `epochs` epochs, and return its folder."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for place in where.glob("runs/*/checkpoint.safetensors"):
-            if read(place).notes["trainer"]["epoch"] >= epochs:
+            if read(place).metadata["trainer"]["epoch"] >= epochs:
                 return folder.RunFolder(place.parent)
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
@@ -81,7 +84,7 @@ def begun(process, where, epochs=3):
 
 
 def one_line(process):
-    """The one line with which a run that could not go on ended."""
+    """The error message of a failed run: one line."""
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 2, out + errors
     lines = errors.strip().splitlines()
@@ -90,8 +93,8 @@ def one_line(process):
 
 
 def counted(uri, run_id):
-    """How often the store has each metric of each epoch, and which summary metrics it has how often."""
-    client = store.client(uri)
+    """The number of values in the store of each metric of each epoch, and of each summary metric."""
+    client = connect(uri)
     found = Counter(
         (k, m.step) for k in client.get_run(run_id).data.metrics for m in client.get_metric_history(run_id, k)
     )
@@ -99,8 +102,8 @@ def counted(uri, run_id):
 
 
 def every_epoch_once(place, epochs):
-    """What `counted` returns for the epochs of a run that has all that its checkpoint has, once."""
-    history = read(place.checkpoint).notes["trainer"]["history"]
+    """What `counted` returns for the epochs of a run that has every metric of its checkpoint once."""
+    history = read(place.checkpoint).metadata["trainer"]["history"]
     assert len(history) == epochs
     return {(name, e + 1): 1 for e in range(epochs) for name in history[e] if not name.startswith("time/")}
 
@@ -109,13 +112,13 @@ def nothing_half_written(where):
     return [str(path) for path in where.rglob("*") if path.name.endswith((".tmp", ".new", "-journal"))] == []
 
 
-def test_four_processes_that_share_a_store_from_its_first_moment_lose_nothing(tmp_path, new_uri):
+def test_four_processes_that_create_and_share_a_store_lose_nothing(tmp_path, new_uri):
     uri, words = new_uri, ["--set", "epochs=25", "--tracking-uri", new_uri]
     processes = [begin(tmp_path, *words, "--seed", str(seed)) for seed in range(4)]
     for process in processes:
         out, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (0, ""), out + errors
-    client = store.client(uri)
+    client = connect(uri)
     experiments = {e.name: e.experiment_id for e in client.search_experiments()}
     assert set(experiments) == {"Default", "classification/two-spirals"}
     assert client.search_runs([experiments["Default"]]) == []
@@ -127,20 +130,20 @@ def test_four_processes_that_share_a_store_from_its_first_moment_lose_nothing(tm
     assert nothing_half_written(tmp_path)
 
 
-def test_a_process_that_dies_while_it_makes_the_store_leaves_none_and_holds_nobody_up(tmp_path, new_uri):
+def test_a_process_that_dies_while_it_creates_the_store_leaves_no_store_and_no_lock(tmp_path, new_uri):
     code = f"""if True:
         import os
-        from neuralzoo.experiments.tracking import store
+        from neuralzoo.experiments.tracking.client import connect
         os.replace = lambda *names: os._exit(9)
-        store.client({new_uri!r})
+        connect({new_uri!r})
     """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     assert not (tmp_path / "mlflow.db").exists()
-    assert [e.name for e in store.client(new_uri).search_experiments()] == ["Default"]
+    assert [e.name for e in connect(new_uri).search_experiments()] == ["Default"]
     assert nothing_half_written(tmp_path)
 
 
-def test_a_store_that_is_replaced_during_a_run_ends_it_with_one_line_and_resuming_logs_what_is_missing(tmp_path, uri):
+def test_a_store_replaced_during_a_run_ends_it_with_one_line_and_resuming_logs_what_is_missing(tmp_path, uri):
     process = begin(tmp_path, "--set", "epochs=200000")
     place = begun(process, tmp_path)
     (tmp_path / "mlflow.db").rename(tmp_path / "away.db")
@@ -149,17 +152,17 @@ def test_a_store_that_is_replaced_during_a_run_ends_it_with_one_line_and_resumin
     assert "was removed or replaced" in line
     (kept,) = re.findall(r"(\d+) of 200000 epochs are kept in runs/", line)
     assert f"`neuralzoo run --resume {place.name}`" in line
-    assert read(place.checkpoint).notes["trainer"]["epoch"] == int(kept)
+    assert read(place.checkpoint).metadata["trainer"]["epoch"] == int(kept)
     assert nothing_half_written(tmp_path)
     (tmp_path / "mlflow.db").rmdir()
     (tmp_path / "away.db").rename(tmp_path / "mlflow.db")
-    go_on(place, int(kept) + 2)
+    resume(place, int(kept) + 2)
     assert counted(uri, folder.tracked_id(place))[0] == every_epoch_once(place, int(kept) + 2)
-    assert store.client(uri).get_run(folder.tracked_id(place)).info.status == "FINISHED"
+    assert connect(uri).get_run(folder.tracked_id(place)).info.status == "FINISHED"
 
 
 class Enough:
-    """Ends a run after some epochs: nobody waits for the two hundred thousand that it was started with."""
+    """Stops a run, started with two hundred thousand epochs, after some."""
 
     def __init__(self, epochs):
         self.epochs = epochs
@@ -169,16 +172,16 @@ class Enough:
         return trainer.epoch >= self.epochs
 
 
-def go_on(place, epochs):
+def resume(place, epochs):
     runner.resume(str(place.path), hooks=[Enough(epochs)])
 
 
 @contextmanager
 def serving(uri, port):
-    """Serve a store until the end of the block, and kill the server then."""
-    process = server.start(uri, port)
+    """Serve a store during the block, and kill the server at its end."""
+    process = ui.start(uri, port)
     try:
-        server.wait_until_up(process, port)
+        ui.wait_until_up(process, port)
         yield
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -186,7 +189,7 @@ def serving(uri, port):
 
 
 def test_a_server_that_dies_during_a_run_ends_it_with_one_line_and_resuming_logs_what_is_missing(tmp_path, uri):
-    port = server.free_port(0)
+    port = ui.free_port(0)
     with serving(uri, port):
         process = begin(tmp_path, "--set", "epochs=200000", "--tracking-uri", f"http://127.0.0.1:{port}")
         place = begun(process, tmp_path)
@@ -194,13 +197,13 @@ def test_a_server_that_dies_during_a_run_ends_it_with_one_line_and_resuming_logs
     assert "no server answers there" in line
     assert f"`neuralzoo run --resume {place.name}`" in line
     run_id = folder.tracked_id(place)
-    assert store.client(uri).get_run(run_id).info.status == "RUNNING"
-    assert store.clean(uri) == ["fnn-s0"]
-    kept = read(place.checkpoint).notes["trainer"]["epoch"]
+    assert connect(uri).get_run(run_id).info.status == "RUNNING"
+    assert close_orphaned_runs(uri) == ["fnn-s0"]
+    kept = read(place.checkpoint).metadata["trainer"]["epoch"]
     with serving(uri, port):
-        go_on(place, kept + 2)
+        resume(place, kept + 2)
     assert counted(uri, run_id)[0] == every_epoch_once(place, kept + 2)
-    assert store.client(uri).get_run(run_id).info.status == "FINISHED"
+    assert connect(uri).get_run(run_id).info.status == "FINISHED"
 
 
 @pytest.fixture
@@ -220,7 +223,7 @@ def small_disk(tmp_path):
 
 
 def fill(disk):
-    """Leave no byte free on a disk, and return the file that takes the room."""
+    """Fill a disk completely, and return the file that fills it."""
     ballast = disk / "ballast"
     with open(ballast, "wb", buffering=0) as file:
         try:
@@ -239,8 +242,8 @@ def test_a_full_disk_for_the_store_ends_a_run_with_one_line_and_resuming_logs_wh
     assert "full" in line
     assert f"`neuralzoo run --resume {place.name}`" in line
     ballast.unlink()
-    kept = read(place.checkpoint).notes["trainer"]["epoch"]
-    go_on(place, kept + 2)
+    kept = read(place.checkpoint).metadata["trainer"]["epoch"]
+    resume(place, kept + 2)
     assert counted(uri, folder.tracked_id(place))[0] == every_epoch_once(place, kept + 2)
 
 
@@ -251,16 +254,16 @@ def test_a_full_disk_for_the_checkpoint_ends_a_run_with_one_line_and_the_last_ch
     line = one_line(process)
     assert "No space left on device" in line
     assert f"`neuralzoo run --resume {place.name}`" in line
-    kept = read(place.checkpoint).notes["trainer"]["epoch"]
+    kept = read(place.checkpoint).metadata["trainer"]["epoch"]
     assert kept >= 3
     assert [path.name for path in place.path.iterdir() if path.name.endswith(".tmp")] == []
     (small_disk / "ballast").unlink()
-    go_on(place, kept + 2)
-    assert len(folder.read_json(place.result)["history"]) == kept + 2
+    resume(place, kept + 2)
+    assert len(read_json(place.result)["history"]) == kept + 2
 
 
 class StopAt:
-    """Ends a run after an epoch, or after all was tested and logged, as Ctrl-C does."""
+    """Interrupts a run after an epoch, or after all was tested and logged, as Ctrl-C does."""
 
     def __init__(self, epoch=None):
         self.epoch = epoch
@@ -276,21 +279,21 @@ class StopAt:
         raise KeyboardInterrupt
 
 
-def test_an_epoch_of_which_the_store_has_a_part_is_completed_and_not_repeated(tiny, tmp_path, shared):
+def test_a_partly_logged_epoch_is_completed_and_not_repeated(tiny, tmp_path, shared):
     with pytest.raises(KeyboardInterrupt):
         runner.run(tiny, tracking_uri=shared, root=tmp_path, hooks=[StopAt(epoch=2)])
     run_id = folder.tracked_id(folder.find("last", tmp_path))
-    store.client(shared).log_metric(run_id, "train/loss", 0.5, step=2)
+    connect(shared).log_metric(run_id, "train/loss", 0.5, step=2)
     resumed = runner.resume("last", root=tmp_path)
     assert resumed.tracked["run_id"] == run_id
     assert counted(shared, run_id)[0] == every_epoch_once(resumed.folder, 3)
 
 
-def test_a_run_cut_off_after_all_was_logged_goes_on_without_logging_it_again(tiny, tmp_path, shared):
+def test_a_run_interrupted_after_all_was_logged_resumes_without_logging_it_again(tiny, tmp_path, shared):
     with pytest.raises(KeyboardInterrupt):
         runner.run(tiny, tracking_uri=shared, root=tmp_path, hooks=[StopAt()])
     run_id = folder.tracked_id(folder.find("last", tmp_path))
-    client = store.client(shared)
+    client = connect(shared)
     before = client.get_run(run_id).data, artifacts(client, run_id), counted(shared, run_id)
     assert len(before[1]) > 5
     runner.resume("last", root=tmp_path)
@@ -306,49 +309,49 @@ def artifacts(client, run_id):
     return sorted(item.path for place in ("", "figures", "images") for item in client.list_artifacts(run_id, place))
 
 
-def test_a_run_that_the_store_has_lost_is_logged_anew_as_a_whole(tiny, tmp_path, shared):
+def test_a_run_deleted_from_the_store_is_logged_again_completely(tiny, tmp_path, shared):
     with pytest.raises(KeyboardInterrupt):
         runner.run(tiny, tracking_uri=shared, root=tmp_path, hooks=[StopAt(epoch=3)])
     lost = folder.tracked_id(folder.find("last", tmp_path))
-    store.client(shared).delete_run(lost)
+    connect(shared).delete_run(lost)
     run_id = runner.resume("last", root=tmp_path).tracked["run_id"]
     assert run_id != lost
     assert {step for name, step in counted(shared, run_id)[0] if name == "train/loss"} == {1, 2, 3}
 
 
-def test_a_store_that_is_gone_does_not_hide_why_a_run_failed(tiny, tmp_path, uri):
-    class Fault:
+def test_a_removed_store_does_not_hide_the_error_of_a_run(tiny, tmp_path, uri):
+    class Failing:
         @hookimpl
         def epoch_ended(self):
-            Path(store.sqlite_file(uri)).rename(tmp_path / "away.db")
-            raise ZeroDivisionError("the fault itself")
+            Path(sqlite_file(uri)).rename(tmp_path / "away.db")
+            raise ZeroDivisionError("the error itself")
 
-    with pytest.raises(ZeroDivisionError, match="the fault itself"):
-        runner.run(tiny, tracking_uri=uri, root=tmp_path, hooks=[Fault()])
+    with pytest.raises(ZeroDivisionError, match="the error itself"):
+        runner.run(tiny, tracking_uri=uri, root=tmp_path, hooks=[Failing()])
 
 
-def test_many_short_epochs_share_few_writes_and_none_is_missing(tiny, tmp_path, shared):
+def test_many_short_epochs_are_logged_in_few_writes_and_none_is_missing(tiny, tmp_path, shared):
     result = runner.run(tiny.set(["epochs=300"]), tracking_uri=shared, root=tmp_path)
     assert counted(shared, result.tracked["run_id"])[0] == every_epoch_once(result.folder, 300)
     assert result.tracked["epochs"] == 300
-    logged = store.client(shared).get_metric_history(result.tracked["run_id"], "train/loss")
+    logged = connect(shared).get_metric_history(result.tracked["run_id"], "train/loss")
     assert len({metric.timestamp for metric in logged}) < 60
 
 
-def test_clean_reads_page_after_page_and_leaves_other_hosts_and_living_processes_alone(tmp_path, uri):
-    client = store.client(uri)
-    here = store.process_identity()
+def test_closing_orphaned_runs_reads_all_pages_and_spares_other_hosts_and_running_processes(tmp_path, uri):
+    client = connect(uri)
+    here = process_identity()
     gone = here | {"pid_started": "1.00"}
     names = {"living": here, "gone": gone, "elsewhere": gone | {"host": "another-host"}, "untagged": {}}
     ids = {name: client.create_run("0", tags=tags, run_name=name).info.run_id for name, tags in names.items()}
-    multiply(store.sqlite_file(uri), ids["living"], 1200)
-    assert store.clean(uri) == ["gone"]
+    multiply(sqlite_file(uri), ids["living"], 1200)
+    assert close_orphaned_runs(uri) == ["gone"]
     status = {name: client.get_run(run_id).info.status for name, run_id in ids.items()}
     assert status == {"living": "RUNNING", "gone": "KILLED", "elsewhere": "RUNNING", "untagged": "RUNNING"}
 
 
 def multiply(file, run_id, copies):
-    """Copy a run with its tags many times, as later ones: the store's own way takes half a minute."""
+    """Copy a run with its tags many times in SQL: through MLflow this takes half a minute."""
     with sqlite3.connect(file) as database:
         columns = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
         values = ", ".join({"run_uuid": "?", "start_time": "start_time + 1000"}.get(name, name) for name in columns)
@@ -359,38 +362,38 @@ def multiply(file, run_id, copies):
     database.close()
 
 
-def test_clean_closes_a_killed_campaign_parent_and_child(tmp_path, shared, tiny):
+def test_closing_orphaned_runs_closes_parent_and_child_of_a_killed_run_group(tmp_path, shared, tiny):
     code = f"""if True:
         import os, sys
         from pathlib import Path
         from neuralzoo.core.hooks import hookimpl
-        from neuralzoo.experiments.run_group import Campaign, Member
+        from neuralzoo.experiments.run_group import RunGroup, RunSpec
         from neuralzoo.registry import Experiment
         class Die:
             @hookimpl
             def epoch_ended(self): os._exit(9)
         tiny = Experiment.from_file(Path({str(tmp_path / "tiny.toml")!r}))
-        Campaign("killed", Path({str(tmp_path / "killed")!r}), {shared!r}, hooks=[Die()]).run([Member("a", tiny)])
+        RunGroup("killed", Path({str(tmp_path / "killed")!r}), {shared!r}, hooks=[Die()]).run([RunSpec("a", tiny)])
     """
     (tmp_path / "tiny.toml").write_text(tiny.to_toml())
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
-    assert sorted(store.clean(shared)) == ["a-s0", "killed"]
-    campaign = Campaign("killed", tmp_path / "killed", shared)
-    (record,) = campaign.run([Member("a", tiny)])
-    seen = campaign.finish({"score": 1.0}, {}, [])
-    again = Campaign("killed", tmp_path / "killed", shared)
-    again.run([Member("a", tiny)])
+    assert sorted(close_orphaned_runs(shared)) == ["a-s0", "killed"]
+    group = RunGroup("killed", tmp_path / "killed", shared)
+    (record,) = group.run([RunSpec("a", tiny)])
+    seen = group.finish({"score": 1.0}, {}, [])
+    again = RunGroup("killed", tmp_path / "killed", shared)
+    again.run([RunSpec("a", tiny)])
     again.finish({"score": 1.0}, {}, [])
-    client = store.client(shared)
+    client = connect(shared)
     assert [(m.step, m.value) for m in client.get_metric_history(seen["run_id"], "score")] == [(0, 1.0)]
     assert client.get_run(record.tracked["run_id"]).data.tags["mlflow.parentRunId"] == seen["run_id"]
-    assert store.clean(shared) == []
+    assert close_orphaned_runs(shared) == []
 
 
 @pytest.mark.parametrize(("content", "words"), [("directory", ["ui"]), ("text", ["runs", "clean"])])
-def test_what_is_no_store_is_one_sentence_at_once(tmp_path, neuralzoo, content, words):
+def test_a_file_that_is_not_a_store_is_an_error_of_one_sentence_at_once(tmp_path, neuralzoo, content, words):
     place = tmp_path / "mlflow.db"
-    place.mkdir() if content == "directory" else place.write_text("no database, but as long as one has to be" * 9)
+    place.mkdir() if content == "directory" else place.write_text("not a database, but as long as one has to be" * 9)
     done = neuralzoo(*words, check=False, timeout=20)
     assert done.returncode == 2
     assert re.fullmatch(r"neuralzoo: the store .*mlflow\.db can't be used: .+\n", done.stderr), done.stderr

@@ -1,4 +1,4 @@
-"""Pictures of epochs in a real MLflow store: each once, at its step, and none that was not drawn then."""
+"""Figures of epochs in a real MLflow store: each once, at its step."""
 
 import re
 
@@ -7,7 +7,8 @@ import pytest
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.experiments import run as runner
 from neuralzoo.experiments.running import run_folder as folder
-from neuralzoo.experiments.tracking import store
+from neuralzoo.experiments.running.preflight import prepare
+from neuralzoo.experiments.tracking.client import connect
 from neuralzoo.registry import Figure
 
 pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
@@ -32,7 +33,7 @@ def place(experiment, uri, tmp_path):
 
 
 class StopIn:
-    """Ends the program in an epoch, with the checkpoint of the one before."""
+    """Raises in an epoch, with the checkpoint of the one before."""
 
     def __init__(self, epoch):
         self.epoch = epoch
@@ -48,7 +49,7 @@ def draw(figure, module, data):
 
 
 def train(experiment, place, uri, *hooks):
-    assembly = runner.prepare(experiment)
+    assembly = prepare(experiment)
     album = Figure(name="album", caption="What the network was like.", draw=draw, by_epoch=True)
     object.__setattr__(assembly, "architecture", assembly.architecture.model_copy(update={"figures": (album,)}))
     return runner.train(assembly, place, uri, hooks)
@@ -56,25 +57,25 @@ def train(experiment, place, uri, *hooks):
 
 def images(uri, run_id):
     """The images of a run, by name and step; one that is there twice is listed twice."""
-    listed = [item.path for item in store.client(uri).list_artifacts(run_id, "images")]
+    listed = [item.path for item in connect(uri).list_artifacts(run_id, "images")]
     return sorted((m[1], int(m[2])) for path in listed if (m := NAME.fullmatch(path)))
 
 
 def files(uri, run_id, place):
-    return {item.path for item in store.client(uri).list_artifacts(run_id, place)}
+    return {item.path for item in connect(uri).list_artifacts(run_id, place)}
 
 
 EVERY_RUN = [("confusion_matrix", 6), ("learning_curve", 6)]
 
 
-def test_pictures_of_epochs_are_images_of_one_name_with_steps(experiment, place, uri):
+def test_figures_of_epochs_are_images_of_one_name_with_steps(experiment, place, uri):
     run_id = train(experiment, place, uri).tracked["run_id"]
     assert images(uri, run_id) == [("album", epoch) for epoch in (0, 1, 2, 4, 6)] + EVERY_RUN
     assert files(uri, run_id, "figures") >= {"figures/album.png", "figures/learning_curve.png", "figures/album"}
     assert files(uri, run_id, "figures/album") == {f"figures/album/epoch-000{epoch}.png" for epoch in (0, 1, 2, 4, 6)}
 
 
-def test_a_run_that_goes_on_logs_the_pictures_before_the_cut_once(experiment, place, uri):
+def test_a_resumed_run_logs_the_figures_before_the_interruption_once(experiment, place, uri):
     with pytest.raises(KeyboardInterrupt):
         train(experiment, place, uri, StopIn(4))
     run_id = folder.tracked_id(place)
@@ -83,17 +84,17 @@ def test_a_run_that_goes_on_logs_the_pictures_before_the_cut_once(experiment, pl
     assert images(uri, run_id) == [("album", epoch) for epoch in (0, 1, 2, 4, 6)] + EVERY_RUN
 
 
-def test_a_picture_that_is_missing_when_a_run_goes_on_stays_missing(experiment, place, uri):
+def test_a_figure_that_is_missing_when_a_run_is_resumed_stays_missing(experiment, place, uri):
     with pytest.raises(KeyboardInterrupt):
-        runner.train(runner.prepare(experiment), place, uri, [StopIn(4)])  # without the album
+        runner.train(prepare(experiment), place, uri, [StopIn(4)])  # without the album
     run_id = folder.tracked_id(place)
     assert images(uri, run_id) == []
     train(experiment, place, uri)
     assert images(uri, run_id) == [("album", 4), ("album", 6), *EVERY_RUN]
 
 
-def test_a_picture_of_an_epoch_that_is_not_finished_waits_for_it(experiment, place, uri):
-    """The picture is there, the checkpoint is not: the store never knows more than a run that goes on."""
+def test_a_figure_is_logged_after_the_checkpoint_of_its_epoch(experiment, place, uri):
+    """The file is there, the checkpoint is not: the store is never ahead of a resumed run."""
 
     class StopBeforeTheCheckpoint:
         @hookimpl
@@ -110,37 +111,37 @@ def test_a_picture_of_an_epoch_that_is_not_finished_waits_for_it(experiment, pla
     assert images(uri, run_id) == [("album", epoch) for epoch in (0, 1, 2, 4, 6)] + EVERY_RUN
 
 
-def test_a_store_that_lost_the_run_gets_all_pictures_that_there_are(experiment, place, uri):
+def test_a_run_deleted_from_the_store_is_logged_again_with_all_its_figures(experiment, place, uri):
     with pytest.raises(KeyboardInterrupt):
         train(experiment, place, uri, StopIn(4))
-    store.client(uri).delete_run(folder.tracked_id(place))
+    connect(uri).delete_run(folder.tracked_id(place))
     run_id = train(experiment, place, uri).tracked["run_id"]
     assert images(uri, run_id) == [("album", epoch) for epoch in (0, 1, 2, 4, 6)] + EVERY_RUN
 
 
-def test_what_pictures_cost_is_told_apart_from_training_and_from_tracking(experiment, place, uri):
+def test_the_time_of_figures_is_not_part_of_training_or_tracking(experiment, place, uri):
     import time
 
     def slow(figure, module, data):
         time.sleep(0.5)
 
-    assembly = runner.prepare(experiment)
+    assembly = prepare(experiment)
     figure = Figure(name="slow", caption="Something that takes long.", draw=slow, by_epoch=True)
     object.__setattr__(assembly, "architecture", assembly.architecture.model_copy(update={"figures": (figure,)}))
     result = runner.train(assembly, place, uri)
-    metrics = store.client(uri).get_run(result.tracked["run_id"]).data.metrics
-    assert 5 * 0.5 < metrics["time/pictures_s"] <= result.tracked["pictures_s"] < result.seconds
+    metrics = connect(uri).get_run(result.tracked["run_id"]).data.metrics
+    assert 5 * 0.5 < metrics["time/figures_s"] <= result.tracked["figures_s"] < result.seconds
     assert metrics["time/train_s"] < 0.5
     assert metrics["time/tracking_s"] < 0.5
 
 
-def test_runs_asked_for_another_task_than_the_usual_are_compared_apart(tiny, tmp_path, uri):
-    """Generation needs a network that can do it; what is tested is where the record is kept."""
+def test_runs_of_another_task_of_a_dataset_have_an_experiment_of_their_own(tiny, tmp_path, uri):
+    """Generation needs a network that supports it; only the MLflow experiment is tested here."""
     from dataclasses import replace
 
-    assembly = runner.prepare(tiny)
+    assembly = prepare(tiny)
     asked = assembly.data.task.model_copy(update={"kind": "generation"})
     object.__setattr__(assembly, "data", replace(assembly.data, task=asked))
     result = runner.train(assembly, folder.create(tiny, tmp_path, uri), uri)
-    kept = store.client(uri).get_experiment(result.tracked["experiment_id"])
+    kept = connect(uri).get_experiment(result.tracked["experiment_id"])
     assert kept.name == "generation/two-spirals"

@@ -1,4 +1,4 @@
-"""The page: a real server on a real store."""
+"""The MLflow UI: a real server on a real store."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import pytest
 
 from neuralzoo.experiments import run as runner
 
-pytest.importorskip("mlflow", reason="the page needs the extra 'experiments'")
+pytest.importorskip("mlflow", reason="the UI needs the extra 'experiments'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
 
 

@@ -1,4 +1,4 @@
-"""The page ends with the one who started it, however that goes, and leaves no process behind."""
+"""The UI server ends with the process that started it, however that ends, and leaves no process behind."""
 
 import os
 import re
@@ -10,22 +10,22 @@ from urllib.request import urlopen
 
 import pytest
 
-from neuralzoo.experiments.tracking import store
+from neuralzoo.experiments.tracking.client import connect
 
-pytest.importorskip("mlflow", reason="the page needs the extra 'experiments'")
-psutil = pytest.importorskip("psutil", reason="the page needs the extra 'experiments'")
+pytest.importorskip("mlflow", reason="the UI needs the extra 'experiments'")
+psutil = pytest.importorskip("psutil", reason="the UI needs the extra 'experiments'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
 
-PAGE = [sys.executable, "-m", "neuralzoo.experiments.cli", "ui"]
-FROM_A_SHELL = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
+UI = [sys.executable, "-m", "neuralzoo.experiments.cli", "ui"]
+FROM_PARENT = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
 
 
-def port_of(page):
-    return int(re.search(r"http://127\.0\.0\.1:(\d+)", page.stdout.readline()).group(1))
+def port_of(server):
+    return int(re.search(r"http://127\.0\.0\.1:(\d+)", server.stdout.readline()).group(1))
 
 
 def gone(processes):
-    """Whether processes end within some seconds; a zombie has ended, only nobody asked for its exit."""
+    """Whether processes end within some seconds; a zombie has ended and is not reaped yet."""
     deadline = time.monotonic() + 15
     while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
         if time.monotonic() > deadline:
@@ -34,14 +34,14 @@ def gone(processes):
     return True
 
 
-def test_pages_take_ports_of_their_own_and_end_when_told_when_killed_and_when_their_parent_is(tmp_path):
+def test_servers_take_free_ports_and_end_on_sigterm_on_sigkill_and_with_their_parent(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    store.client(uri)
+    connect(uri)
     started = []
 
     def start(*command):
         environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
-        page = subprocess.Popen(
+        server = subprocess.Popen(
             command,
             cwd=tmp_path,
             env=environment,
@@ -50,28 +50,28 @@ def test_pages_take_ports_of_their_own_and_end_when_told_when_killed_and_when_th
             start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
         )
-        started.append(page)
-        return page
+        started.append(server)
+        return server
 
     try:
-        told = start(*PAGE, "--port", "0")
-        port = port_of(told)
-        killed, orphaned = start(*PAGE, "--port", str(port)), start(*FROM_A_SHELL, *PAGE, "--port", str(port))
+        stopped = start(*UI, "--port", "0")
+        port = port_of(stopped)
+        killed, orphaned = start(*UI, "--port", str(port)), start(*FROM_PARENT, *UI, "--port", str(port))
         ports = {port, port_of(killed), port_of(orphaned)}
         assert len(ports) == 3
         for each in ports:
             with urlopen(f"http://127.0.0.1:{each}/health", timeout=10) as answer:
                 assert answer.status == 200
-        families = {page.pid: psutil.Process(page.pid).children(recursive=True) for page in started}
+        families = {server.pid: psutil.Process(server.pid).children(recursive=True) for server in started}
         assert [len(family) for family in families.values()] == [2, 2, 3]  # the last has a parent of its own
-        told.send_signal(signal.SIGTERM)
+        stopped.send_signal(signal.SIGTERM)
         killed.kill()
         orphaned.kill()
-        assert told.wait(20) == 0
-        for page in started:
-            assert gone(families[page.pid]), page.args
+        assert stopped.wait(20) == 0
+        for server in started:
+            assert gone(families[server.pid]), server.args
     finally:
-        for page in started:
-            if page.poll() is None:
-                page.kill()
-            page.communicate()
+        for server in started:
+            if server.poll() is None:
+                server.kill()
+            server.communicate()

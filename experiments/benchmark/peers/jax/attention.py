@@ -12,7 +12,7 @@ from neuralzoo.experiments.benchmark.workload import Workload
 def transformer(workload: Workload) -> Built:
     """Return the language model without biases; its loss is the cross-entropy of all next tokens."""
     ours: Any = workload.assembly.module
-    heads = ours.blocks[0].attention.heads.heads
+    heads = ours.blocks[0].attention.config.heads
 
     def norm(x: Any, gain: Any) -> Any:
         centred = x - x.mean(-1, keepdims=True)
@@ -22,7 +22,7 @@ def transformer(workload: Workload) -> Built:
         parts = jnp.split(norm(x, weights["norm_attention"]) @ weights["project"], 3, axis=2)
         q, k, v = (part.reshape(*x.shape[:2], heads, -1) for part in parts)
         x = x + jax.nn.dot_product_attention(q, k, v, is_causal=True).reshape(x.shape) @ weights["output"]
-        return x + jax.nn.gelu(norm(x, weights["norm_feed"]) @ weights["wide"]) @ weights["narrow"]
+        return x + jax.nn.gelu(norm(x, weights["norm_feed"]) @ weights["up"]) @ weights["down"]
 
     def network(weights: Any, key: Any, x: Any) -> Any:
         h = weights["tokens"][x] + weights["positions"][: x.shape[1]]
@@ -36,13 +36,13 @@ def transformer(workload: Workload) -> Built:
 def _weights(ours: Any) -> Any:
     def of(block: Any) -> dict[str, Any]:
         attention, feed = block.attention, block.feed
-        layers = {"project": attention.project, "output": attention.output, "wide": feed.wide, "narrow": feed.narrow}
+        layers = {"project": attention.project, "output": attention.output, "up": feed.up, "down": feed.down}
         gains = {"norm_attention": block.norm_attention.gain, "norm_feed": block.norm_feed.gain}
         found = {name: layer.weight for name, layer in layers.items()} | gains
         return {name: jnp.asarray(parameter.value) for name, parameter in found.items()}
 
     return {
-        "tokens": jnp.asarray(ours.read.weight.value),
+        "tokens": jnp.asarray(ours.embedding.weight.value),
         "positions": jnp.asarray(ours.positions.weight.value),
         "blocks": [of(block) for block in ours.blocks],
         "norm": jnp.asarray(ours.norm.gain.value),

@@ -86,7 +86,7 @@ def _game(workload: Workload) -> tuple[Callable[..., Any], Callable[..., Any]]:
     activation = ACTIVATIONS[config.activation]
     turns = jnp.asarray(next(layer for layer in ours.discriminator.layers if hasattr(layer, "turns")).turns.value)
     location, scale = jnp.asarray(ours.location.value), jnp.asarray(ours.scale.value)
-    updates = adam(workload, config.discriminator_rate), adam(workload)
+    updates = adam(workload, config.discriminator_lr_ratio), adam(workload)
 
     def generate(weights: Any, z: Any) -> Any:
         return _dense_stack(weights, z, activation)
@@ -100,7 +100,7 @@ def _game(workload: Workload) -> tuple[Callable[..., Any], Callable[..., Any]]:
         here, there = jnp.split(judge(weights, jnp.concatenate([examples, moved])), 2)
         real, made = jnp.split(here, 2)
         # The mean over real and made ones together is half of the sum of both means.
-        penalty = config.penalty / game.MOVE**2 * ((there - here) ** 2).mean()
+        penalty = config.gradient_penalty / game.MOVE**2 * ((there - here) ** 2).mean()
         return softplus(made - real).mean() + penalty
 
     def generator_loss(weights: Any, judging: Any, z: Any, noise: Any, real: Any) -> Any:

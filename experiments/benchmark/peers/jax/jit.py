@@ -59,7 +59,8 @@ def adam(workload: Workload, share: float = 1.0) -> Callable[[Any, Any], Any]:
 
     settings: Any = workload.assembly.experiment.optimizer
     beta1, beta2, epsilon = settings.beta1, settings.beta2, settings.epsilon
-    decay = getattr(settings, "weight_decay", 0.0)
+    weight_decay = getattr(settings, "weight_decay", 0.0)
+    only_matrices = getattr(settings, "decay_only_matrices", False)
 
     def update(state: Any, gradients: Any) -> Any:
         weights, mean, square, steps = state
@@ -72,6 +73,7 @@ def adam(workload: Workload, share: float = 1.0) -> Callable[[Any, Any], Any]:
 
         def moved(w: Any, m: Any, v: Any) -> Any:
             root = jnp.sqrt(v / (1 - beta2**steps)) + epsilon
+            decay = weight_decay if jnp.ndim(w) > 1 or not only_matrices else 0.0
             return w - share * settings.lr * (m / (1 - beta1**steps) / root + decay * w)
 
         return jax.tree.map(moved, weights, mean, square), mean, square, steps

@@ -60,7 +60,7 @@ def _gru_step(weights: Any, states: Any, z: Any) -> Any:
     z_r, z_u, z_n = jnp.split(z, 3, axis=1)
     a_r, a_u, a_n = jnp.split(h @ weights["state"], 3, axis=1)
     u = sigmoid(z_u + a_u)
-    return ((1 - u) * jnp.tanh(z_n + sigmoid(z_r + a_r) * (a_n + weights["bias_state"])) + u * h,)
+    return ((1 - u) * jnp.tanh(z_n + sigmoid(z_r + a_r) * (a_n + weights["bias_hh"])) + u * h,)
 
 
 def recurrent(workload: Workload) -> Built:
@@ -68,7 +68,7 @@ def recurrent(workload: Workload) -> Built:
     config: Any = workload.assembly.config
     ours: Any = workload.assembly.module
     step = {"rnn": _rnn_step, "lstm": _lstm_step, "gru": _gru_step}[workload.name]
-    memories, hidden = ours.recurrent.cells[0].memories, config.hidden
+    memories, hidden = ours.recurrent.cells[0].num_states, config.hidden
 
     def last(weights: Any, x: Any, inside: Any) -> Any:
         def one(states: Any, now: Any) -> Any:
@@ -87,7 +87,7 @@ def recurrent(workload: Workload) -> Built:
         h = dropped(jnp.concatenate([forth, back], axis=1), config.dropout, key)
         return h @ weights["head"][0] + weights["head"][1]
 
-    names = {"input": "weight_input", "state": "weight_state", "bias": "bias", "bias_state": "bias_state"}
+    names = {"input": "weight_ih", "state": "weight_hh", "bias": "bias", "bias_hh": "bias_hh"}
     cells = [
         {name: jnp.asarray(getattr(cell, own).value) for name, own in names.items() if getattr(cell, own, None)}
         for cell in ours.recurrent.cells

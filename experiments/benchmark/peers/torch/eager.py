@@ -72,6 +72,15 @@ def optimizer(torch: Any, parameters: Any, workload: Workload, share: float = 1.
     """Return the fused optimizer with the settings of the experiment, at a share of the rate of its first step."""
     settings: Any = workload.assembly.experiment.optimizer
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.name]
-    more = {"weight_decay": settings.weight_decay} if settings.name == "adamw" else {}
+    groups = decay_groups(parameters, settings) if settings.name == "adamw" else parameters
     betas = (settings.beta1, settings.beta2)
-    return kind(parameters, lr=share * settings.lr, betas=betas, eps=settings.epsilon, fused=True, **more)
+    return kind(groups, lr=share * settings.lr, betas=betas, eps=settings.epsilon, fused=True)
+
+
+def decay_groups(parameters: Any, settings: Any) -> list[dict[str, Any]]:
+    """Return the parameter groups of PyTorch's AdamW: those that weight decay is for, and those without."""
+    parameters = list(parameters)
+    decayed = [p for p in parameters if not settings.decay_only_matrices or p.dim() > 1]
+    undecayed = [p for p in parameters if settings.decay_only_matrices and p.dim() <= 1]
+    groups = [(decayed, settings.weight_decay), (undecayed, 0.0)]
+    return [{"params": params, "weight_decay": decay} for params, decay in groups if params]

@@ -19,7 +19,7 @@ from neuralzoo.experiments.benchmark.peers.torch.layers import ACTIVATIONS, line
 from neuralzoo.experiments.benchmark.workload import Workload
 
 
-class Waves(nn.Module):
+class FourierFeatures(nn.Module):
     """Numbers, and their sines and cosines along random directions."""
 
     def __init__(self, turns: Any) -> None:
@@ -41,12 +41,12 @@ class Game:
         self.config = config
         self.generator = _stack(ours.generator, ACTIVATIONS[config.activation]())
         self.discriminator = _stack(ours.discriminator, nn.LeakyReLU(0.2))
-        self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
+        self.ema_generator = copy.deepcopy(self.generator).requires_grad_(False)
         # The same weights once more, of which the generator's turn needs no gradient.
         self.judge = copy.deepcopy(self.discriminator).requires_grad_(False)
         self.judge.load_state_dict(self.discriminator.state_dict(), assign=True)
         self.optimizers = [
-            optimizer(torch, self.discriminator.parameters(), workload, config.discriminator_rate),
+            optimizer(torch, self.discriminator.parameters(), workload, config.discriminator_lr_ratio),
             optimizer(torch, self.generator.parameters(), workload),
         ]
         self.location, self.scale = (torch.tensor(part.value) for part in (ours.location, ours.scale))
@@ -65,7 +65,7 @@ class Game:
             total += loss.item()
         self.steps += 1
         change = game.change_of_mean(self.config, self.steps)
-        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.generator.parameters()), change)
+        torch._foreach_lerp_(list(self.ema_generator.parameters()), list(self.generator.parameters()), change)
         return total
 
     def discriminator_loss(self, x: Any, deviation: Any, z: Any, *noise: Any) -> Any:
@@ -77,7 +77,7 @@ class Game:
         here, there = self.discriminator(examples).chunk(2)
         ahead = torch.sub(*here.chunk(2))
         # The mean over real and made ones together is half of the sum of both means.
-        penalty = self.config.penalty / game.MOVE**2 * (there - here).square().mean()
+        penalty = self.config.gradient_penalty / game.MOVE**2 * (there - here).square().mean()
         return functional.softplus(-ahead).mean() + penalty
 
     def generator_loss(self, x: Any, deviation: Any, z: Any, noise_made: Any, noise_real: Any) -> Any:
@@ -89,16 +89,16 @@ class Game:
 
     def sample(self, z: Any) -> Any:
         """Return the examples that the running mean of the generator makes of random numbers."""
-        return self.averaged(z) * self.scale + self.location
+        return self.ema_generator(z) * self.scale + self.location
 
     def state(self) -> Any:
         """Return a copy of all that a step changes."""
-        parts = [*self.optimizers, self.generator, self.discriminator, self.averaged]
+        parts = [*self.optimizers, self.generator, self.discriminator, self.ema_generator]
         return copy.deepcopy(([part.state_dict() for part in parts], self.steps))
 
     def load_state(self, state: Any) -> None:
         """Set all that a step changes."""
-        parts = [*self.optimizers, self.generator, self.discriminator, self.averaged]
+        parts = [*self.optimizers, self.generator, self.discriminator, self.ema_generator]
         for part, found in zip(parts, state[0], strict=True):
             part.load_state_dict(found)
         self.steps = state[1]
@@ -106,7 +106,7 @@ class Game:
 
 def _stack(ours: Any, activation: nn.Module) -> nn.Sequential:
     """Return dense layers with an activation between them, behind waves if there are some."""
-    waves = [Waves(layer.turns.value) for layer in ours.layers if hasattr(layer, "turns")]
+    waves = [FourierFeatures(layer.turns.value) for layer in ours.layers if hasattr(layer, "turns")]
     first, *others = (linear(layer) for layer in ours.layers if hasattr(layer, "weight"))
     return nn.Sequential(*waves, first, *(part for layer in others for part in (activation, layer)))
 

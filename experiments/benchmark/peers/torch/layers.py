@@ -32,11 +32,11 @@ def linear(ours: Any, channels: int | None = None) -> nn.Linear:
 def convolution(ours: Any) -> nn.Conv2d:
     """Return a convolution with our kernels."""
     weight = ours.weight.value.transpose(3, 2, 0, 1)
-    (top, bottom), (left, right) = ours.windows.padding
+    (top, bottom), (left, right) = ours.geometry.padding
     if (top, left) != (bottom, right):
-        raise ValueError(f"a convolution got padding {ours.windows.padding}; it needs as much at both ends")
+        raise ValueError(f"a convolution got padding {ours.geometry.padding}; it needs as much at both ends")
     outputs, inputs, *kernel = weight.shape
-    more = {"stride": ours.windows.stride, "padding": (top, left), "bias": ours.bias is not None}
+    more = {"stride": ours.geometry.stride, "padding": (top, left), "bias": ours.bias is not None}
     return _filled(nn.Conv2d(inputs, outputs, kernel, **more), weight, ours.bias)
 
 

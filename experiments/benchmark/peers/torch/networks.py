@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from neuralzoo.core.blocks.activation import ReLU
-from neuralzoo.core.blocks.conv.layers import Conv2D
+from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.dropout import Dropout
 from neuralzoo.core.blocks.norm import BatchNorm

@@ -73,9 +73,9 @@ def test_the_gradient_of_the_ridge_regression_is_zero_where_it_is_solved():
 
 def test_only_the_readout_can_be_trained():
     network = create("esn", units=10)
-    assert list(network.trainable()) == ["readout", "bias"]
+    assert list(network.trainable_parameters()) == ["readout", "bias"]
     x = RNG.normal(size=(4, 6, 3)).astype(np.float32)
     grads = Gradients(network)
     y, pull = network(x, Context(training=True, grads=grads))
     pull(np.ones_like(y))
-    assert grads.vector.size == network.size == 2 * 10 * 3 + 3
+    assert grads.vector.size == network.num_parameters == 2 * 10 * 3 + 3

@@ -12,27 +12,27 @@ from echo_state.network import build
 def architecture() -> Architecture:
     """Hand over the echo state network."""
     return Architecture(
-        contract=1,
+        api_version=1,
         name="esn",
         summary="Echo state network: short sequences, learned in one step without back-propagation",
         citation='Jaeger (2001), The "echo state" approach to analysing and training recurrent neural networks',
         url="https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf",
         tasks=frozenset({"classification", "regression"}),
         inputs=frozenset({"sequence"}),
-        lengths=True,
+        supports_variable_length=True,
         config=EchoStateConfig,
         build=build,
         learner=learner,
-        example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, lengths=True),
+        example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, variable_length=True),
         experiments={"quick": QUICK},
         claims=CLAIMS,
-        resize=resize,
+        scale_width=scale_width,
         not_applicable={
             "training_reaches_every_parameter": "the readout is solved for before the first step, which changes nothing"
         },
     )
 
 
-def resize(config: EchoStateConfig, factor: float) -> EchoStateConfig:
+def scale_width(config: EchoStateConfig, factor: float) -> EchoStateConfig:
     """Return the config with its units times a factor, which is what the readout's size goes with."""
     return config.model_copy(update={"units": max(1, round(config.units * factor))})

@@ -1,6 +1,6 @@
 """The reference experiment of the echo state network, and its claim."""
 
-from neuralzoo.registry import AdamW, Claim, Condition, Contestant, Cosine, Experiment
+from neuralzoo.registry import AdamW, Claim, Condition, Candidate, Cosine, Experiment
 
 # Radius, leak and ridge were chosen on held-out training examples (seeds 0 and 1).
 QUICK = Experiment(
@@ -27,9 +27,9 @@ CLAIMS = (
         name="echoes",
         sentence="Echoes of a recurrent network that is never trained, read by a linear model, tell shifted shapes "
         "apart better than a trained feed-forward network does",
-        contestants=(
-            Contestant(label="esn", experiment=QUICK.set(["validation=0.0"])),
-            Contestant(label="fnn", experiment=FEEDFORWARD),
+        candidates=(
+            Candidate(label="esn", experiment=QUICK.set(["validation=0.0"])),
+            Candidate(label="fnn", experiment=FEEDFORWARD),
         ),
         conditions=(Condition(of="esn", over="fnn", at_least=0.1),),
         seeds=(0, 1, 2),

@@ -7,9 +7,9 @@ from neuralzoo.core.batches import Batch, Batches, inputs_of
 from neuralzoo.core.blocks.losses import MeanSquaredError
 from neuralzoo.core.blocks.metrics import accuracy, mean_absolute_error
 from neuralzoo.core.layer import Context
-from neuralzoo.core.learner import Learner, Metrics
+from neuralzoo.core.learner import Learner, MetricValues
 from neuralzoo.core.module import Array
-from neuralzoo.registry import MakeOptimizer, Task
+from neuralzoo.registry import OptimizerFactory, Task
 
 from echo_state.config import EchoStateConfig
 from echo_state.network import EchoState
@@ -42,11 +42,11 @@ class RidgeRegression(Learner):
         self.network.readout.value[...] = v
         self.network.bias.value[...] = c
 
-    def learn(self, batch: Batch, ctx: Context) -> Metrics:
-        """Measure: all that there was to learn has been learned."""
+    def learn(self, batch: Batch, ctx: Context) -> MetricValues:
+        """Evaluate: all that there was to learn has been learned."""
         return self.evaluate(batch)
 
-    def evaluate(self, batch: Batch) -> Metrics:
+    def evaluate(self, batch: Batch) -> MetricValues:
         """Return the mean squared error, and the accuracy or the mean absolute error."""
         prediction = self.network.predict(inputs_of(batch))
         loss = self.loss(prediction, self._target(batch))[0]
@@ -71,7 +71,7 @@ def solve(z: Array, t: Array, ridge: float) -> tuple[Array, Array]:
     return v, t_mean - z_mean @ v
 
 
-def learner(module: EchoState, config: Any, task: Task, make_optimizer: MakeOptimizer) -> RidgeRegression:
+def learner(module: EchoState, config: Any, task: Task, optimizer_factory: OptimizerFactory) -> RidgeRegression:
     """Return what trains an echo state network; it needs no optimizer."""
     settings: EchoStateConfig = config
     return RidgeRegression(module, settings.ridge, task)
