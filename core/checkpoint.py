@@ -21,7 +21,7 @@ from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.module import StateDict
 from neuralzoo.core.trainer import Trainer
 
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointError(ValueError):

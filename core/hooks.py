@@ -38,7 +38,7 @@ class TrainerHooks:
 def hook_caller(hooks: tuple[Any, ...]) -> Any:
     """Return the object whose methods call those of all hook objects.
 
-    Raises: ValueError when a hook object marks a method that is no trainer hook, or has other arguments.
+    Raises: ValueError when a hook object implements a method that is no trainer hook, or has other arguments.
     """
     manager = pluggy.PluginManager("neuralzoo")
     manager.add_hookspecs(TrainerHooks)

@@ -210,9 +210,7 @@ class _Writer:
                     self.locals.setdefault(node.arg, len(self.locals))
                 elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                     self.locals.setdefault(node.id, len(self.locals))
-                elif isinstance(node, ast.FunctionDef) and node is not function:
-                    self.locals.setdefault(node.name, len(self.locals))
-                elif isinstance(node, ast.ExceptHandler) and node.name:
+                elif isinstance(node, ast.FunctionDef | ast.ExceptHandler) and node is not function and node.name:
                     self.locals.setdefault(node.name, len(self.locals))
 
     def _node(self, node: ast.AST, top: bool = False, inside: str = "") -> None:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("core", "registry", "plugins", "experiments")
 HEAVY = {"matplotlib", "mlflow", "pandas", "scipy", "sklearn", "pooch"}
-CORE_LINES = 1_080
+CORE_LINES = 1_110
 
 # Which of our own modules the modules of a room may import; the longest room that fits is a module's room.
 # A plugin may import its own modules as well.

@@ -1,4 +1,4 @@
-"""What the README promises is run."""
+"""The commands and examples of the README are run."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def test_the_python_example_runs(tmp_path):
 
 
 def commands():
-    """Every command of the table, with what is optional taken in and made concrete."""
+    """Yield every command of the table, with its optional arguments filled in."""
     rows = re.findall(r"^\| `(neuralzoo [^`]+)`", README, flags=re.MULTILINE)
     concrete = {"PATTERN": "f*", "--task T": "--task classification", "--input I": "--input image", "NAME": "mnist1d"}
     for row in rows:
@@ -62,7 +62,7 @@ def test_a_command_that_shows_something_works_as_the_table_has_it(command, tmp_p
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c.split()[1] not in SHOWS])
-def test_a_command_that_takes_longer_exists_with_the_options_of_the_table(command):
+def test_a_longer_command_has_the_options_of_the_table(command):
     words = command.split()[1:]
     shown = subprocess.run(
         [NEURALZOO, words[0], "--help"], capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"}
@@ -71,7 +71,7 @@ def test_a_command_that_takes_longer_exists_with_the_options_of_the_table(comman
         assert option in shown
 
 
-def test_the_table_of_architectures_says_what_they_say_of_themselves():
+def test_the_table_of_architectures_has_their_summaries_and_papers():
     for name in (p.name for p in (ROOT / "plugins").iterdir() if (p / "network.py").exists()):
         one = get(name)
         (row,) = re.findall(rf"^\| \[`{name}`\]\((\S+)\) \| (.*) \| \[.*\]\((\S+)\) \|$", README, flags=re.MULTILINE)

@@ -27,7 +27,7 @@ def tiny_data(task: Task, examples: int = 8, seed: int = 0) -> Batch:
     rng = np.random.default_rng([seed, 5])
     rows = np.arange(examples)
     if task.input == "tokens" and task.kind in PER_STEP_TASKS:
-        rows %= task.vocab_size
+        rows %= task.vocab_size or examples  # a task of tokens has a vocabulary
     x = _inputs(task, rows, rng)
     target = _targets(task, x, rows, rng)
     *inputs, target = _padded(task, x, target, rng) if task.variable_length else (x, target)

@@ -1,1 +1,1 @@
-"""Measuring how long things take, beside another implementation in the same run."""
+"""Benchmarks: time, memory, size and scaling of the architectures, against other libraries in the same run."""

@@ -1,9 +1,9 @@
-"""Counting the multiply-adds of the matrix products that code carries out.
+"""Counter of the multiply-adds (MACs; FLOPs are twice as many) of the matrix products that code executes.
 
-Products are called in two ways. `np.matmul` and its like are functions, which are replaced by ones that count. `a @ b`
-goes from the interpreter into NumPy, where nothing in Python can see it; so modules that are imported after
-`count_products` are compiled from their source with `a @ b` written as a call of the function that counts. What is
-counted is what was carried out: zeros that a convolution multiplies with count, and products that it saves do not.
+`np.matmul`, `np.dot` and `np.einsum` are replaced by functions that count. `a @ b` cannot be replaced in this way, so
+modules that are imported after `count_matmuls` are compiled from their source with `a @ b` rewritten as a call of the
+function that counts. The count is of executed products: it includes zeros that a convolution multiplies with, and
+excludes products that an algorithm avoids.
 """
 
 import ast
@@ -21,11 +21,11 @@ import numpy as np
 
 FUNCTION = "__counted_matmul__"
 GROUP = "neuralzoo.plugins"
-ROOMS = ("neuralzoo.core", "neuralzoo.plugins")
+COUNTED_PACKAGES = ("neuralzoo.core", "neuralzoo.plugins")
 
 
 class Counter:
-    """How many multiply-adds there were since it was last set to zero."""
+    """The number of multiply-adds since it was last set to zero."""
 
     def __init__(self) -> None:
         self.multiply_adds = 0
@@ -34,50 +34,50 @@ class Counter:
 counter = Counter()
 
 
-def count_products() -> None:
-    """Count from now on, in modules of core and of plugins that are not imported yet, and in functions of NumPy.
+def count_matmuls() -> None:
+    """Start counting, in functions of NumPy and in modules of core and of plugins that are not imported yet.
 
     Raises: RuntimeError when one of these modules is imported already: its `@` would be missed.
     """
-    found = {entry.module.partition(".")[0] for entry in entry_points(group=GROUP)} - {"neuralzoo"}
-    packages = (*ROOMS, *sorted(found))
+    third_party = {entry.module.partition(".")[0] for entry in entry_points(group=GROUP)} - {"neuralzoo"}
+    packages = (*COUNTED_PACKAGES, *sorted(third_party))
     early = sorted(name for name in sys.modules if name.startswith(tuple(f"{p}." for p in packages)))
     if early:
         raise RuntimeError(f"{early[0]} is imported already; counting products needs to begin before that")
-    setattr(builtins, FUNCTION, _counted(np.matmul, _of_matrices))
-    for name, size in (("matmul", _of_matrices), ("dot", _of_matrices), ("einsum", _of_letters)):
-        setattr(np, name, _counted(getattr(np, name), size))
+    setattr(builtins, FUNCTION, _counting(np.matmul, _matmul_macs))
+    for name, macs in (("matmul", _matmul_macs), ("dot", _matmul_macs), ("einsum", _einsum_macs)):
+        setattr(np, name, _counting(getattr(np, name), macs))
     sys.meta_path.insert(0, _Finder(packages))
 
 
-def _counted(function: Callable[..., Any], size: Callable[..., int]) -> Callable[..., Any]:
+def _counting(function: Callable[..., Any], macs: Callable[..., int]) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
-        counter.multiply_adds += size(*arguments)
+        counter.multiply_adds += macs(*arguments)
         return function(*arguments, **options)
 
     return call
 
 
-def _of_matrices(a: Any, b: Any, *_: Any) -> int:
-    """Return the multiply-adds of a product of matrices, or of stacks of them; one with a vector is none."""
+def _matmul_macs(a: Any, b: Any, *_: Any) -> int:
+    """Return the multiply-adds of a (batched) matrix product; 0 for a product with a vector."""
     rows, columns = np.shape(a), np.shape(b)
     if len(rows) < 2 or len(columns) < 2:
         return 0
-    stacked: tuple[int, ...] = np.broadcast_shapes(rows[:-2], columns[:-2])
-    return math.prod((*stacked, *rows[-2:], columns[-1]))
+    batch_shape: tuple[int, ...] = np.broadcast_shapes(rows[:-2], columns[:-2])
+    return math.prod((*batch_shape, *rows[-2:], columns[-1]))
 
 
-def _of_letters(letters: str, *arrays: Any) -> int:
-    """Return the multiply-adds of np.einsum where it sums a product of two matrices; other sums are none."""
-    terms = letters.replace(" ", "").partition("->")[0].split(",")
-    if len(terms) != 2 or terms[0] == terms[1] or min(map(len, terms)) < 2 or "." in letters:
+def _einsum_macs(subscripts: str, *arrays: Any) -> int:
+    """Return the multiply-adds of np.einsum where it contracts two matrices; 0 for other sums."""
+    terms = subscripts.replace(" ", "").partition("->")[0].split(",")
+    if len(terms) != 2 or terms[0] == terms[1] or min(map(len, terms)) < 2 or "." in subscripts:
         return 0
-    letters_and_sizes = zip("".join(terms), (n for array in arrays for n in array.shape), strict=True)
-    return math.prod(dict(letters_and_sizes).values())
+    sizes = zip("".join(terms), (n for array in arrays for n in array.shape), strict=True)
+    return math.prod(dict(sizes).values())
 
 
-class _Writer(ast.NodeTransformer):
-    """Writes `a @ b` as a call."""
+class _MatmulRewriter(ast.NodeTransformer):
+    """Rewrites `a @ b` as a call."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -88,11 +88,13 @@ class _Writer(ast.NodeTransformer):
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Compiles a module with its products counted; what Python keeps in __pycache__ is neither read nor written."""
+    """Compiles a module with its products counted; __pycache__ is neither read nor written."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        code: CodeType = compile(_Writer().visit(ast.parse(self.get_data(path))), path, "exec", dont_inherit=True)
+        code: CodeType = compile(
+            _MatmulRewriter().visit(ast.parse(self.get_data(path))), path, "exec", dont_inherit=True
+        )
         return code
 
 

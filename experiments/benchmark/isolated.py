@@ -1,9 +1,9 @@
-"""Measurements in a process of their own: nothing that was measured before is in memory, imported or compiled there.
+"""Measurements in a process of their own, unaffected by what was loaded, imported or compiled before.
 
     python -m neuralzoo.experiments.benchmark.isolated [--counted] MODULE FUNCTION ARGUMENTS
 
-It calls the function with the arguments (a list in JSON) and prints what it returns as the last line, in JSON. Little
-is imported before, so that the module itself decides what is.
+It calls the function with the arguments (a list in JSON) and prints the result as the last line, in JSON. It imports
+little itself, so that the imports are those of the module.
 """
 
 import json
@@ -13,21 +13,21 @@ import sys
 from importlib import import_module
 from typing import Any
 
-THREADS = 2
-VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""Read by NumPy's BLAS and by the peers when they start, never later."""
-LIMIT_S = 900
-KERNELS = "NEURALZOO_KERNELS"
+DEFAULT_THREADS = 2
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Read by NumPy's BLAS and by the peers at their import, never later."""
+TIMEOUT_S = 900
+KERNELS_VARIABLE = "NEURALZOO_KERNELS"
 
 
 class MeasurementError(Exception):
-    """A measurement that came to nothing; the message is one sentence that says why."""
+    """A measurement that failed; the message is one sentence with the reason."""
 
 
 def measure(module: str, function: str, *arguments: Any, kernels: str | None = None, counted: bool = False) -> Any:
-    """Return what a function of this package returns in a fresh process, with as many threads as all others have.
+    """Return the result of a function of this package in a fresh process with `threads()` threads.
 
-    `kernels` chooses the form of the inner loops; `counted` counts matrix products (see `products`), which costs time.
+    `kernels` selects the kernel backend; `counted` counts matrix products (see `flop_counter`), which is slower.
 
     Raises: MeasurementError when it raises, ends otherwise, or takes longer than a quarter of an hour.
     """
@@ -35,48 +35,48 @@ def measure(module: str, function: str, *arguments: Any, kernels: str | None = N
     command += [f"{__package__}.{module}", function, json.dumps(arguments)]
     try:
         ended = subprocess.run(
-            command, env=environment(kernels), capture_output=True, text=True, timeout=LIMIT_S, check=False
+            command, env=environment(kernels), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise MeasurementError(f"{module}.{function} took more than {LIMIT_S // 60} minutes") from None
+        raise MeasurementError(f"{module}.{function} took more than {TIMEOUT_S // 60} minutes") from None
     lines = ended.stdout.splitlines()
     if ended.returncode or not lines:
-        said = ended.stderr.strip().splitlines() or [""]
-        raise MeasurementError(f"{module}.{function} ended with code {ended.returncode}: {said[-1]}".rstrip(": "))
-    answer = json.loads(lines[-1])
-    if "failed" in answer:
-        raise MeasurementError(answer["failed"])
-    return answer["found"]
+        errors = ended.stderr.strip().splitlines() or [""]
+        raise MeasurementError(f"{module}.{function} ended with code {ended.returncode}: {errors[-1]}".rstrip(": "))
+    outcome = json.loads(lines[-1])
+    if "failed" in outcome:
+        raise MeasurementError(outcome["failed"])
+    return outcome["result"]
 
 
 def environment(kernels: str | None = None) -> dict[str, str]:
-    """Return the environment of a measurement: that of this process, with the number of threads of all."""
-    chosen = {} if kernels is None else {KERNELS: kernels}
-    return os.environ | dict.fromkeys(VARIABLES, str(threads())) | chosen
+    """Return the environment of a measurement: that of this process, with `threads()` threads and a kernel backend."""
+    backend = {} if kernels is None else {KERNELS_VARIABLE: kernels}
+    return os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads())) | backend
 
 
 def threads() -> int:
-    """Return how many threads each side has: two, or what OPENBLAS_NUM_THREADS says."""
-    return int(os.environ.get(VARIABLES[0], THREADS))
+    """Return the number of threads of each library: OPENBLAS_NUM_THREADS, or two."""
+    return int(os.environ.get(THREAD_VARIABLES[0], DEFAULT_THREADS))
 
 
 def main() -> None:
-    """Call the function that the command line names."""
-    _take_cores(threads())
+    """Call the function named on the command line."""
+    _limit_cores(threads())
     *options, module, function, arguments = sys.argv[1:]
     if options:
-        from neuralzoo.experiments.benchmark.flop_counter import count_products
+        from neuralzoo.experiments.benchmark.flop_counter import count_matmuls
 
-        count_products()
+        count_matmuls()
     try:
-        answer = {"found": getattr(import_module(module), function)(*json.loads(arguments))}
+        outcome = {"result": getattr(import_module(module), function)(*json.loads(arguments))}
     except Exception as error:
-        answer = {"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"}
-    print(f"\n{json.dumps(answer)}")
+        outcome = {"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+    print(f"\n{json.dumps(outcome)}")
 
 
-def _take_cores(count: int) -> None:
-    """Leave this process so many cores where the system can: JAX takes all that it sees, whatever variables say."""
+def _limit_cores(count: int) -> None:
+    """Limit this process to `count` cores where the system can: JAX ignores the environment variables."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 

@@ -1,21 +1,23 @@
-"""The picture of how training steps grow."""
+"""The scaling plot: time of a training step by size."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from neuralzoo.core.plots.palette import SERIES
+
 COLUMNS = 4
-COLOURS = {"batch": "#1d4ed8", "width": "#c2410c", "length": "#15803d"}
+COLOURS = {"batch": SERIES[1], "width": SERIES[0], "length": SERIES[2]}
 
 
 def draw_scaling(rows: Sequence[dict[str, Any]], file: Path) -> None:
-    """Draw the time of a step against its size, a panel for each architecture, and its arithmetic dashed."""
+    """Draw the time of a step against its size, a panel for each architecture, and its multiply-adds dashed."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(row["architecture"] for row in rows))
     height = -(-len(names) // COLUMNS)
-    # Text stays text, and nothing in the file changes unless the figures do.
+    # Text stays text, and equal results give an equal file.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "scaling", "font.size": 8}):
         figure = Figure(figsize=(2.6 * COLUMNS, 2.2 * height + 0.4), layout="constrained")
         grid = figure.subplots(height, COLUMNS, squeeze=False, sharex=True).ravel()
@@ -24,7 +26,7 @@ def draw_scaling(rows: Sequence[dict[str, Any]], file: Path) -> None:
             panel.set_title(name)
         for panel in grid[len(names) :]:
             panel.set_axis_off()
-        figure.supxlabel("size, as a multiple of the reference configuration's (dashed: as its multiply-adds grow)")
+        figure.supxlabel("size, as a multiple of the reference configuration's (dashed: growth of its multiply-adds)")
         figure.supylabel("ms per training step")
         handles = {line.get_label(): line for panel in figure.axes for line in panel.get_lines()}
         shown = [axis for axis in COLOURS if axis in handles]

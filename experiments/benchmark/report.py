@@ -1,4 +1,4 @@
-"""Everything that `neuralzoo bench` measures, as rows: dictionaries that JSON keeps, each with the part it is of."""
+"""Results of `neuralzoo bench` as rows: dictionaries that are saved as JSON, each with the part that it belongs to."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -10,69 +10,65 @@ from typing import Any
 
 from neuralzoo.core.kernels import BACKENDS
 from neuralzoo.experiments import doctor
-from neuralzoo.experiments.benchmark import isolated as apart
-from neuralzoo.experiments.benchmark import peers
+from neuralzoo.experiments.benchmark import isolated, peers
 from neuralzoo.experiments.benchmark.isolated import MeasurementError
-from neuralzoo.experiments.benchmark.parts import flop_utilization as share
-from neuralzoo.experiments.benchmark.parts import import_time as imports
-from neuralzoo.experiments.benchmark.parts import install_size as installed
-from neuralzoo.experiments.benchmark.parts import scaling, steps
+from neuralzoo.experiments.benchmark.parts import flop_utilization, import_time, install_size, scaling, steps
 from neuralzoo.registry import SettingError
 
 CHECKOUT = Path(doctor.__file__).resolve().parent.parent
 
 COMPILERS = ("torch-compile",)
-"""Peers whose memory is that of another one and of a compiler, which is no part of training."""
+"""Peers without a memory measurement: theirs is that of another peer plus that of the compiler."""
 
 Row = dict[str, Any]
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be measured: architectures, peers that are installed, forms of the inner loops (none: the usual)."""
+class Request:
+    """What to measure: architectures, installed peers, and kernel backends (None: the default)."""
 
     names: Sequence[str]
     peers: Sequence[str]
     kernels: Sequence[str | None] = (None,)
 
 
-def forms() -> list[str | None]:
-    """Return the forms of the inner loops that are possible here."""
-    return [form for form in BACKENDS if form != "numba" or find_spec("numba") is not None]
+def backends() -> list[str | None]:
+    """Return the kernel backends that are available."""
+    return [backend for backend in BACKENDS if backend != "numba" or find_spec("numba") is not None]
 
 
-def measure(part: str, wanted: Wanted, tell: Tell) -> Iterator[Row]:
-    """Yield the rows of a part; what could not be measured has a row that says why, and is told."""
-    for row in PARTS[part](wanted, tell):
+def measure(part: str, request: Request, log: Log) -> Iterator[Row]:
+    """Yield the rows of a part; a failed measurement has a row with its reason, which is also logged."""
+    for row in PARTS[part](request, log):
         if "failed" in row:
-            tell(f"{part} of {row.get('architecture', 'all')} came to nothing: {row['failed']}")
+            log(f"{part} of {row.get('architecture', 'all')} failed: {row['failed']}")
         yield {"part": part, **row}
 
 
 def load(file: Path) -> list[Row]:
-    """Return rows that were kept.
+    """Return saved rows.
 
-    Raises: SettingError when the file is not there or holds something else.
+    Raises: SettingError when the file is missing or is not a report.
     """
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
         if not all(row["part"] in PARTS for row in rows):
-            raise ValueError("some rows are of no part that there is")
+            raise ValueError("some rows belong to no known part")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SettingError(
-            f"{file} can't be read ({error}); it needs to be written by `neuralzoo bench --json`"
+            f"{file} cannot be read ({error}); it needs to be written by `neuralzoo bench --json`"
         ) from None
     return list(rows)
 
 
-def keep(rows: Sequence[Row], file: Path) -> None:
-    """Write rows as JSON."""
+def save(rows: Sequence[Row], file: Path) -> None:
+    """Save rows as JSON."""
     file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def remember(rows: Sequence[Row], earlier: Sequence[Row]) -> None:
-    """Set beside each comparison of times what the same one had given in an earlier report."""
+def attach_baseline(rows: Sequence[Row], earlier: Sequence[Row]) -> None:
+    """Add to each comparison of times the ratio of the same comparison in an earlier report, as `before`."""
     before = {_comparison(row): row["ratio"] for row in earlier if row["part"] == "times" and "failed" not in row}
     for row in rows:
         if row["part"] == "times" and "failed" not in row and _comparison(row) in before:
@@ -80,90 +76,92 @@ def remember(rows: Sequence[Row], earlier: Sequence[Row]) -> None:
 
 
 def _comparison(row: Row) -> tuple[str, ...]:
-    form = "numba" if row["kernels"] == "usual" else row["kernels"]
-    return row["architecture"], row["peer"], form, row["what"]
+    backend = "numba" if row["kernels"] == "usual" else row["kernels"]
+    return row["architecture"], row["peer"], backend, row["what"]
 
 
-def _machine(wanted: Wanted, tell: Tell) -> Iterator[Row]:
-    tell("machine")
-    yield _or_failed(apart.measure, "report", "here", list(wanted.peers))
+def _machine(request: Request, log: Log) -> Iterator[Row]:
+    log("machine")
+    yield _or_failed(isolated.measure, "report", "machine", list(request.peers))
 
 
-def here(names: Sequence[str]) -> Row:
-    """Return what the measurements depend on: machine, versions, threads and the day."""
+def machine(names: Sequence[str]) -> Row:
+    """Return what the results depend on: machine, versions and threads; and the date."""
     found, _ = peers.installed(list(names))
     versions = {peer.name: peer.version for peer in found}
     about = {**doctor.machine(), "neuralzoo": doctor.installed("neuralzoo"), "numba": doctor.installed("numba")}
     return {**about, "peers": versions, "date": datetime.now(UTC).date().isoformat()}
 
 
-def _times(wanted: Wanted, tell: Tell) -> Iterator[Row]:
-    for name in wanted.names:
-        for peer in wanted.peers:
-            for form in wanted.kernels:
-                tell(f"{name} beside {peer}{f', kernels of {form}' if form else ''}")
-                about = {"architecture": name, "peer": peer, "kernels": form or "usual"}
+def _times(request: Request, log: Log) -> Iterator[Row]:
+    for name in request.names:
+        for peer in request.peers:
+            for backend in request.kernels:
+                log(f"{name} against {peer}{f', {backend} kernels' if backend else ''}")
+                about = {"architecture": name, "peer": peer, "kernels": backend or "usual"}
                 try:
-                    found = apart.measure("report", "beside", name, peer, kernels=form)
+                    timed = isolated.measure("report", "time_against", name, peer, kernels=backend)
                 except MeasurementError as error:
                     yield {**about, "failed": str(error)}
                     continue
-                for told in found["told"]:
-                    tell(told)
-                yield from ({**about, **row} for row in found["rows"])
+                for message in timed["messages"]:
+                    log(message)
+                yield from ({**about, **row} for row in timed["rows"])
 
 
-def beside(name: str, peer: str) -> dict[str, Any]:
-    """Return the times of an architecture beside a peer, and what is to be told of them."""
-    told: list[str] = []
+def time_against(name: str, peer: str) -> dict[str, Any]:
+    """Return the times of an architecture against a peer, and the messages to log."""
+    messages: list[str] = []
     found, _ = peers.installed([peer])
-    rows = [asdict(row) for row in steps.compare([name], found, told.append)]
-    return {"rows": rows, "told": told[1:]}
+    rows = [asdict(row) for row in steps.compare([name], found, messages.append)]
+    return {"rows": rows, "messages": messages[1:]}
 
 
-def _memory(wanted: Wanted, tell: Tell) -> Iterator[Row]:
-    ours = [("neuralzoo", "ours_by_steps"), ("neuralzoo", "ours_by_epoch")]
-    rivals = [name for name in wanted.peers if name not in COMPILERS]
-    for name in wanted.names:
-        tell(f"memory of {name}")
-        runs: list[tuple[str, str, str | None]] = [(*one, form) for form in wanted.kernels for one in ours]
-        runs += [(peer, "theirs_by_steps", None) for peer in rivals]
-        for who, function, form in runs:
-            what = "epoch" if function == "ours_by_epoch" else "steps"
-            arguments = [name] if who == "neuralzoo" else [name, who]
-            row = _or_failed(apart.measure, "memory", function, *arguments, kernels=form)
-            if row:  # else a peer that has no such network
-                yield {"architecture": name, "library": who, "kernels": form or "usual", "what": what, **row}
+def _memory(request: Request, log: Log) -> Iterator[Row]:
+    ours = [("neuralzoo", "our_steps"), ("neuralzoo", "our_epoch")]
+    measured_peers = [name for name in request.peers if name not in COMPILERS]
+    for name in request.names:
+        log(f"memory of {name}")
+        runs: list[tuple[str, str, str | None]] = [(*run, backend) for backend in request.kernels for run in ours]
+        runs += [(peer, "peer_steps", None) for peer in measured_peers]
+        for library, function, backend in runs:
+            what = "epoch" if function == "our_epoch" else "steps"
+            arguments = [name] if library == "neuralzoo" else [name, library]
+            row = _or_failed(isolated.measure, "parts.memory", function, *arguments, kernels=backend)
+            if row:  # empty where the peer has no such network
+                yield {"architecture": name, "library": library, "kernels": backend or "usual", "what": what, **row}
 
 
-def _imports(wanted: Wanted, tell: Tell) -> Iterator[Row]:
-    tell("imports")
-    statements = imports.OURS | {name: imports.THEIRS[name] for name in wanted.peers if name in imports.THEIRS}
+def _imports(request: Request, log: Log) -> Iterator[Row]:
+    log("imports")
+    statements = import_time.OURS | {
+        name: import_time.THEIRS[name] for name in request.peers if name in import_time.THEIRS
+    }
     try:
-        yield from imports.measure(statements)
+        yield from import_time.measure(statements)
     except MeasurementError as error:
         yield {"failed": str(error)}
 
 
-def _size(wanted: Wanted, tell: Tell) -> Iterator[Row]:
-    tell("size of a minimal installation")
-    yield _or_failed(installed.measure, CHECKOUT)
+def _size(request: Request, log: Log) -> Iterator[Row]:
+    log("size of a minimal installation")
+    yield _or_failed(install_size.measure, CHECKOUT)
 
 
-def _scaling(wanted: Wanted, tell: Tell) -> Iterator[Row]:
-    for name in wanted.names:
-        tell(f"scaling of {name}")
+def _scaling(request: Request, log: Log) -> Iterator[Row]:
+    for name in request.names:
+        log(f"scaling of {name}")
         try:
             yield from scaling.measure(name)
         except MeasurementError as error:
             yield {"architecture": name, "failed": str(error)}
 
 
-def _share(wanted: Wanted, tell: Tell) -> Iterator[Row]:
-    for name in wanted.names:
-        for profile in ("quick", "full") if name in share.LARGE else ("quick",):
-            tell(f"share of the machine's speed of {name}, {profile}")
-            row = _or_failed(share.measure, name, profile)
+def _utilization(request: Request, log: Log) -> Iterator[Row]:
+    for name in request.names:
+        for profile in ("quick", "full") if name in flop_utilization.FULL_PROFILE else ("quick",):
+            log(f"FLOP utilization of {name}, {profile}")
+            row = _or_failed(flop_utilization.measure, name, profile)
             yield {"architecture": name, "profile": profile, **row}
 
 
@@ -174,13 +172,13 @@ def _or_failed(measurement: Callable[..., Row], *arguments: Any, **options: Any)
         return {"failed": str(error)}
 
 
-PARTS: dict[str, Callable[[Wanted, Tell], Iterator[Row]]] = {
+PARTS: dict[str, Callable[[Request, Log], Iterator[Row]]] = {
     "machine": _machine,
     "times": _times,
     "memory": _memory,
     "imports": _imports,
     "size": _size,
     "scaling": _scaling,
-    "share": _share,
+    "utilization": _utilization,
 }
-"""The parts by name, in the order of the page."""
+"""The parts by name, in the order of BENCHMARKS.md."""

@@ -1,4 +1,4 @@
-"""One training step of an architecture at other sizes than its reference experiment's."""
+"""Scaled workloads: a training step of an architecture at multiples of the sizes of its reference experiment."""
 
 import statistics
 import time
@@ -18,13 +18,14 @@ from neuralzoo.experiments.datasets import Dataset
 from neuralzoo.experiments.running.assembly import load, optimizer_factory, task_of
 from neuralzoo.registry import Experiment, SettingError, Task, build, get, learner
 
-STEPS_PER_EPOCH = 100  # the rate's schedule needs a number; it has no part in the time
-ENOUGH, ENOUGH_S, TOO_LONG_S = 5, 0.2, 1.0
+STEPS_PER_EPOCH = 100  # for the learning rate schedule; it does not affect the time
+MIN_RUNS, MIN_TOTAL_S = 5, 0.2
+MIN_LONG_RUNS, LONG_TOTAL_S = 3, 1.0
 
 
 @dataclass(frozen=True)
-class Sized:
-    """A network that learns, and a batch."""
+class ScaledWorkload:
+    """A learner and a batch."""
 
     learner: Learner
     batch: Batch
@@ -36,16 +37,16 @@ class Sized:
 
 
 def axes(name: str) -> tuple[str, ...]:
-    """Return along what an architecture's reference experiment can be made larger."""
-    resizable = get(name).scale_width is not None
-    steps = task_of(reference(name)).input in ("sequence", "tokens")
-    return ("batch", *["width"] * resizable, *["length"] * steps)
+    """Return the axes along which an architecture's reference experiment can be scaled."""
+    scalable = get(name).scale_width is not None
+    is_sequence = task_of(reference(name)).input in ("sequence", "tokens")
+    return ("batch", *["width"] * scalable, *["length"] * is_sequence)
 
 
-def sized(name: str, axis: str, factor: float) -> Sized:
+def scaled(name: str, axis: str, factor: float) -> ScaledWorkload:
     """Return the quick experiment of an architecture with its batch, its widths or its sequences times a factor.
 
-    Examples are repeated where there are not enough; sequences are repeated or cut.
+    Examples are repeated where there are too few; sequences are repeated or truncated.
 
     Raises: SettingError when the architecture has no such axis.
     """
@@ -60,14 +61,14 @@ def sized(name: str, axis: str, factor: float) -> Sized:
     elif axis == "width" and architecture.scale_width is not None:
         config = architecture.scale_width(config, factor)
     else:
-        task, arrays = _lengthened(task, arrays, factor)
-    # Arrays of their own, as those of a run: a view of another would not be known as the data (`Context.needs_grad`).
+        task, arrays = _scale_length(task, arrays, factor)
+    # Copies, as in a run: a view of another array would not be recognised as the inputs by `Context.needs_grad`.
     batch = tuple(array[np.arange(examples) % len(array)] for array in arrays)
     return assembled(experiment, config.model_dump(mode="json"), task, batch)
 
 
-def with_random_data(name: str, profile: str) -> Sized:
-    """Return an experiment of an architecture with random numbers instead of its data, which may need a download."""
+def with_random_batch(name: str, profile: str) -> ScaledWorkload:
+    """Return the workload of an experiment with random inputs instead of its data, which may need a download."""
     experiment = get(name).experiments[profile]
     task = task_of(experiment)
     batch = random_batch(task, experiment.batch_size, np.random.default_rng(0))
@@ -75,7 +76,7 @@ def with_random_data(name: str, profile: str) -> Sized:
 
 
 def random_batch(task: Task, examples: int, rng: np.random.Generator) -> Batch:
-    """Return random examples of a task that asks for a class, of each example or of each token."""
+    """Return random examples of a classification or language-modelling task."""
     classes = rng.integers(task.outputs, size=(examples, *task.shape * (task.input == "tokens")))
     if task.input == "tokens":
         return rng.integers(task.vocab_size or 1, size=(examples, *task.shape)), classes
@@ -83,46 +84,46 @@ def random_batch(task: Task, examples: int, rng: np.random.Generator) -> Batch:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Return the median seconds of a function: of five runs at least and a fifth of a second, or of three long ones."""
+    """Return the median time of a function in seconds, after two warm-up runs; slow functions are run less often."""
     function()
     function()
     spent: list[float] = []
-    while len(spent) < ENOUGH or sum(spent) < ENOUGH_S:
+    while len(spent) < MIN_RUNS or sum(spent) < MIN_TOTAL_S:
         since = time.perf_counter()
         function()
         spent.append(time.perf_counter() - since)
-        if len(spent) >= 3 and sum(spent) > TOO_LONG_S:
+        if len(spent) >= MIN_LONG_RUNS and sum(spent) > LONG_TOTAL_S:
             break
     return statistics.median(spent)
 
 
-def assembled(experiment: Experiment, settings: dict[str, Any], task: Task, batch: Batch) -> Sized:
-    """Return the network of an experiment with other settings, for a task that need not be its own."""
+def assembled(experiment: Experiment, settings: dict[str, Any], task: Task, batch: Batch) -> ScaledWorkload:
+    """Return the workload of an experiment with given settings and task."""
     architecture = get(experiment.architecture)
     module = build(architecture, settings, task, experiment.seed)
     optimizers = optimizer_factory(experiment, STEPS_PER_EPOCH)
-    return Sized(learner(architecture, module, architecture.configure(settings), task, optimizers), batch)
+    return ScaledWorkload(learner(architecture, module, architecture.configure(settings), task, optimizers), batch)
 
 
-def _lengthened(task: Task, arrays: Batch, factor: float) -> tuple[Task, Batch]:
-    """Return a task and its examples with time repeated or cut; one with lengths has them in the array before last."""
+def _scale_length(task: Task, arrays: Batch, factor: float) -> tuple[Task, Batch]:
+    """Return a task and its examples with the time axis repeated or truncated, and the lengths scaled."""
     before = task.shape[0]
     after = max(1, round(before * factor))
 
-    def changed(array: Array) -> Array:
+    def scaled_length(array: Array) -> Array:
         if array.ndim < 2 or array.shape[1] != before:
             return array
-        longer: Array = array[:, np.arange(after) % before]
-        return longer
+        repeated: Array = array[:, np.arange(after) % before]
+        return repeated
 
-    found = [changed(array) for array in arrays]
+    scaled_arrays = [scaled_length(array) for array in arrays]
     if task.variable_length:
-        found[-2] = np.clip(np.round(arrays[-2] * factor), 1, after).astype(arrays[-2].dtype)
-    return task.model_copy(update={"shape": (after, *task.shape[1:])}), tuple(found)
+        scaled_arrays[-2] = np.clip(np.round(arrays[-2] * factor), 1, after).astype(arrays[-2].dtype)
+    return task.model_copy(update={"shape": (after, *task.shape[1:])}), tuple(scaled_arrays)
 
 
 def reference(name: str) -> Experiment:
-    """Return the experiment of an architecture that is timed."""
+    """Return the reference experiment of an architecture for benchmarks."""
     return get(name).experiments[PROFILE].set(SETTINGS.get(name, []))
 
 

@@ -1,4 +1,4 @@
-"""Two ways to compute the same, timed in turns, so that what the machine does meanwhile hits both alike."""
+"""Interleaved timing of two implementations, so that other load on the machine affects both alike."""
 
 import statistics
 import time
@@ -6,22 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 BLOCKS, REPETITIONS = 10, 5
-WARM_S = 0.05  # so long runs warm up
-SHORT_S = 0.01  # so long it is repeated at least
-LONG_S, FEW = 0.2, 3  # so few repetitions are enough when they take so long together
-PAUSE_S = 0.1  # threads of the one wait for work in busy loops for some time, in which they would hinder the other
+WARM_UP_S = 0.05
+MIN_BLOCK_S = 0.01  # repetitions of a block take at least this long together
+LONG_BLOCK_S, MIN_REPETITIONS = 0.2, 3  # fewer repetitions when they take this long together
+PAUSE_S = 0.1  # until the thread pool of the other implementation has stopped spinning
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of ours and of theirs: a median for each block; blocks of equal place were timed one after the other."""
+    """Seconds of ours and of theirs: the median of each block; blocks of equal index were timed one after the other."""
 
     ours: tuple[float, ...]
     theirs: tuple[float, ...]
 
     @property
     def ratios(self) -> list[float]:
-        """Our time by theirs, block by block, in ascending order."""
+        """Our time divided by theirs, of each block, in ascending order."""
         return sorted(a / b for a, b in zip(self.ours, self.theirs, strict=True))
 
     @property
@@ -31,16 +31,16 @@ class Timing:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The ratios between which the median lies with 95 % confidence or more, by the order of the blocks.
+        """The confidence interval of the median ratio, of at least 95 %, by order statistics.
 
-        With ten blocks those are the second and the ninth (98 %).
+        With ten blocks it is from the second to the ninth ratio (98 %).
         """
         ratios = self.ratios
         return ratios[1], ratios[-2]
 
 
-def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], blocks: int = BLOCKS) -> Timing:
-    """Time two functions in turns, block by block."""
+def time_interleaved(ours: Callable[[], object], theirs: Callable[[], object], blocks: int = BLOCKS) -> Timing:
+    """Time two functions, interleaved block by block."""
     timed: tuple[list[float], list[float]] = ([], [])
     for _ in range(blocks):
         for function, seconds in zip((ours, theirs), timed, strict=True):
@@ -50,12 +50,12 @@ def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], block
 
 
 def _median_seconds(function: Callable[[], object]) -> float:
-    """Return the median of some runs after others that warm up; what takes long has fewer, what is short has more."""
-    warm = time.perf_counter() + WARM_S
-    while time.perf_counter() < warm:
+    """Return the median time of a block after a warm-up; slow functions are repeated less often, fast ones more."""
+    warm_up_end = time.perf_counter() + WARM_UP_S
+    while time.perf_counter() < warm_up_end:
         function()
     spent: list[float] = []
-    while len(spent) < (REPETITIONS if sum(spent) < LONG_S else FEW) or sum(spent) < SHORT_S:
+    while len(spent) < (REPETITIONS if sum(spent) < LONG_BLOCK_S else MIN_REPETITIONS) or sum(spent) < MIN_BLOCK_S:
         since = time.perf_counter()
         function()
         spent.append(time.perf_counter() - since)

@@ -41,15 +41,15 @@ class _FirstSteps:
 
 
 def claim_fingerprint(claim: Claim, whole: bool = False) -> dict[str, Any]:
-    """Return the key of a claim, its decision rule, and the hashes of its candidates."""
+    """Return the key of a claim, its decision rule, and the hashes of its candidates, in an order that stays."""
     labels = [c.label for c in claim.candidates]
     metrics = list(dict.fromkeys([*(condition.metric for condition in claim.conditions), *claim.metrics]))
     return {
         "key": claim_key(claim),
         "decision": _decision(claim, labels, metrics),
         "labels": labels,
-        "measures": metrics,  # these keys are compared across commits: they stay as they are
-        "contestants": [
+        "metrics": metrics,
+        "candidates": [
             _candidate(claim, prepare(c.experiment.model_copy(update={"seed": claim.seeds[0]})), metrics, whole)
             for c in claim.candidates
         ],

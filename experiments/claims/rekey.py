@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from neuralzoo.experiments.claims import results
 from neuralzoo.experiments.claims.runner import claims_of, datasets_of
@@ -22,6 +22,16 @@ from neuralzoo.experiments.claims.verdict import Verdict, decide
 from neuralzoo.registry import SettingError
 
 ROOT = results.ROOT
+
+
+class Fingerprint(NamedTuple):
+    """A claim's fingerprint, by position: an earlier commit may name its parts otherwise."""
+
+    key: str
+    decision: list[Any]
+    labels: list[str]
+    metrics: list[str]
+    candidates: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -62,34 +72,36 @@ def quickest(verdicts: Sequence[Verdict]) -> list[Verdict]:
 def _carry(verdict: Verdict, old_source: Path, folder: Path, whole: set[tuple[str, str]]) -> RekeyResult:
     name = (verdict.architecture, verdict.claim)
     is_whole = name in whole
-    old = _cached_fingerprint(
+    then = _cached_fingerprint(
         folder / f"{'-'.join(name)}{'-whole' if is_whole else ''}.json", old_source, name, is_whole
     )
-    if "error" in old:
-        return RekeyResult(verdict, None, f"at that commit its fingerprint failed: {old['error']}")
-    if old["key"] != verdict.key:
+    if "error" in then:
+        return RekeyResult(verdict, None, f"at that commit its fingerprint failed: {then['error']}")
+    old = Fingerprint(*then.values())
+    if old.key != verdict.key:
         return RekeyResult(verdict, None, "it was stale at that commit, too")
-    new = _fingerprint(ROOT / ".src", name, is_whole)
-    if "error" in new:
-        return RekeyResult(verdict, None, f"here its fingerprint failed: {new['error']}")
-    if old["decision"] != new["decision"]:
+    now = _fingerprint(ROOT / ".src", name, is_whole)
+    if "error" in now:
+        return RekeyResult(verdict, None, f"here its fingerprint failed: {now['error']}")
+    new = Fingerprint(*now.values())
+    if old.decision != new.decision:
         return RekeyResult(verdict, None, "its decision rule differs")
-    if [each["weights"] for each in old["contestants"]] != [each["weights"] for each in new["contestants"]]:
+    if [each["weights"] for each in old.candidates] != [each["weights"] for each in new.candidates]:
         return RekeyResult(verdict, None, "its weights differ")
-    if old["contestants"] != new["contestants"]:
+    if old.candidates != new.candidates:
         return RekeyResult(verdict, None, "its metrics differ")
-    steps = ", ".join(str(each["steps"]) for each in new["contestants"])
+    steps = ", ".join(str(each["steps"]) for each in new.candidates)
     return RekeyResult(verdict, renamed(verdict, old, new), f"the same bits after {steps} steps{' (whole)' * is_whole}")
 
 
-def renamed(verdict: Verdict, old: dict[str, Any], new: dict[str, Any]) -> Verdict:
+def renamed(verdict: Verdict, old: Fingerprint, new: Fingerprint) -> Verdict:
     """Return a verdict with today's names: the values are the old ones, labels, metrics and sentences the new ones.
 
     Raises: ValueError when the values do not lead to the same decision.
     """
     (claim,) = claims_of(verdict.architecture, claim=verdict.claim)
-    labels = dict(zip(old["labels"], new["labels"], strict=True))
-    metrics = dict(zip(old["measures"], new["measures"], strict=True))
+    labels = dict(zip(old.labels, new.labels, strict=True))
+    metrics = dict(zip(old.metrics, new.metrics, strict=True))
     values = {labels[label]: {metrics[m]: v for m, v in by.items()} for label, by in verdict.values.items()}
     decision, conditions = decide(claim, {(label, m): v for label, by in values.items() for m, v in by.items()})
     if decision != verdict.decision:
@@ -103,7 +115,7 @@ def renamed(verdict: Verdict, old: dict[str, Any], new: dict[str, Any]) -> Verdi
             "num_parameters": {labels[label]: n for label, n in verdict.num_parameters.items()},
             "published": claim.published,
             "counter_evidence": claim.counter_evidence,
-            "key": new["key"],
+            "key": new.key,
         }
     )
 

@@ -154,12 +154,12 @@ def write(verdicts: Sequence[Verdict]) -> list[Path]:
 
 
 def with_table(text: str, verdicts: Sequence[Verdict]) -> str:
-    """Return the README with the table between its two marks.
+    """Return the README with the table between its two markers.
 
-    Raises: SettingError when the README has no mark.
+    Raises: SettingError when the README has no markers.
     """
-    head, mark, rest = text.partition(BEGIN)
+    head, begin, rest = text.partition(BEGIN)
     tail = rest.partition(END)[2]
-    if not mark:
+    if not begin:
         raise SettingError(f"the README has no line {BEGIN!r}; it needs one where the table begins")
     return f"{head}{BEGIN}\n\n{short_table(verdicts)}\n\n{END}{tail}"

@@ -1,4 +1,4 @@
-"""The command `bench`: times beside other libraries, memory, imports, installation size, scaling, FLOP utilization."""
+"""The command `bench`: times against other libraries, memory, imports, installation size, scaling, FLOP utilization."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,11 +9,11 @@ import typer
 from neuralzoo.experiments.cli.output import out
 
 if TYPE_CHECKING:
-    from neuralzoo.experiments.benchmark.report import Row, Wanted
+    from neuralzoo.experiments.benchmark.report import Request, Row
 
 
 class PeerChoice(StrEnum):
-    """The library to time beside."""
+    """The library to time against."""
 
     torch = "torch"
     torch_compile = "torch-compile"
@@ -21,7 +21,7 @@ class PeerChoice(StrEnum):
     all = "all"
 
 
-class Section(StrEnum):
+class SectionChoice(StrEnum):
     """A section of the report."""
 
     machine = "machine"
@@ -30,7 +30,7 @@ class Section(StrEnum):
     imports = "imports"
     size = "size"
     scaling = "scaling"
-    share = "share"
+    utilization = "utilization"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,10 +41,11 @@ def add_to(app: typer.Typer) -> None:
 def bench(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Architectures [default: all]")] = None,
     peer: Annotated[
-        PeerChoice | None, typer.Option(help="Library to time beside [default: torch; with --write, all].")
+        PeerChoice | None, typer.Option(help="Library to time against [default: torch; with --write, all].")
     ] = None,
     section: Annotated[
-        list[Section] | None, typer.Option(help="Section to measure (repeatable) [default: times; with --write, all].")
+        list[SectionChoice] | None,
+        typer.Option(help="Section to measure (repeatable) [default: times; with --write, all]."),
     ] = None,
     file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Save the results as JSON.")] = None,
     loaded: Annotated[
@@ -57,7 +58,7 @@ def bench(
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Regenerate BENCHMARKS.md and its plot.")] = False,
 ) -> None:
-    """Time a training step and predictions beside the same network in another library, interleaved in one process.
+    """Time a training step and predictions against the same network in another library, interleaved in one process.
 
     Further sections are memory, imports, installation size, scaling, and the fraction of peak matmul FLOP/s.
     """
@@ -69,20 +70,20 @@ def bench(
     if not parts and loaded is None:
         parts = list(report.PARTS) if write else ["times"]
     if parts:
-        wanted = _wanted(parts, names, peer or (PeerChoice.all if write else PeerChoice.torch), every_form=write)
+        request = _request(parts, names, peer or (PeerChoice.all if write else PeerChoice.torch), all_backends=write)
     for part in parts:
-        rows = [row for row in rows if row["part"] != part] + list(report.measure(part, wanted, out.print))
+        rows = [row for row in rows if row["part"] != part] + list(report.measure(part, request, out.print))
         if file is not None:
-            report.keep(rows, file)  # after each section, so that none is lost when a later one fails
+            report.save(rows, file)  # after each section, so that none is lost when a later one fails
     if earlier:
-        report.remember(rows, earlier)
+        report.attach_baseline(rows, earlier)
     _show(rows)
     if write:
         for path in page.write(rows):
             out.print(f"written   {path}")
 
 
-def _wanted(parts: list[str], names: list[str] | None, peer: PeerChoice, *, every_form: bool) -> "Wanted":
+def _request(parts: list[str], names: list[str] | None, peer: PeerChoice, *, all_backends: bool) -> "Request":
     from neuralzoo import registry
     from neuralzoo.experiments.benchmark import peers, report
     from neuralzoo.registry import SettingError
@@ -94,8 +95,8 @@ def _wanted(parts: list[str], names: list[str] | None, peer: PeerChoice, *, ever
         raise SettingError(f"bench got the peer {peer.value}; it needs one that is installed")
     for name in names or ():
         registry.get(name)  # an unknown name fails before anything is measured
-    forms = report.forms() if every_form else [None]
-    return report.Wanted(names or registry.names(), [each.name for each in found], forms)
+    backends = report.backends() if all_backends else [None]
+    return report.Request(names or registry.names(), [each.name for each in found], backends)
 
 
 def _show(rows: "list[Row]") -> None:

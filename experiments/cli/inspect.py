@@ -198,7 +198,7 @@ def _card(a: "Architecture") -> dict[str, Any]:
         "summary": a.summary,
         "citation": a.citation,
         "url": a.url,
-        "api_version": a.contract,
+        "api_version": a.api_version,
         "tasks": sorted(a.tasks),
         "inputs": sorted(a.inputs),
         "config": a.config.model_json_schema(),

@@ -10,8 +10,7 @@ import typer
 from neuralzoo.experiments.cli.output import out
 
 if TYPE_CHECKING:
-    from neuralzoo.core.testing import CheckResult
-    from neuralzoo.experiments.scaffold.conformance import Subject
+    from neuralzoo.experiments.scaffold.conformance import CheckResult, Subject
 
 COLOURS = {"pass": "green", "fail": "bold red", "not applicable": "yellow"}
 COUNTED = {"pass": "passed", "fail": "failed", "not applicable": "not applicable"}

@@ -44,13 +44,13 @@ def run_and_report(comparisons: Sequence[Comparison], text: PageText, folder: Pa
             date=date.today().isoformat(),
             command=shlex.join(["neuralzoo", *sys.argv[1:]]),
         )
-        files = [page.write(folder / PAGE, report), report.save(folder / REPORT)]
-        tracked = [comparison.finish(r, files) for comparison, r in zip(comparisons, results, strict=True)]
+        html, json = page.write(folder / PAGE, report), report.save(folder / REPORT)
+        tracked = [comparison.finish(r, [html, json]) for comparison, r in zip(comparisons, results, strict=True)]
     except BaseException as error:
         for comparison in comparisons[: len(results)]:
             comparison.close("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
         raise
-    return ReportPaths(*files, tuple(results), tracked)
+    return ReportPaths(html, json, tuple(results), tracked)
 
 
 def rewrite_page(path: Path) -> Path:

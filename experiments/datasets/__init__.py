@@ -11,6 +11,7 @@ from typing import Any
 from neuralzoo import __version__, registry
 from neuralzoo.experiments.datasets import (
     conflicting_subtasks,
+    date_normalization,
     images,
     mnist1d,
     mnist_variants,
@@ -54,6 +55,7 @@ FAMILIES = (
     time_series,
     conflicting_subtasks,
     text,
+    date_normalization,
     vowels,
     mnist_variants,
 )

@@ -164,8 +164,8 @@ def split(data: Dataset, fraction: float, seed: int) -> tuple[Batch, Batch | Non
         return data.train, None
     if not 0 < held < examples:
         raise SettingError(
-            f"{data.info.name} got validation={fraction:g}, which holds out {held} of its {examples} training examples; "
-            "it needs to hold out one at least, and to leave one to train on, or to be 0"
+            f"{data.info.name} got validation={fraction:g}, which holds out {held} of its {examples} training "
+            "examples; it needs to hold out one at least, and to leave one to train on, or to be 0"
         )
     order = np.random.default_rng([seed, 4]).permutation(examples)
     return tuple(a[order[held:]] for a in data.train), tuple(a[order[:held]] for a in data.train)

@@ -48,7 +48,8 @@ def predicted_and_true(module: Module, data: Dataset) -> tuple[np.ndarray, np.nd
 
     Shapes: (M,) both.
     """
-    predicted, truth = predict_in_batches(module.predict, inputs_of(data.test)).argmax(axis=-1), data.test[-1]
+    predict = module.predict  # type: ignore[attr-defined]
+    predicted, truth = predict_in_batches(predict, inputs_of(data.test)).argmax(axis=-1), data.test[-1]
     unmasked = truth != IGNORE_INDEX
     if truth.ndim > 1 and data.task.variable_length:
         unmasked &= np.arange(truth.shape[1]) < data.test[1][:, None]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralzoo.core.testing import Check, CheckFailedError, checks_for_architecture
+from neuralzoo.core.testing import CheckResult as CheckResult
 from neuralzoo.experiments.running.assembly import task_of
 from neuralzoo.registry import Architecture, SettingError, UnknownNameError, ZooError, entries, get
 from neuralzoo.registry.errors import nearest
@@ -121,4 +122,6 @@ def claims_name_architectures_that_are_there(architecture: Architecture) -> None
             except ZooError as error:
                 reason = str(error)
             if reason:
-                raise CheckFailedError(f"claim {claim.name!r} can't be decided, candidate {candidate.label!r}: {reason}")
+                raise CheckFailedError(
+                    f"claim {claim.name!r} can't be decided, candidate {candidate.label!r}: {reason}"
+                )

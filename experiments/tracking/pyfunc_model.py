@@ -18,7 +18,7 @@ class PyfuncModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined
     def load_context(self, context: Any) -> None:
         """Build the network and load its weights."""
         path = Path(context.artifacts["model"])
-        self.module = load_model(path)
+        self.module: Any = load_model(path)
         self.lengths = bool(read(path).metadata["model"]["task"].get("variable_length"))
 
     # MLflow infers the input's type from the hint and supports none for named arrays.

@@ -15,7 +15,7 @@ def architecture() -> Architecture:
     return Architecture(
         api_version=1,
         name="autoencoder",
-        summary="Autoencoder: compresses, denoises and, if variational, generates data through a low-dimensional code",
+        summary="Autoencoder: compression, denoising and, if variational, generation through a low-dimensional code",
         citation="Hinton and Salakhutdinov (2006), Reducing the dimensionality of data with neural networks",
         url="https://doi.org/10.1126/science.1127647",
         tasks=frozenset({"reconstruction", "generation"}),

@@ -15,7 +15,7 @@ def architecture() -> Architecture:
     return Architecture(
         api_version=1,
         name="capsnet",
-        summary="Capsule network: the length and direction of vectors say which class is present, and in what pose",
+        summary="Capsule network: class and pose as the length and direction of vectors, with routing by agreement",
         citation="Sabour, Frosst and Hinton (2017), Dynamic routing between capsules",
         url="https://arxiv.org/abs/1710.09829",
         tasks=frozenset({"classification"}),

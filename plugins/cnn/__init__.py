@@ -14,7 +14,7 @@ def architecture() -> Architecture:
     return Architecture(
         api_version=1,
         name="cnn",
-        summary="Convolutional network: finds local patterns wherever they are, for images and sequences",
+        summary="Convolutional network: shared local filters and pooling, for images and sequences",
         citation="LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document recognition",
         url="https://doi.org/10.1109/5.726791",
         tasks=frozenset({"classification", "regression"}),

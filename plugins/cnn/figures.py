@@ -7,6 +7,7 @@ import numpy as np
 
 from neuralzoo.core.blocks.conv import Conv1D, Conv2D
 from neuralzoo.core.module import Array
+from neuralzoo.core.plots.palette import HIGHLIGHT, INK, MISSING, MUTED
 from neuralzoo.plugins.cnn.network import CNN
 from neuralzoo.plugins.cnn.receptive_field import Field, receptive_fields
 from neuralzoo.registry import Figure
@@ -16,7 +17,6 @@ MOST_MAPS = 8
 MOST_STAGES = 4
 UNITS, PATCHES = 4, 8
 EXAMPLES = 500  # searched for what excites a unit
-INK, SOFT, MARK = "#1d2430", "#9aa5b4", "#c2410c"
 
 
 def draw_filters(figure: Any, module: CNN, data: Any) -> None:
@@ -31,8 +31,8 @@ def draw_filters(figure: Any, module: CNN, data: Any) -> None:
         kernel = kernels[unit]
         limit = float(abs(kernel).max()) or 1.0
         if kernel.ndim == 2:
-            axes.axhline(0, color=SOFT, linewidth=0.6)
-            axes.plot(kernel, marker=".", color=MARK if kernel.shape[1] == 1 else None, linewidth=1)
+            axes.axhline(0, color=MUTED, linewidth=0.6)
+            axes.plot(kernel, marker=".", color=HIGHLIGHT if kernel.shape[1] == 1 else None, linewidth=1)
             axes.set_ylim(-1.1 * limit, 1.1 * limit)
         elif kernel.shape[-1] == 3:
             axes.imshow(0.5 + kernel / (2 * limit))
@@ -88,7 +88,7 @@ def draw_exciting_patches(figure: Any, module: CNN, data: Any) -> None:
         if lines:
             for axes, patches, unit in zip(row, found, units, strict=False):
                 for channel in range(x.shape[2]):
-                    colour = MARK if x.shape[2] == 1 else f"C{channel % 10}"
+                    colour = HIGHLIGHT if x.shape[2] == 1 else f"C{channel % 10}"
                     axes.plot(patches[..., channel].T, color=colour, linewidth=0.8, alpha=0.5)
                 axes.locator_params(axis="x", integer=True)
                 axes.set_title(f"stage {number + 1}, unit {unit}", fontsize=8)
@@ -129,7 +129,7 @@ def show(axes: Any, picture: Array) -> None:
         return
     from matplotlib import colormaps
 
-    axes.imshow(picture.mean(axis=-1), cmap=colormaps["gray_r"].with_extremes(bad="#dbe4ee"))
+    axes.imshow(picture.mean(axis=-1), cmap=colormaps["gray_r"].with_extremes(bad=MISSING))
 
 
 def _mosaic(rows: Sequence[Array], gap: int = 1) -> Array:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.core.module import Array
+from neuralzoo.core.plots.palette import CONTRAST, HIGHLIGHT, INK, NEUTRAL
 
 SHIFTS = (0, 1, 2, 3, 4, 5, 6)
 WAYS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-COLOURS = ("#c2410c", "#1d2430", "#7a8ba3", "#0f766e")
+COLOURS = (HIGHLIGHT, INK, NEUTRAL, CONTRAST)
 
 
 def moved(images: Array, rows: int, columns: int) -> Array:

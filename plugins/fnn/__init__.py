@@ -15,7 +15,7 @@ def architecture() -> Architecture:
     return Architecture(
         api_version=1,
         name="fnn",
-        summary="Feed-forward network: learns any mapping of a fixed number of inputs",
+        summary="Feed-forward network (multilayer perceptron): any mapping of a fixed number of features",
         citation="Rumelhart, Hinton and Williams (1986), Learning representations by back-propagating errors",
         url="https://doi.org/10.1038/323533a0",
         tasks=frozenset({"classification", "regression"}),

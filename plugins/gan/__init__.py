@@ -15,7 +15,7 @@ def architecture() -> Architecture:
     return Architecture(
         api_version=1,
         name="gan",
-        summary="Generative adversarial network: generates examples that a discriminator takes for real",
+        summary="Generative adversarial network: generates new examples by training against a discriminator",
         citation="Goodfellow et al. (2014), Generative adversarial nets",
         url="https://arxiv.org/abs/1406.2661",
         tasks=frozenset({"generation"}),

@@ -104,8 +104,8 @@ def make_generator(shape: tuple[int, ...], config: GANConfig, pixels: bool, rng:
     for before, after in pairwise([config.latent, *config.hidden]):
         layers += [Dense(before, after, rng, init=he_normal), *_norm_and_activation(after, config)]
     last = [config.latent, *config.hidden][-1]
-    init = he_normal if config.channels else glorot_uniform
-    layers += [Dense(last, math.prod(sizes[-1]), rng, init=init), Reshape(*sizes[-1])]
+    dense_init = he_normal if config.channels else glorot_uniform
+    layers += [Dense(last, math.prod(sizes[-1]), rng, init=dense_init), Reshape(*sizes[-1])]
     kernel, padding = config.kernel, (config.kernel - 1) // 2
     for small, large in pairwise(reversed(sizes)):
         output_padding = [large[i] - (2 * small[i] - 2 + kernel - 2 * padding) for i in (0, 1)]

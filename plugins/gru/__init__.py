@@ -16,7 +16,7 @@ def architecture() -> Architecture:
     return Architecture(
         api_version=1,
         name="gru",
-        summary="Gated recurrent unit: a long memory with three quarters of an LSTM",
+        summary="Gated recurrent unit: long-term dependencies with three quarters of an LSTM's parameters",
         citation="Cho et al. (2014), Learning phrase representations using RNN encoder-decoder",
         url="https://arxiv.org/abs/1406.1078",
         tasks=frozenset({"classification", "regression", "sequence-labelling", "language-modelling"}),

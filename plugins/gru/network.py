@@ -48,7 +48,8 @@ def gru_step(x: Array, h: Array, W: Array, U: Array, b: Array, b_hn: Array) -> A
     r = sigmoid(x_r + h_r)  # reset gate
     u = sigmoid(x_u + h_u)  # update gate
     n = np.tanh(x_n + r * (h_n + b_hn))  # candidate
-    return n + u * (h - n)
+    h = n + u * (h - n)
+    return h
 
 
 def gru_step_reset_before(x: Array, h: Array, W: Array, U: Array, b: Array) -> Array:
@@ -58,7 +59,8 @@ def gru_step_reset_before(x: Array, h: Array, W: Array, U: Array, b: Array) -> A
     r = sigmoid(x_r + h @ U_r)  # reset gate
     u = sigmoid(x_u + h @ U_u)  # update gate
     n = np.tanh(x_n + (r * h) @ U_n)  # candidate
-    return n + u * (h - n)
+    h = n + u * (h - n)
+    return h
 
 
 class GRUCell(Cell):

@@ -16,7 +16,7 @@ def architecture() -> Architecture:
     return Architecture(
         api_version=1,
         name="lstm",
-        summary="Long short-term memory: keeps what matters over hundreds of steps",
+        summary="Long short-term memory: gated memory cells that carry information over hundreds of time steps",
         citation="Hochreiter and Schmidhuber (1997), Long short-term memory",
         url="https://doi.org/10.1162/neco.1997.9.8.1735",
         tasks=frozenset({"classification", "regression", "sequence-labelling", "language-modelling"}),

@@ -1,15 +1,16 @@
 """Claims of the long short-term memory, and their evaluators."""
 
+from typing import Any
+
 import numpy as np
 
-from neuralzoo.core.blocks.recurrent.network import SequenceNetwork
 from neuralzoo.plugins.lstm.experiments import ADDING, FULL, QUICK, REBER
 from neuralzoo.plugins.lstm.figures import draw_gradients_by_lag
 from neuralzoo.registry import Candidate, Claim, ClaimFigure, Condition, Published
 from neuralzoo.registry.dataset import Dataset
 
 
-def exact_match(module: SequenceNetwork, data: Dataset) -> float:
+def exact_match(module: Any, data: Dataset) -> float:
     """Return the fraction of test strings at each symbol of which the allowed next symbols have the largest outputs."""
     x, lengths, allowed = data.extra_test_sets["allowed_next"]
     y = module.predict((x, lengths))

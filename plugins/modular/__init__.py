@@ -11,11 +11,11 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 
 @hookimpl
 def architecture() -> Architecture:
-    """Hand over the modular network."""
+    """Return the mixture-of-experts architecture."""
     return Architecture(
         api_version=1,
         name="modular",
-        summary="Mixture of experts: networks that specialise in sub-tasks, and a gate that chooses among them",
+        summary="Mixture of experts: networks that specialise in sub-tasks, and a gate that routes among them",
         citation="Jacobs, Jordan, Nowlan and Hinton (1991), Adaptive mixtures of local experts",
         url="https://doi.org/10.1162/neco.1991.3.1.79",
         tasks=frozenset({"classification", "regression"}),

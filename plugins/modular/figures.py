@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.core.module import Array
+from neuralzoo.core.plots.palette import INK
 from neuralzoo.plugins.modular.network import Mixture
 from neuralzoo.registry import Figure
 
@@ -38,7 +39,7 @@ def draw_gate_map(figure: Any, module: Mixture, data: Any) -> None:
     mixed = (module.gates(x) @ colours).clip(0, 1)
     for group, name in enumerate(names):
         own = groups == group
-        style = {"facecolors": "none", "edgecolors": "#222222"} if inside else {"c": mixed[own]}
+        style = {"facecolors": "none", "edgecolors": INK} if inside else {"c": mixed[own]}
         mark = MARKERS[group % len(MARKERS)]
         axes.scatter(points_2d[own, 0], points_2d[own, 1], s=16, linewidths=0.7, marker=mark, label=name, **style)
     shown = [
@@ -46,9 +47,7 @@ def draw_gate_map(figure: Any, module: Mixture, data: Any) -> None:
         for i, colour in enumerate(colours)
     ]
     marked = [
-        Line2D(
-            [], [], linestyle="", marker=MARKERS[i % len(MARKERS)], markerfacecolor="none", color="#222222", label=name
-        )
+        Line2D([], [], linestyle="", marker=MARKERS[i % len(MARKERS)], markerfacecolor="none", color=INK, label=name)
         for i, name in enumerate(names)
     ]
     axes.legend(handles=[*shown, *marked], fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
@@ -62,7 +61,7 @@ def draw_expert_usage(figure: Any, module: Mixture, data: Any) -> None:
     axes = figure.subplots()
     image = axes.imshow(loads, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (expert, group), load in np.ndenumerate(loads):
-        axes.text(group, expert, f"{load:.2f}", ha="center", va="center", color="white" if load > 0.6 else "#222222")
+        axes.text(group, expert, f"{load:.2f}", ha="center", va="center", color="white" if load > 0.6 else INK)
     axes.set_xticks(range(len(names)), names, rotation=30 if max(map(len, names)) > 6 else 0)
     axes.set_yticks(range(len(loads)), [f"expert {i + 1}" for i in range(len(loads))])
     figure.colorbar(image, ax=axes, label="mean gate weight")

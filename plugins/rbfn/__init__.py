@@ -1,7 +1,8 @@
 """The radial basis function network: units that are functions of the distance from a centre, fitted in closed form."""
 
+from neuralzoo.plugins.rbfn.claims import CLAIMS
 from neuralzoo.plugins.rbfn.config import RBFNConfig
-from neuralzoo.plugins.rbfn.experiments import ARENA, CLAIMS, FULL, QUICK, scale_width
+from neuralzoo.plugins.rbfn.experiments import ARENA, FULL, QUICK, scale_width
 from neuralzoo.plugins.rbfn.figures import FIGURES
 from neuralzoo.plugins.rbfn.learner import learner
 from neuralzoo.plugins.rbfn.network import build
@@ -10,7 +11,7 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 
 @hookimpl
 def architecture() -> Architecture:
-    """Hand over the radial basis function network."""
+    """Return the RBF network architecture."""
     return Architecture(
         api_version=1,
         name="rbfn",

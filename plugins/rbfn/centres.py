@@ -129,7 +129,9 @@ def widths(centres: Array, x: Array, neighbours: int) -> Array:
     Shapes: centres is (H, D), x is (N, D), the widths are (H,) float64.
     """
     wide = centres.astype(np.float64)
-    same = DUPLICATE_TOLERANCE * max(2 * float(wide.var(axis=0).sum()), np.finfo(np.float64).tiny)  # of the mean square of all pairs
+    same = DUPLICATE_TOLERANCE * max(
+        2 * float(wide.var(axis=0).sum()), np.finfo(np.float64).tiny
+    )  # of the mean square of all pairs
     nearest = np.empty((len(wide), min(neighbours, len(wide))))
     for rows in blocks(len(wide)):
         squares = squared_distances(wide[rows], wide)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.core.module import Array
+from neuralzoo.core.plots.palette import HIGHLIGHT, INK, NEUTRAL
 from neuralzoo.plugins.rbfn.network import RBFN
 from neuralzoo.registry import Figure
 
@@ -13,7 +14,6 @@ GRID = 120  # points along each side of the surface
 MAX_CENTRES = 32  # that are drawn as images or lines
 MARGIN = 0.3  # of the extent of the data, drawn around it
 LINE_RADII = 6.0  # half the length of the line, in radii of the data
-GREY, INK, LIMIT = "#7a8ba3", "#1f2937", "#c2410c"
 
 
 def draw_centres(figure: Any, module: RBFN, data: Any) -> None:
@@ -40,10 +40,12 @@ def draw_centres(figure: Any, module: RBFN, data: Any) -> None:
             axes.set_axis_off()
     else:
         above, below = figure.subplots(2, 1, sharex=True)
-        places = range(x.shape[1])
+        features = range(x.shape[1])
         lines = {"marker": "." if x.shape[1] < 20 else "", "linewidth": 0.6, "alpha": 0.3}
-        above.plot(places, x[:MAX_POINTS:10].T, color=GREY, **lines)
-        below.plot(places, centres[strongest_units(module)[:MAX_CENTRES]].T, color=LIMIT, **lines | {"alpha": 0.6})
+        above.plot(features, x[:MAX_POINTS:10].T, color=NEUTRAL, **lines)
+        below.plot(
+            features, centres[strongest_units(module)[:MAX_CENTRES]].T, color=HIGHLIGHT, **lines | {"alpha": 0.6}
+        )
         above.set(title="examples")
         below.set(title="centres of the strongest units", xlabel="input")
         below.locator_params(axis="x", integer=True)
@@ -52,17 +54,17 @@ def draw_centres(figure: Any, module: RBFN, data: Any) -> None:
 def draw_surface(figure: Any, module: RBFN, data: Any) -> None:
     """Draw the predictions over the plane of the first two principal components, and the examples on it."""
     x = rows(data.train[0])
-    middle, ways = plane(x)
-    flat = (x - middle) @ ways.T  # (N, 2)
+    mean, directions = plane(x)
+    flat = (x - mean) @ directions.T  # (N, 2)
     low, high = extent(flat)
     across, up = (np.linspace(low[i], high[i], GRID) for i in range(2))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    inputs = (middle + grid @ ways).astype(x.dtype)
+    inputs = (mean + grid @ directions).astype(x.dtype)
     y = module.predict(inputs.reshape(-1, *data.train[0].shape[1:]))
     axes = figure.subplots()
     if is_classification(data):
-        answer, top = y.argmax(axis=-1).reshape(GRID, GRID), max(y.shape[1] - 1, 1)
-        axes.pcolormesh(across, up, answer, cmap="tab10", vmin=0, vmax=max(top, 9), alpha=0.35, rasterized=True)
+        predicted, top = y.argmax(axis=-1).reshape(GRID, GRID), max(y.shape[1] - 1, 1)
+        axes.pcolormesh(across, up, predicted, cmap="tab10", vmin=0, vmax=max(top, 9), alpha=0.35, rasterized=True)
     else:
         t = data.train[1][:, 0]
         limits = {"vmin": float(t.min()), "vmax": float(t.max())}
@@ -79,20 +81,20 @@ def draw_surface(figure: Any, module: RBFN, data: Any) -> None:
 def draw_extrapolation(figure: Any, module: RBFN, data: Any) -> None:
     """Draw the outputs along a line through the data and beyond; the biases are dashed."""
     x = rows(data.train[0])
-    middle, ways = plane(x)
-    along = (x - middle) @ ways[0]
+    mean, directions = plane(x)
+    along = (x - mean) @ directions[0]
     radius = float(np.abs(along).max()) or 1.0
     reach = float(np.exp(module.units.log_width.value.max())) / radius
     away = max(LINE_RADII, 1 + 5 * reach)  # five widths outside a Gaussian is 4e-6
-    place = np.linspace(-away, away, 601)
-    inputs = (middle + np.outer(place * radius, ways[0])).astype(x.dtype)
+    position = np.linspace(-away, away, 601)
+    inputs = (mean + np.outer(position * radius, directions[0])).astype(x.dtype)
     y, bias = module.predict(inputs.reshape(-1, *data.train[0].shape[1:])), module.output.bias
     axes = figure.subplots()
-    axes.axvspan(float(along.min()) / radius, float(along.max()) / radius, color=GREY, alpha=0.2, label="data")
+    axes.axvspan(float(along.min()) / radius, float(along.max()) / radius, color=NEUTRAL, alpha=0.2, label="data")
     many = y.shape[1] > 1
-    for number, answer in enumerate(y.T):
-        colour = f"C{number % 10}" if many else LIMIT
-        axes.plot(place, answer, color=colour, linewidth=1.2, label=None if many else "prediction")
+    for number, output in enumerate(y.T):
+        colour = f"C{number % 10}" if many else HIGHLIGHT
+        axes.plot(position, output, color=colour, linewidth=1.2, label=None if many else "prediction")
         if bias is not None:
             axes.axhline(float(bias.value[number]), color=colour if many else INK, linestyle="--", linewidth=0.7)
     axes.plot([], [], color=INK, linestyle="--", linewidth=0.7, label="bias")
@@ -111,12 +113,12 @@ def plane(x: Array) -> tuple[Array, Array]:
 
     Shapes: x is (N, D), the mean (D,), the directions (2, D); the second is zero where D is 1.
     """
-    middle, inputs = x.mean(axis=0), x.shape[1]
+    mean, inputs = x.mean(axis=0), x.shape[1]
     if inputs <= 2:
-        return np.zeros_like(middle) if inputs == 2 else middle, np.eye(2, inputs, dtype=x.dtype)
-    centred = (x[:MAX_POINTS] - middle).astype(np.float64)
-    ways = np.linalg.svd(centred, full_matrices=False)[2]
-    return middle, np.vstack([ways, np.zeros((1, inputs))])[:2].astype(x.dtype)
+        return np.zeros_like(mean) if inputs == 2 else mean, np.eye(2, inputs, dtype=x.dtype)
+    centred = (x[:MAX_POINTS] - mean).astype(np.float64)
+    directions = np.linalg.svd(centred, full_matrices=False)[2]
+    return mean, np.vstack([directions, np.zeros((1, inputs))])[:2].astype(x.dtype)
 
 
 def extent(x: Array) -> tuple[Array, Array]:
@@ -128,7 +130,9 @@ def extent(x: Array) -> tuple[Array, Array]:
 
 def scatter(axes: Any, points: Array, data: Any) -> None:
     """Draw examples as points, coloured by class in classification."""
-    colours = {"c": data.train[1][:MAX_POINTS], "cmap": "tab10", "vmin": 0, "vmax": 9} if is_classification(data) else {}
+    colours = (
+        {"c": data.train[1][:MAX_POINTS], "cmap": "tab10", "vmin": 0, "vmax": 9} if is_classification(data) else {}
+    )
     style = colours or {"color": "white", "edgecolors": INK, "linewidths": 0.3}
     axes.scatter(*points[:MAX_POINTS].T, s=9, zorder=2, **style)
 
@@ -157,7 +161,7 @@ FIGURES = (
     ),
     Figure(
         name="extrapolation",
-        caption="Outputs along a line out of the data: far from all centres Gaussian units are 0 and the output is the bias.",
+        caption="Outputs along a line out of the data: far from all centres Gaussian units leave the bias.",
         draw=draw_extrapolation,
     ),
 )

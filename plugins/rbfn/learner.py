@@ -10,9 +10,9 @@ output). That takes no refitting: the output for example i of the network that w
 
     y_i - l_i / (1 - l_i) (t_i - y_i)          l_i = 1/N + (h_i - mean(h)) (A + r N 1)^-1 (h_i - mean(h)).T
 
-Sources: Poggio and Girosi (1990), Networks for approximation and learning, https://doi.org/10.1109/5.58326; leave-one-out:
-Golub, Heath and Wahba (1979), https://doi.org/10.1080/00401706.1979.10489751; scaling: Guo, Pleiss, Sun and
-Weinberger (2017), On calibration of modern neural networks, https://arxiv.org/abs/1706.04599
+Sources: Poggio and Girosi (1990), Networks for approximation and learning, https://doi.org/10.1109/5.58326;
+leave-one-out: Golub, Heath and Wahba (1979), https://doi.org/10.1080/00401706.1979.10489751; scaling: Guo, Pleiss, Sun
+and Weinberger (2017), On calibration of modern neural networks, https://arxiv.org/abs/1706.04599
 """
 
 import logging
@@ -139,8 +139,8 @@ class RadialLearner(Learner):
             raise DivergenceError("the inputs are not all finite; RBFN needs finite ones to find centres")
         if len(x) < config.units:
             LOG.warning(
-                "rbfn got %d units for %d examples; the other %d are placed between examples and add no information; it "
-                "needs at most as many units as examples",
+                "rbfn got %d units for %d examples; the other %d are placed between examples and add no information; "
+                "it needs at most as many units as examples",
                 config.units,
                 len(x),
                 config.units - len(x),
@@ -178,7 +178,9 @@ class RadialLearner(Learner):
                 sums.add(self.network.features(x[rows]), self._targets(t[rows]))
         return sums
 
-    def _leave_one_out(self, x: Array, t: Array, sums: LeastSquares, solution: tuple[Array, Array, Array]) -> list[Array]:
+    def _leave_one_out(
+        self, x: Array, t: Array, sums: LeastSquares, solution: tuple[Array, Array, Array]
+    ) -> list[Array]:
         """Return the leave-one-out outputs, and whether they are defined."""
         weight, bias, inverse = solution
         parts = []

@@ -117,7 +117,9 @@ class RadialUnits(Layer):
     Raises: ValueError when x has another number of columns.
     """
 
-    def __init__(self, inputs: int, units: int, basis: BasisFunction, rng: np.random.Generator, *, shared: bool) -> None:
+    def __init__(
+        self, inputs: int, units: int, basis: BasisFunction, rng: np.random.Generator, *, shared: bool
+    ) -> None:
         self.basis = basis
         self.centres = Parameter(rng.standard_normal((units, inputs), np.float32))
         # Wide enough for units to overlap in any number of dimensions.

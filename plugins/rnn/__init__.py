@@ -16,7 +16,7 @@ def architecture() -> Architecture:
     return Architecture(
         api_version=1,
         name="rnn",
-        summary="Recurrent network: carries what it has seen from step to step, for short memories",
+        summary="Recurrent network (Elman): a hidden state carried from step to step, for short memories",
         citation="Elman (1990), Finding structure in time",
         url="https://doi.org/10.1207/s15516709cog1402_1",
         tasks=frozenset({"classification", "regression", "sequence-labelling", "language-modelling"}),

@@ -110,8 +110,8 @@ CLAIMS = (
             ),
         ),
         counter_evidence="Eight units without weight decay, chosen on random training years, gave 0.391 "
-        "[0.341, 0.441] in 1956-1979, a verdict of no. The settings were then chosen anew, on 1861-1920 held out in one "
-        "piece, where a network without decay gets worse the longer it trains.",
+        "[0.341, 0.441] in 1956-1979, a verdict of no. The settings were then chosen anew, on 1861-1920 held out in "
+        "one piece, where a network without decay gets worse the longer it trains.",
     ),
     Claim(
         name="chorales",

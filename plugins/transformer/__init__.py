@@ -1,7 +1,8 @@
 """The transformer: self-attention between all positions of a sequence at once."""
 
+from neuralzoo.plugins.transformer.claims import CLAIMS
 from neuralzoo.plugins.transformer.config import TransformerConfig
-from neuralzoo.plugins.transformer.experiments import ARENA, CLAIMS, FULL, IMAGES, QUICK, RECALL, RECIPE, scale_width
+from neuralzoo.plugins.transformer.experiments import ARENA, DATES, FULL, IMAGES, QUICK, RECALL, RECIPE, scale_width
 from neuralzoo.plugins.transformer.figures import FIGURES
 from neuralzoo.plugins.transformer.learner import learner
 from neuralzoo.plugins.transformer.network import build
@@ -10,11 +11,11 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 
 @hookimpl
 def architecture() -> Architecture:
-    """Hand over the transformer."""
+    """Return the transformer architecture."""
     return Architecture(
         api_version=1,
         name="transformer",
-        summary="Transformer: every position looks at all others at once; language, sequences and images",
+        summary="Transformer: self-attention over all positions at once, for language, sequences and images",
         citation="Vaswani et al. (2017), Attention is all you need",
         url="https://arxiv.org/abs/1706.03762",
         tasks=frozenset({"classification", "regression", "sequence-labelling", "language-modelling"}),
@@ -31,6 +32,7 @@ def architecture() -> Architecture:
             "arena": ARENA,
             "images": IMAGES,
             "recall": RECALL,
+            "dates": DATES,
             "nanogpt": RECIPE,
         },
         claims=CLAIMS,

@@ -24,6 +24,9 @@ class TransformerConfig(Config):
         default=False,
         description="encoder-decoder: predict the labels of tokens one after the other, with attention to the encoder",
     )
+    cross_attention: bool = Field(
+        default=True, description="with `decoder`: attention to the encoder; without it, an ablation, it is ignored"
+    )
     causal: bool = Field(default=False, description="causal attention mask; a language model always has it")
     context: int | None = Field(default=None, ge=1, description="largest number of positions; none is that of the data")
     positions: Literal["learned", "sinusoidal"] = Field(default="learned", description="positional encoding")

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from neuralzoo.core.blocks.norm import LayerNorm
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 from neuralzoo.core.plots.palette import INK
 from neuralzoo.core.plots.panels import EACH_STEP, longest_example, token_text, visible_whitespace
 from neuralzoo.core.plots.recurrent import draw_generated_text
 from neuralzoo.plugins.transformer.generation import generate
+from neuralzoo.plugins.transformer.layers.block import DecoderBlock
 from neuralzoo.plugins.transformer.layers.dot_product import excluded_pairs, scaled_dot_product_attention
 from neuralzoo.plugins.transformer.network import Transformer
 from neuralzoo.plugins.transformer.seq2seq import Seq2SeqTransformer
@@ -49,13 +51,20 @@ def cross_attention_weights(network: Seq2SeqTransformer, x: Array, given: Array)
     h, _ = stack.target(given, ctx)
     weights = []
     for decoder in stack.decoder:
-        block, cross = decoder.block, decoder.cross
-        z, _ = block.residual(h, lambda z, block=block: block.attention.run(z, ctx), block.norm_attention, ctx)
-        q = cross.config.split(cross.query.predict(decoder.norm_cross.predict(z) if block.before else z))[0]
-        k, v = cross.config.split(cross.key_value.predict(memory))
+        if decoder.cross is None or decoder.norm_cross is None:
+            raise ValueError("cross_attention_weights got a decoder without cross-attention; it needs one with it")
+        q = decoder.cross.config.split(decoder.cross.query.predict(_cross_input(decoder, decoder.norm_cross, h)))[0]
+        k, v = decoder.cross.config.split(decoder.cross.key_value.predict(memory))
         weights.append(scaled_dot_product_attention(q, k, v)[1])
         h, _ = decoder.run(h, memory, ctx)
     return np.stack(weights)
+
+
+def _cross_input(decoder: DecoderBlock, norm: LayerNorm, h: Array) -> Array:
+    """Return the input of a decoder block's cross-attention."""
+    block, ctx = decoder.block, Context()
+    z, _ = block.residual(h, lambda z: block.attention.run(z, ctx), block.norm_attention, ctx)
+    return norm.predict(z) if block.before else z
 
 
 def draw_attention(figure: Any, module: Transformer | Seq2SeqTransformer, data: Any) -> None:
@@ -71,6 +80,7 @@ def draw_attention(figure: Any, module: Transformer | Seq2SeqTransformer, data: 
     else:
         written = x[None]
         p = attention_weights(module, x[None])[:MAX_BLOCKS, 0, :MAX_HEADS]  # (blocks, heads, T, T)
+    class_token = isinstance(module, Transformer) and module.class_token is not None
     blocks, heads = p.shape[:2]
     figure.set_size_inches(1.0 + 2.1 * (heads + image), 0.7 + 2.2 * blocks)
     panels = figure.subplots(blocks, heads + image, squeeze=False)
@@ -79,7 +89,7 @@ def draw_attention(figure: Any, module: Transformer | Seq2SeqTransformer, data: 
             _draw_image(row[0], x)
         for head, axes in enumerate(row[image:]):
             if image:
-                _draw_on_image(axes, _by_patch(p[block, head], x, module.class_token is not None), x)
+                _draw_on_image(axes, _by_patch(p[block, head], x, class_token), x)
             else:
                 _draw_table(axes, p[block, head])
             axes.set_title(f"block {block + 1}, head {head + 1}", fontsize=7, color=INK)

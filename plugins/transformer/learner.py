@@ -1,5 +1,7 @@
 """How transformers learn: by plain supervision or, with a decoder, by teacher forcing."""
 
+from typing import Any
+
 import numpy as np
 
 from neuralzoo.core.batches import Batch
@@ -44,7 +46,7 @@ class TeacherForcingLearner(Learner):
     def evaluate(self, batch: Batch) -> MetricValues:
         """Return the loss and the accuracy, means over all unmasked targets, with the target tokens before each.
 
-        Greedy decoding, as in `predict`, goes on from the network's own errors and is correct less often.
+        Greedy decoding, as in `predict`, has the network's own errors as inputs and is correct less often.
         """
         inputs, target = self._forced(batch)
         y = self.stack.predict(inputs)
@@ -54,9 +56,11 @@ class TeacherForcingLearner(Learner):
         """Return the number of unmasked targets."""
         return int(np.count_nonzero(mask_padding(batch)[-1] != IGNORE_INDEX))
 
-    def _forced(self, batch: Batch) -> tuple[tuple[Array, Array, Array], Array]:
-        """Return source, lengths and the decoder's input, and the target."""
+    def _forced(self, batch: Batch) -> tuple[Any, Array]:
+        """Return source, lengths and the decoder's input, and the target, up to the longest target of the batch."""
         x, *lengths, target = mask_padding(batch)
+        steps = np.flatnonzero((target != IGNORE_INDEX).any(axis=0))
+        target = target[:, : steps[-1] + 1 if len(steps) else 1]
         given = np.full_like(target, self.stack.bos)
         given[:, 1:] = np.maximum(target[:, :-1], 0)
         return (x, lengths[0] if lengths else np.full(len(x), x.shape[1]), given), target

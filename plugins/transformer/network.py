@@ -44,7 +44,7 @@ PER_POSITION_TASKS = ("sequence-labelling", "language-modelling")
 
 
 class Transformer(Layer):
-    """Encoder or decoder-only transformer: an embedding, a stack of blocks, and a head at each position or on a summary.
+    """Encoder or decoder-only transformer: embedding, stack of blocks, and a head at each position or on a summary.
 
     Given (x, lengths) instead of x, positions beyond the lengths are masked; outputs there are undefined.
 

@@ -40,7 +40,7 @@ def interrupted(small_run, step=8):
     return trainer
 
 
-def refusal(path, trainer, bits, settings=SETTINGS):
+def error_of(path, trainer, bits, settings=SETTINGS):
     """Return why a checkpoint is refused, having seen that nothing was changed."""
     before = bits(trainer)
     with pytest.raises(CheckpointError) as caught:
@@ -140,7 +140,7 @@ def test_a_file_truncated_at_any_length_is_refused(saved, small_run, bits):
     lengths = {*range(0, 40), *range(40, len(whole), 97), len(whole) - 1}
     for length in sorted(lengths):
         saved.write_bytes(whole[:length])
-        assert "is damaged or no safetensors file" in refusal(saved, trainer, bits)
+        assert "is damaged or no safetensors file" in error_of(saved, trainer, bits)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_file_truncated_at_any_length_is_refused(saved, small_run, bits):
 def test_a_file_that_is_no_checkpoint_is_refused(content, path, small_run, bits):
     path.parent.mkdir()
     path.write_bytes(content)
-    assert "is damaged or no safetensors file" in refusal(path, small_run.trainer(), bits)
+    assert "is damaged or no safetensors file" in error_of(path, small_run.trainer(), bits)
 
 
 def test_a_header_with_any_byte_changed_is_refused_or_understood(saved, small_run, bits):
@@ -185,7 +185,7 @@ def test_a_flipped_bit_in_the_arrays_is_detected(saved, small_run, bits):
         changed = whole.copy()
         changed[position] ^= 1 << int(rng.integers(8))
         saved.write_bytes(changed)
-        message = refusal(saved, small_run.trainer(weights=1), bits)
+        message = error_of(saved, small_run.trainer(weights=1), bits)
         assert "is damaged (its checksum differs); it needs to be as it was written" in message
 
 
@@ -198,14 +198,14 @@ def test_a_file_without_a_checksum_is_read(tmp_path):
 def test_metadata_of_another_program_is_refused(metadata, tmp_path, small_run, bits):
     path = tmp_path / "other.safetensors"
     save_file({"a": np.ones(3)}, path, metadata={"neuralzoo": metadata})
-    assert "has no metadata of neuralzoo" in refusal(path, small_run.trainer(), bits)
+    assert "has no metadata of neuralzoo" in error_of(path, small_run.trainer(), bits)
 
 
 @pytest.mark.parametrize("settings", [[], None, 5])
 def test_a_checkpoint_without_settings_is_refused(settings, saved, small_run, bits):
     found = read(saved)
     write(saved, found.arrays, found.metadata | {"settings": settings})
-    assert "resuming needs a checkpoint" in refusal(saved, small_run.trainer(weights=1), bits)
+    assert "resuming needs a checkpoint" in error_of(saved, small_run.trainer(weights=1), bits)
 
 
 @pytest.mark.parametrize(
@@ -229,40 +229,40 @@ def test_a_checkpoint_without_settings_is_refused(settings, saved, small_run, bi
 def test_an_impossible_trainer_state_is_refused(change, complaint, saved, small_run, bits):
     found = read(saved)
     write(saved, found.arrays, found.metadata | {"trainer": found.metadata["trainer"] | change})
-    assert complaint in refusal(saved, small_run.trainer(weights=1), bits)
+    assert complaint in error_of(saved, small_run.trainer(weights=1), bits)
 
 
 @pytest.mark.parametrize("trainer", [None, [], 5, {}])
 def test_a_trainer_state_of_the_wrong_type_is_refused(trainer, saved, small_run, bits):
     found = read(saved)
     write(saved, found.arrays, found.metadata | {"trainer": trainer})
-    assert "does not fit" in refusal(saved, small_run.trainer(weights=1), bits)
+    assert "does not fit" in error_of(saved, small_run.trainer(weights=1), bits)
 
 
 @pytest.mark.parametrize("where", ["nowhere.safetensors", "."])
 def test_a_missing_file_is_refused(where, tmp_path, small_run, bits):
-    assert "is not there; resuming needs a checkpoint file" in refusal(tmp_path / where, small_run.trainer(), bits)
+    assert "is not there; resuming needs a checkpoint file" in error_of(tmp_path / where, small_run.trainer(), bits)
 
 
 def test_the_file_of_another_program_is_refused(tmp_path, small_run, bits):
     path = tmp_path / "other.safetensors"
     save_file({"weight": np.zeros(3)}, path, metadata={"made by": "another program"})
-    assert "has no metadata of neuralzoo; it needs to be a file that neuralzoo wrote" in refusal(
+    assert "has no metadata of neuralzoo; it needs to be a file that neuralzoo wrote" in error_of(
         path, small_run.trainer(), bits
     )
 
 
 def test_another_format_is_refused(path, small_run, bits, monkeypatch):
-    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    monkeypatch.setattr(checkpoint, "FORMAT", 3)
     save_checkpoint(path, small_run.trainer(), SETTINGS)
     monkeypatch.undo()
-    assert "has another format; this version reads format 1" in refusal(path, small_run.trainer(), bits)
+    assert "has another format; this version reads format 2" in error_of(path, small_run.trainer(), bits)
 
 
 def test_a_model_is_no_checkpoint(path, small_run, bits):
     trainer = small_run.trainer()
     write(path, trainer.learner.module.state(), {"model": {}})
-    assert "holds a model, not a run; resuming needs a checkpoint" in refusal(path, trainer, bits)
+    assert "holds a model, not a run; resuming needs a checkpoint" in error_of(path, trainer, bits)
 
 
 @pytest.mark.parametrize(
@@ -282,16 +282,16 @@ def test_a_model_is_no_checkpoint(path, small_run, bits):
     ids=["architecture", "setting", "no setting", "new key"],
 )
 def test_a_checkpoint_with_other_settings_is_refused_with_the_difference(settings, complaint, saved, small_run, bits):
-    assert complaint in refusal(saved, small_run.trainer(weights=1), bits, settings)
+    assert complaint in error_of(saved, small_run.trainer(weights=1), bits, settings)
 
 
 def test_a_checkpoint_with_other_shapes_is_refused(saved, small_run, bits):
-    message = refusal(saved, small_run.trainer(hidden=9), bits)
+    message = error_of(saved, small_run.trainer(hidden=9), bits)
     assert "does not fit: Sequential got layers.0.weight of shape (5, 8); it needs (5, 9)" in message
 
 
 def test_a_checkpoint_of_another_seed_is_refused(saved, small_run, bits):
-    message = refusal(saved, small_run.trainer(seed=5), bits)
+    message = error_of(saved, small_run.trainer(seed=5), bits)
     assert "does not fit: Trainer got the state of a run with seed 4; it needs 5" in message
 
 
@@ -299,7 +299,7 @@ def test_a_checkpoint_of_another_optimizer_is_refused_after_the_weights_were_rea
     found = read(saved)
     arrays = {name.replace(".main.", ".other."): array for name, array in found.arrays.items()}
     write(saved, arrays, found.metadata)
-    assert "does not fit: Adam got no value for" in refusal(saved, small_run.trainer(weights=1), bits)
+    assert "does not fit: Adam got no value for" in error_of(saved, small_run.trainer(weights=1), bits)
 
 
 @pytest.mark.parametrize("missing", ["rng", "history", "seed", "epoch_metrics"])
@@ -307,7 +307,7 @@ def test_a_checkpoint_without_a_part_of_the_trainers_state_is_refused(missing, s
     found = read(saved)
     del found.metadata["trainer"][missing]
     write(saved, found.arrays, found.metadata)
-    assert f"does not fit: '{missing}'" in refusal(saved, small_run.trainer(weights=1), bits)
+    assert f"does not fit: '{missing}'" in error_of(saved, small_run.trainer(weights=1), bits)
 
 
 @pytest.mark.parametrize(

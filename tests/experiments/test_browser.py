@@ -29,7 +29,7 @@ def place(tmp_path_factory):
     """A folder with a store and a comparison of two candidates, made by the command line."""
     place = tmp_path_factory.mktemp("browser")
     wide = "wide: fnn model.hidden=[32] model.activation=tanh model.dropout=0 model.input_dropout=0"
-    words = [wide, "linear: fnn model.hidden=[]", "--task", "two-spirals", "--seeds", "2", "--out", "out"]
+    words = [wide, "linear: fnn model.hidden=[]", "--dataset", "two-spirals", "--seeds", "2", "--out", "out"]
     settings = ["--set", "epochs=12", "--set", "batch_size=16", "--set", "optimizer.lr=0.02"]
     command = [sys.executable, "-m", "neuralzoo.experiments.cli", "compare", *words, *settings]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=240)
@@ -62,7 +62,7 @@ def chromium():
 
 @pytest.fixture
 def look(chromium, tmp_path):
-    """Open an address in a window and wait for a text; what was seen is kept as a picture."""
+    """Open an address in a window and wait for a text; the page is kept as a screenshot."""
     tabs = []
 
     def look(address, text, **settings):
@@ -78,9 +78,9 @@ def look(chromium, tmp_path):
 
     yield look
     for number, tab in enumerate(tabs):
-        picture = tmp_path / f"seen-{number}.png"
-        tab.screenshot(path=picture, full_page=True)
-        print(f"picture: {picture}")
+        screenshot = tmp_path / f"seen-{number}.png"
+        tab.screenshot(path=screenshot, full_page=True)
+        print(f"screenshot: {screenshot}")
         tab.close()
 
 
@@ -152,7 +152,7 @@ def test_the_parent_run_shows_its_children_and_the_table(place, look, links):
     tab.get_by_role("cell", name="wide").first.wait_for(timeout=PATIENCE)
 
 
-def test_the_pictures_of_a_run_are_shown_with_its_metrics(place, look, links):
+def test_the_figures_of_a_run_are_shown_with_its_metrics(place, look, links):
     run = read_json(place / "out/wide-s0/tracking.json")["run_id"]
     experiment = re.search(r"experiments/(\d+)", links[1]).group(1)
     tab = look(f"{links[0]}/#/experiments/{experiment}/runs/{run}/model-metrics", "n_params")

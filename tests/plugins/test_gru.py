@@ -101,7 +101,7 @@ def test_with_u_one_the_state_is_kept_and_its_gradient_is_exactly_one(make_cell)
 
 
 @each_variant
-def test_a_vanishing_gradient_is_flushed_to_zero_before_it_is_subnormal(make_cell):
+def test_a_vanishing_gradient_is_flushed_to_zero_beforeit_is_subnormal(make_cell):
     """With u = 1/2 it would be 2^-135 after 135 steps: a subnormal number in float32."""
     recurrent = gates_fixed_at(make_cell, u=0).astype(np.float32)
     recurrent.cells[0].weight_hh.value[...] = 0
@@ -121,15 +121,15 @@ def test_with_u_zero_the_state_is_the_candidate(make_cell):
 
 
 def test_with_r_one_both_variants_of_the_reset_are_equal():
-    after, before_ = gates_fixed_at(GRUCell, r=1000), recurrence(ResetBeforeGRUCell)
+    after, before = gates_fixed_at(GRUCell, r=1000), recurrence(ResetBeforeGRUCell)
     after.cells[0].bias_hh.value[...] = 0
-    for name, parameter in before_.cells[0].named_parameters().items():
+    for name, parameter in before.cells[0].named_parameters().items():
         parameter.value[...] = after.cells[0].named_parameters()[name].value
     x = RNG.normal(size=(2, 6, 3))
-    np.testing.assert_allclose(before_.predict(x), after.predict(x), atol=1e-14)
-    for cell in (*after.cells, *before_.cells):
+    np.testing.assert_allclose(before.predict(x), after.predict(x), atol=1e-14)
+    for cell in (*after.cells, *before.cells):
         cell.bias.value[:4] = [-2, -1, 1, 2]  # a gate that is the same for all units could stand on either side
-    assert not np.allclose(before_.predict(x), after.predict(x), atol=1e-3)
+    assert not np.allclose(before.predict(x), after.predict(x), atol=1e-3)
 
 
 def test_with_r_zero_the_candidate_does_not_depend_on_the_past():
@@ -152,11 +152,9 @@ def test_gates_do_not_overflow(make_cell, large):
 
 def test_a_cell_has_three_quarters_of_the_parameters_of_an_lstm_cell_and_one_more_bias():
     inputs, hidden = 3, 8
-    after, before_ = (
-        make_cell(inputs, hidden, np.random.default_rng(0)) for make_cell in (GRUCell, ResetBeforeGRUCell)
-    )
+    after, before = (make_cell(inputs, hidden, np.random.default_rng(0)) for make_cell in (GRUCell, ResetBeforeGRUCell))
     assert after.num_parameters == 3 * (inputs + hidden + 1) * hidden + hidden
-    assert before_.size == 3 * (inputs + hidden + 1) * hidden
+    assert before.num_parameters == 3 * (inputs + hidden + 1) * hidden
     assert (
         create("gru", hidden=8).recurrent.num_parameters
         == create("lstm", hidden=8).recurrent.num_parameters * 3 // 4 + 8

@@ -253,12 +253,12 @@ def test_scale_width_changes_the_experts_and_not_the_gate():
 def test_expert_usage_shows_the_gate_by_sub_task(name, panels, tmp_path):
     pytest.importorskip("matplotlib")
     from neuralzoo.experiments import datasets
-    from neuralzoo.experiments.running.figures import page
+    from neuralzoo.experiments.running.files import save_figure
 
     data = datasets.load(name)
     network = create("modular", task=data.task)
     for declared in get("modular").figures:
-        with page(tmp_path / f"{declared.name}.png") as figure:
+        with save_figure(tmp_path / f"{declared.name}.png") as figure:
             declared.draw(figure, network, data)
     shares = np.array(figure.axes[0].images[0].get_array())
     assert shares.shape == (4, panels)
@@ -267,14 +267,14 @@ def test_expert_usage_shows_the_gate_by_sub_task(name, panels, tmp_path):
 
 def test_the_gate_map_of_a_single_feature_is_drawn_on_a_line(tmp_path):
     pytest.importorskip("matplotlib")
-    from neuralzoo.experiments.running.figures import page
+    from neuralzoo.experiments.running.files import save_figure
 
     task = CLASSES.model_copy(update={"shape": (1,)})
     data = SimpleNamespace(test=examples(task), classes=(), task=task)
-    with page(tmp_path / "gate_map.png") as figure:
+    with save_figure(tmp_path / "gate_map.png") as figure:
         get("modular").figures[0].draw(figure, create("modular", task=task), data)
     x = data.test[0][:, 0]
-    drawn = np.concatenate([marks.get_offsets() for marks in figure.axes[0].collections])
+    drawn = np.concatenate([points.get_offsets() for points in figure.axes[0].collections])
     np.testing.assert_allclose(np.sort(abs(drawn[:, 0])), np.sort(abs(x - x.mean())), atol=1e-6)
     assert not drawn[:, 1].any()
 

@@ -36,16 +36,16 @@ def context(seed=0):
     return Context(training=True, rng=np.random.default_rng(seed))
 
 
-def clouds(count=200, spread=0.3):
+def clusters(count=200, spread=0.3):
     middles = 3 * RNG.normal(size=(7, 2))
     return middles[RNG.integers(7, size=count)] + spread * RNG.normal(size=(count, 2))
 
 
-@pytest.mark.parametrize("kernel", ["gaussian", "multiquadric", "inverse_multiquadric", "inverse_quadratic"])
+@pytest.mark.parametrize("basis", ["gaussian", "multiquadric", "inverse_multiquadric", "inverse_quadratic"])
 @pytest.mark.parametrize("where", ["kmeans", "examples"])
-def test_with_a_centre_on_each_point_and_no_ridge_it_interpolates(kernel, where):
+def test_with_a_centre_on_each_point_and_no_ridge_the_network_interpolates(basis, where):
     x, t = RNG.normal(size=(30, 3)), RNG.normal(size=(30, 2))
-    learner = fit(x, t, units=30, kernel=kernel, centres=where, ridge=0.0, width=1.0)
+    learner = fit(x, t, units=30, basis=basis, centres=where, ridge=0.0, width=1.0)
     c = learner.network.units.centres.value
     np.testing.assert_allclose(c[c[:, 0].argsort()], x[x[:, 0].argsort()])
     np.testing.assert_allclose(learner.network.predict(x), t, atol=1e-5)
@@ -77,7 +77,7 @@ def test_the_size_of_batches_and_of_blocks_does_not_change_the_fit(monkeypatch):
         np.testing.assert_allclose(fit(x, targets, units=8).network.predict(x), answers, rtol=1e-8)
 
 
-def test_the_fit_is_the_least_of_the_loss_it_measures():
+def test_the_fit_minimises_the_loss():
     x, t = RNG.normal(size=(50, 2)), RNG.normal(size=(50, 1))
     learner = fit(x, t, units=5, ridge=0.0)
     best = learner.evaluate((x, t))["loss"]
@@ -89,14 +89,14 @@ def test_the_fit_is_the_least_of_the_loss_it_measures():
         parameter.value[...] = kept
 
 
-def test_an_answer_that_left_its_example_out_is_that_of_a_fit_without_it():
+def test_a_leave_one_out_output_is_that_of_a_fit_without_the_example():
     h, t = RNG.normal(size=(12, 4)), RNG.normal(size=(12, 2))
     sums = LeastSquares(4, 2)
     sums.add(h, t)
     ridge = 0.03
     weight, bias, inverse = sums.solve(ridge)
-    left_out, known = leave_one_out(h, h @ weight + bias, t, sums, inverse)
-    assert known.all()
+    left_out, defined = leave_one_out(h, h @ weight + bias, t, sums, inverse)
+    assert defined.all()
     for i in range(12):
         without = LeastSquares(4, 2)
         without.add(np.delete(h, i, axis=0), np.delete(t, i, axis=0))
@@ -104,7 +104,7 @@ def test_an_answer_that_left_its_example_out_is_that_of_a_fit_without_it():
         np.testing.assert_allclose(left_out[i], h[i] @ weight + bias, rtol=1e-9)
 
 
-def test_where_each_example_decides_its_own_answer_leaving_it_out_tells_nothing():
+def test_leave_one_out_is_undefined_where_each_example_determines_its_own_output():
     h, t = RNG.normal(size=(4, 6)), RNG.normal(size=(4, 1))
     sums = LeastSquares(6, 1)
     sums.add(h, t)
@@ -112,14 +112,14 @@ def test_where_each_example_decides_its_own_answer_leaving_it_out_tells_nothing(
     assert not leave_one_out(h, h @ weight + bias, t, sums, inverse)[1].any()
 
 
-def test_the_scale_of_the_logits_is_that_of_the_least_cross_entropy():
+def test_the_scale_of_the_logits_minimises_the_cross_entropy():
     y, classes = RNG.normal(size=(300, 4)), RNG.integers(4, size=300)
     y[np.arange(300), classes] += 1.0
     found = minimize_scalar(lambda a: CrossEntropy()(a * y, classes)[0], bounds=(0.1, 100), method="bounded")
     assert best_scale(y, classes) == pytest.approx(found.x, rel=1e-4)
 
 
-def test_classes_are_fitted_as_ones_and_zeros_and_then_scaled_to_logits():
+def test_classes_are_fitted_one_hot_and_then_scaled_to_logits():
     x = np.concatenate([RNG.normal(size=(100, 2)), RNG.normal(size=(100, 2)) + 2])
     classes = np.repeat([0, 1], 100)
     shares = fit(x, np.eye(2)[classes], units=10)
@@ -127,13 +127,13 @@ def test_classes_are_fitted_as_ones_and_zeros_and_then_scaled_to_logits():
     y, z = shares.network.predict(x), learner.network.predict(x)
     ratio = float(np.vdot(z, y) / np.vdot(y, y))
     np.testing.assert_allclose(z, ratio * y, rtol=1e-6)
-    assert ratio > 2  # shares of probability are timid logits
+    assert ratio > 2  # probabilities are underconfident logits
     assert learner.evaluate((x, classes))["loss"] < CrossEntropy()(y, classes)[0]
 
 
 @pytest.mark.parametrize("where", ["kmeans", "examples"])
 @pytest.mark.parametrize(("units", "shares"), [(6, [2, 2, 2]), (8, [3, 3, 2]), (2, [1, 1, 0])])
-def test_by_class_each_class_has_its_share_of_the_centres_however_few_its_examples(where, units, shares):
+def test_by_class_each_class_has_equally_many_centres_however_few_its_examples(where, units, shares):
     classes = np.repeat([0, 1, 2], [150, 40, 10])
     x = RNG.normal(size=(200, 2)) + 100 * classes[:, None]
     learner = fit(x, classes, units=units, centres=where, by_class=True)
@@ -143,30 +143,30 @@ def test_by_class_each_class_has_its_share_of_the_centres_however_few_its_exampl
     assert np.bincount((unevenly[:, 0] / 100).round().astype(int)).max() > 30
 
 
-def test_in_regression_there_is_nothing_to_have_centres_by():
+def test_by_class_changes_nothing_in_regression():
     x, t = RNG.normal(size=(50, 2)), RNG.normal(size=(50, 1))
     one, other = (fit(x, t, units=9, by_class=by_class).network for by_class in (False, True))
     np.testing.assert_array_equal(one.predict(x), other.predict(x))
 
 
-def test_kmeans_ends_where_that_of_scikit_learn_does_from_the_same_start():
+def test_kmeans_agrees_with_scikit_learn_from_the_same_initialization():
     from sklearn.cluster import KMeans
 
-    x = clouds()
-    start = x[centres.kmeans_plus_plus(x, 9, np.random.default_rng(1))]
-    ours = centres.kmeans(x, start, 300)
-    theirs = KMeans(9, init=start, n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(x)
+    x = clusters()
+    initial = x[centres.kmeans_plus_plus(x, 9, np.random.default_rng(1))]
+    ours = centres.kmeans(x, initial, 300)
+    theirs = KMeans(9, init=initial, n_init=1, max_iter=300, tol=0, algorithm="lloyd").fit(x)
     assert centres.nearest_centre(x, ours)[1].sum() == pytest.approx(theirs.inertia_, rel=1e-9)
     np.testing.assert_allclose(ours, theirs.cluster_centers_, atol=1e-9)
 
 
 def test_no_step_of_kmeans_makes_the_squared_distances_larger():
-    x = clouds()
-    start = x[:12] + 0.0
-    start[3:6] = start[3]  # two of them are nearest to nothing
-    sums = [centres.nearest_centre(x, centres.kmeans(x, start, steps))[1].sum() for steps in range(12)]
+    x = clusters()
+    initial = x[:12] + 0.0
+    initial[3:6] = initial[3]  # two of them are nearest to no example
+    sums = [centres.nearest_centre(x, centres.kmeans(x, initial, steps))[1].sum() for steps in range(12)]
     assert all(after <= before + 1e-9 for before, after in pairwise(sums))
-    assert len(np.unique(centres.nearest_centre(x, centres.kmeans(x, start, 12))[0])) == 12
+    assert len(np.unique(centres.nearest_centre(x, centres.kmeans(x, initial, 12))[0])) == 12
 
 
 def test_a_centre_that_is_nearest_to_no_example_moves_to_the_farthest_one():
@@ -174,7 +174,7 @@ def test_a_centre_that_is_nearest_to_no_example_moves_to_the_farthest_one():
     np.testing.assert_array_equal(centres.kmeans(x, np.array([[1.0], [50.0]]), 1), [[3.25], [10.0]])
 
 
-def test_starts_are_drawn_by_squared_distance():
+def test_kmeans_plus_plus_draws_by_squared_distance():
     x = np.array([[0.0], [1.0], [3.0]])
     rng = np.random.default_rng(0)
     pairs = [tuple(centres.kmeans_plus_plus(x, 2, rng)) for _ in range(6000)]
@@ -183,7 +183,7 @@ def test_starts_are_drawn_by_squared_distance():
     assert all(a != b for a, b in pairs)
 
 
-def test_a_sample_of_a_stream_takes_every_example_as_likely():
+def test_reservoir_sampling_is_uniform():
     x = np.arange(40.0)[:, None]
     counts = np.zeros(40)
     rng = np.random.default_rng(0)
@@ -197,7 +197,7 @@ def test_a_sample_of_a_stream_takes_every_example_as_likely():
     np.testing.assert_array_equal(centres.reservoir_sample(ArrayBatches((x, x), 7).epoch(rng), 99, rng)[0], x)
 
 
-def test_a_width_is_the_mean_distance_to_the_nearest_others_and_duplicates_do_not_count():
+def test_a_width_is_the_mean_distance_to_the_nearest_others_without_duplicates():
     c = np.array([[0.0, 0], [3, 4], [0, 1], [0, 1]])
     np.testing.assert_allclose(centres.widths(c, c, 1), [1, np.hypot(3, 3), 1, 1])
     np.testing.assert_allclose(centres.widths(c[:3], c, 2), [3, (5 + np.hypot(3, 3)) / 2, (1 + np.hypot(3, 3)) / 2])
@@ -216,7 +216,7 @@ def test_a_shared_width_is_the_mean_of_all():
 
 @pytest.mark.parametrize("where", ["kmeans", "examples"])
 @pytest.mark.parametrize("ridge", [0.0, 1e-6])
-def test_more_units_than_examples_stand_between_examples_and_answers_stay_right(where, ridge):
+def test_surplus_units_lie_between_examples_and_the_fit_stays_exact(where, ridge):
     x, t = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 1))
     learner = fit(x, t, units=20, centres=where, ridge=ridge, width=1.0)
     c = learner.network.units.centres.value
@@ -227,13 +227,13 @@ def test_more_units_than_examples_stand_between_examples_and_answers_stay_right(
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("ridge", [0.0, 1e-6])
-def test_of_constant_inputs_it_learns_the_mean_of_the_targets(dtype, ridge):
+def test_of_constant_inputs_the_network_learns_the_mean_of_the_targets(dtype, ridge):
     x, t = np.full((20, 3), 7.3, dtype), RNG.normal(size=(20, 2)).astype(dtype)
     learner = fit(x, t, units=5, ridge=ridge, dtype=dtype)
     np.testing.assert_allclose(learner.network.predict(x[:1])[0], t.mean(axis=0), rtol=1e-4, atol=1e-6)
 
 
-def test_units_at_one_place_share_what_one_of_them_would_do():
+def test_duplicate_units_have_equal_weights():
     x = np.repeat(RNG.normal(size=(2, 2)), 10, axis=0)
     t = np.repeat([[1.0], [2.0]], 10, axis=0)
     learner = fit(x, t, units=6, centres="examples", ridge=0.0, seed=3)
@@ -253,7 +253,7 @@ def test_units_at_one_place_share_what_one_of_them_would_do():
         (1, 4, "the sums of the least squares are not finite; RBFN needs finite inputs and targets"),
     ],
 )
-def test_what_is_not_finite_is_refused_in_one_sentence_whether_it_was_in_the_sample_or_not(part, units, words):
+def test_values_that_are_not_finite_raise_an_error_in_the_sample_or_outside(part, units, words):
     arrays = RNG.normal(size=(20, 2)), RNG.normal(size=(20, 1))
     arrays[part][3, 0] = np.nan
     with pytest.raises(DivergenceError, match=words):
@@ -261,14 +261,14 @@ def test_what_is_not_finite_is_refused_in_one_sentence_whether_it_was_in_the_sam
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e30])
-def test_inputs_whose_squares_are_lost_to_rounding_are_refused_in_one_sentence(size):
+def test_inputs_whose_squares_overflow_or_underflow_raise_an_error(size):
     x = (size * RNG.normal(size=(20, 2))).astype(np.float32)
     with pytest.raises(DivergenceError, match="scaled to about 1"):
         fit(x, RNG.normal(size=(20, 1)).astype(np.float32), units=4, dtype=np.float32)
 
 
 @pytest.mark.parametrize("kind", ["regression", "classification"])
-def test_memory_does_not_go_with_the_number_of_examples_times_that_of_units(kind):
+def test_memory_does_not_grow_with_examples_times_units(kind):
     x = RNG.normal(size=(60_000, 4)).astype(np.float32)
     t = x[:, :1] ** 2 if kind == "regression" else (x[:, 0] > 0).astype(np.int64)
     tracemalloc.start()
@@ -277,18 +277,18 @@ def test_memory_does_not_go_with_the_number_of_examples_times_that_of_units(kind
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 20e6  # all answers of the units would be 48 MB in float64, and 24 MB in float32
+    assert peak < 20e6  # all features would be 48 MB in float64, and 24 MB in float32
 
 
-def test_more_units_than_examples_are_told_in_one_sentence(caplog):
+def test_more_units_than_examples_log_one_warning(caplog):
     with caplog.at_level(logging.WARNING):
         fit(RNG.normal(size=(6, 2)), RNG.normal(size=(6, 1)), units=20)
         fit(RNG.normal(size=(6, 2)), RNG.normal(size=(6, 1)), units=6)
     (record,) = caplog.records
-    assert record.getMessage().startswith("rbfn got 20 units for 6 examples; the other 14 stand between examples")
+    assert record.getMessage().startswith("rbfn got 20 units for 6 examples; the other 14 are placed between examples")
 
 
-def test_a_sample_may_be_asked_for_that_is_larger_than_any_memory():
+def test_reservoir_sampling_of_more_than_fits_into_memory_takes_all_examples():
     x, t = np.arange(12.0).reshape(6, 2), np.arange(6)
     batches = [(x[:4], t[:4]), (x[4:], t[4:])]
     inputs, targets = centres.reservoir_sample(batches, 10**13, np.random.default_rng(0))
@@ -296,7 +296,7 @@ def test_a_sample_may_be_asked_for_that_is_larger_than_any_memory():
     assert np.array_equal(targets, t)
 
 
-def test_widths_are_found_part_by_part(monkeypatch):
+def test_widths_do_not_depend_on_the_block_size(monkeypatch):
     x = np.random.default_rng(0).standard_normal((50, 3))
     whole = centres.widths(x, x, 4)
     monkeypatch.setattr(centres, "BLOCK_ROWS", 7)

@@ -74,15 +74,13 @@ class Pair:
         load_torch_state(self.ours, {name: value.numpy() for name, value in self.theirs.state_dict().items()})
         states = len(self.ours.cells), self.n, self.hidden
         num_states = self.ours.cells[0].num_states
-        self.x = self.numbers(self.n, self.steps, self.inputs)
+        self.x = self.normal(self.n, self.steps, self.inputs)
         self.lengths = self.rng.integers(1, self.steps + 1, self.n) if self.with_lengths else None
-        self.initial_state = (
-            tuple(self.numbers(*states) for _ in range(num_states)) if self.with_initial_state else None
-        )
-        self.dy = self.numbers(self.n, self.steps, self.ours.outputs)
-        self.dfinal = tuple(self.numbers(*states) for _ in range(num_states))
+        self.initial_state = tuple(self.normal(*states) for _ in range(num_states)) if self.with_initial_state else None
+        self.dy = self.normal(self.n, self.steps, self.ours.outputs)
+        self.dfinal = tuple(self.normal(*states) for _ in range(num_states))
 
-    def numbers(self, *shape):
+    def normal(self, *shape):
         return self.rng.standard_normal(shape).astype(self.dtype)
 
     def run_ours(self):

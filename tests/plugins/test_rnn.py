@@ -203,18 +203,20 @@ def diverging():
 def test_a_run_that_diverges_names_the_step_and_keeps_the_last_good_checkpoint(diverging, tmp_path):
     with pytest.raises(
         DivergenceError, match=r"^the (loss at step \d+ is|gradient at step \d+ has norm) (inf|nan); "
-    ) as told:
+    ) as caught:
         runner.run(diverging, track=False, root=tmp_path)
-    step = int(re.search(r"step (\d+)", str(told.value))[1])
-    place = folder.find("last", tmp_path)
-    assert not place.result.exists()
+    step = int(re.search(r"step (\d+)", str(caught.value))[1])
+    run_folder = folder.find("last", tmp_path)
+    assert not run_folder.result.exists()
     assembly = prepare(diverging)
     trainer = Trainer(assembly.learner, epochs=diverging.epochs, seed=diverging.seed)
-    load_checkpoint(place.checkpoint, trainer, assembly.about)
+    load_checkpoint(run_folder.checkpoint, trainer, assembly.about)
     assert trainer.step == step // len(assembly.train) * len(assembly.train) > 0
     assert np.isfinite(assembly.module.pack()).all()
     assert np.isfinite(assembly.module.predict(assembly.test.arrays[0])).all()
-    with pytest.raises(DivergenceError, match=f"^{re.escape(str(told.value))}$"):  # resumed, it does the same once more
+    with pytest.raises(
+        DivergenceError, match=f"^{re.escape(str(caught.value))}$"
+    ):  # resumed, it does the same once more
         runner.resume("last", root=tmp_path)
 
 

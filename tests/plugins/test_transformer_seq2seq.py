@@ -1,7 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context
+from neuralzoo.experiments.claims.runner import check_sizes
+from neuralzoo.plugins.transformer.claims import exact_match
 from neuralzoo.registry import Task, get
 
 TASK = Task(kind="sequence-labelling", input="tokens", shape=(6,), vocab_size=8, outputs=8, variable_length=True)
@@ -62,3 +66,29 @@ def test_logits_depend_on_every_source_token_from_the_first_position_on():
         other = x.copy()
         other[:, position] = (x[:, position] + 1) % 8
         assert (network.stack.predict((other, lengths, given)) != y).any(axis=-1).all()
+
+
+def test_without_cross_attention_logits_do_not_depend_on_the_source():
+    rng = np.random.default_rng(4)
+    network, learner = encoder_decoder(rng, cross_attention=False)
+    x, lengths, target = reversed_rows(rng, 5)
+    other = (x + 1) % 8
+    np.testing.assert_array_equal(network.predict((other, lengths)), network.predict((x, lengths)))
+    before = network.state()
+    learner.learn((x, lengths, target), Context(training=True, rng=rng))
+    changed = {name for name, array in network.state().items() if not np.array_equal(array, before[name])}
+    assert any(name.startswith("stack.decoder") for name in changed)
+    assert not any(name.startswith("stack.encoder") for name in changed)
+
+
+def test_exact_match_is_the_fraction_of_sequences_without_an_error():
+    target = np.array([[1, 2, -1], [0, 0, 2], [2, 1, 0]])
+    predicted = np.array([[1, 2, 0], [0, 1, 2], [2, 1, 0]])
+    network = SimpleNamespace(predict=lambda inputs: np.eye(3)[predicted])
+    data = SimpleNamespace(test=(np.zeros((3, 3), int), np.array([2, 3, 3]), target))
+    assert exact_match(network, data) == 2 / 3
+
+
+def test_claims_at_equal_parameters_have_them():
+    for claim in get("transformer").claims:
+        check_sizes(claim)

@@ -117,6 +117,8 @@ class Recurrent(Layer):
             )
             final += last
             pulls.append((pull_layer, pull_dropout))
+        if not ctx.recording:
+            return rows, _stack(final, packing), unrecorded_pullback
 
         def pull(dh: Array, dfinal: RecurrentState | None) -> tuple[Array, RecurrentState]:
             dstates = self._split_by_cell(dfinal, packing, dh.dtype)
@@ -127,7 +129,7 @@ class Recurrent(Layer):
                 dh = pull_dropout(dh)
             return dh, _stack(dstates, packing)
 
-        return rows, _stack(final, packing), pull if ctx.recording else unrecorded_pullback
+        return rows, _stack(final, packing), pull
 
     @property
     def _name(self) -> str:

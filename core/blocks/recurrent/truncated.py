@@ -71,7 +71,8 @@ class TruncatedBPTT(PerStepSupervised):
                 array[:, active] = last
             mean.add(metrics, int(np.count_nonzero(part[2] != IGNORE_INDEX)))
         if not mean.weights:
-            raise ValueError(f"{type(self).__name__} got only targets of -1, which are masked; it needs one that is not")
+            name = type(self).__name__
+            raise ValueError(f"{name} got only targets of -1, which are masked; it needs one that is not")
         self.batches += 1
         return mean.value()
 

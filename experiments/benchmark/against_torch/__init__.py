@@ -1,1 +1,1 @@
-"""Layers beside those of PyTorch, as programs."""
+"""Programs that time layers and recipes against PyTorch's."""

@@ -1,4 +1,4 @@
-"""Convolution forth and back, beside PyTorch's in the same run.
+"""Forward and backward pass of convolutions, against PyTorch's in the same run.
 
     python -m neuralzoo.experiments.benchmark.against_torch.convolution
 
@@ -16,7 +16,7 @@ import numpy as np
 from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.layer import Context, Gradients, Workspace
 from neuralzoo.core.module import Array
-from neuralzoo.experiments.benchmark.timing import side_by_side
+from neuralzoo.experiments.benchmark.timing import time_interleaved
 
 SIZES = (
     (64, 28, 1, 5, 6, 1),
@@ -38,7 +38,7 @@ def main() -> None:
     print(f"NumPy {np.__version__}, PyTorch {torch.__version__}, {threads} threads, forward and backward, float32")
     print(f"{'(N, H, C, k, O, stride)':26}{'ours ms':>9}{'PyTorch ms':>12}{'ratio':>8}  interval")
     for size in SIZES:
-        timing = side_by_side(*_pair(torch, *size))
+        timing = time_interleaved(*_pair(torch, *size))
         low, high = timing.interval
         ours, theirs = (1e3 * float(np.median(seconds)) for seconds in (timing.ours, timing.theirs))
         print(f"{size!s:26}{ours:9.2f}{theirs:12.2f}{timing.ratio:8.2f}  {low:.2f} to {high:.2f}", flush=True)
@@ -75,7 +75,7 @@ def _pair(
     needed = [their_pass().detach().numpy(), *(tensor.grad.numpy() for tensor in theirs)]
     error = max(float(abs(a - b).max() / abs(b).max()) for a, b in zip(mine, needed, strict=True))
     if error > TOLERANCE:
-        raise RuntimeError(f"ours differs from PyTorch's by {error:g}; a comparison of times needs equal results")
+        raise RuntimeError(f"ours differs from PyTorch's by {error:g}; a timing needs equal results")
     return our_pass, their_pass
 
 

@@ -1,4 +1,4 @@
-"""Recurrent layers forth and back, beside PyTorch's in the same run.
+"""Forward and backward pass of recurrent layers, against PyTorch's in the same run.
 
     python -m neuralzoo.experiments.benchmark.against_torch.recurrent
 
@@ -15,7 +15,7 @@ import numpy as np
 from neuralzoo.core.blocks.recurrent.layer import Recurrent
 from neuralzoo.core.blocks.recurrent.torch_weights import load_torch_state
 from neuralzoo.core.layer import Context, Gradients, Workspace
-from neuralzoo.experiments.benchmark.timing import side_by_side
+from neuralzoo.experiments.benchmark.timing import time_interleaved
 from neuralzoo.registry import Task, create
 
 SIZES = ((100, 32, 2, 128), (64, 32, 64, 128), (28, 128, 28, 128), (64, 64, 64, 256))
@@ -32,7 +32,7 @@ def main() -> None:
     print(f"{'layer':6}{'(T, N, D, H)':20}{'ours ms':>9}{'PyTorch ms':>12}{'ratio':>8}  interval")
     for name in ("rnn", "lstm", "gru"):
         for size in SIZES:
-            timing = side_by_side(*_pair(torch, name, *size))
+            timing = time_interleaved(*_pair(torch, name, *size))
             low, high = timing.interval
             ours, theirs = (1e3 * float(np.median(seconds)) for seconds in (timing.ours, timing.theirs))
             print(
@@ -66,7 +66,7 @@ def _pair(
         return y
 
     if (error := float(np.abs(our_pass() - their_pass().detach().numpy()).max())) > TOLERANCE:
-        raise RuntimeError(f"{name} differs from PyTorch's by {error:g}; a comparison of times needs equal results")
+        raise RuntimeError(f"{name} differs from PyTorch's by {error:g}; a timing needs equal results")
     return our_pass, their_pass
 
 

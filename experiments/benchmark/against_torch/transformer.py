@@ -1,11 +1,11 @@
-"""nanoGPT's recipe for a processor, a step of it or all, beside PyTorch's in the same run.
+"""nanoGPT's CPU recipe, a training step or the whole training, against PyTorch in the same run.
 
     python -m neuralzoo.experiments.benchmark.against_torch.transformer [--whole]
 
 It needs PyTorch (`pip install "neuralzoo[parity]"`). The recipe is the profile `nanogpt`: 12 windows of 64
-characters, 4 blocks, 4 heads, 128 numbers. PyTorch runs eagerly, with its fused attention and its fused AdamW. Both
-begin with the same weights and read the same batches, and their losses are compared over the first steps. `--whole`
-trains both to the end, a hundred steps in turns, and says what each loses on the text held back, and in what time. For
+characters, 4 blocks, 4 heads, width 128. PyTorch runs eagerly, with its fused attention and its fused AdamW. Both
+start from the same weights and train on the same batches, and their losses are compared over the first steps. `--whole`
+trains both to the end, interleaved by a hundred steps, and prints the test loss and the training time of each. For
 two threads each set OPENBLAS_NUM_THREADS=2 and OMP_NUM_THREADS=2.
 """
 
@@ -21,14 +21,13 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.core.layer import Context
-from neuralzoo.experiments.benchmark.peers.torch.eager import decay_groups
-from neuralzoo.experiments.benchmark.timing import PAUSE_S, side_by_side
+from neuralzoo.experiments.benchmark.timing import PAUSE_S, time_interleaved
 from neuralzoo.experiments.running.assembly import Assembly, assemble, schedule
 from neuralzoo.registry import get
 
-COMPARED = 5  # steps whose losses must be the same
+COMPARED_STEPS = 5  # whose losses must be equal
 TOLERANCE = 1e-4
-TURN = 100  # steps of one before the other goes on
+INTERLEAVED_STEPS = 100
 
 Arrays = tuple[Any, ...]
 Step = Callable[[Arrays], float]
@@ -36,7 +35,7 @@ Step = Callable[[Arrays], float]
 
 @dataclass(frozen=True)
 class Contender:
-    """What takes one training step and returns the loss, and what returns the loss without learning."""
+    """A training step that returns the loss, and the loss without training."""
 
     name: str
     step: Step
@@ -67,9 +66,9 @@ def one_step(both: tuple[Contender, Contender], batch: Arrays, steps: int) -> No
 
     Raises: RuntimeError when the losses of the first steps differ.
     """
-    for step in range(COMPARED):
+    for step in range(COMPARED_STEPS):
         check(step, [contender.step(batch) for contender in both])
-    timing = side_by_side(partial(both[0].step, batch), partial(both[1].step, batch))
+    timing = time_interleaved(partial(both[0].step, batch), partial(both[1].step, batch))
     low, high = timing.interval
     seconds = [float(np.median(each)) for each in (timing.ours, timing.theirs)]
     print(f"ours {1e3 * seconds[0]:.1f} ms, PyTorch {1e3 * seconds[1]:.1f} ms", end="")
@@ -78,24 +77,24 @@ def one_step(both: tuple[Contender, Contender], batch: Arrays, steps: int) -> No
 
 
 def whole(both: tuple[Contender, Contender], batches: Sequence[Arrays], test: Sequence[Arrays]) -> None:
-    """Train both in turns, and print the loss of each on the test windows and the seconds of its steps.
+    """Train both, interleaved, and print the loss of each on the test windows and the seconds of its steps.
 
     Raises: RuntimeError when the losses of the first steps differ.
     """
     seconds = dict.fromkeys((contender.name for contender in both), 0.0)
-    for first in range(0, len(batches), TURN):
+    for first in range(0, len(batches), INTERLEAVED_STEPS):
         losses = {}
         for contender in both:
             time.sleep(PAUSE_S)
             since = time.perf_counter()
-            losses[contender.name] = [contender.step(batch) for batch in batches[first : first + TURN]]
+            losses[contender.name] = [contender.step(batch) for batch in batches[first : first + INTERLEAVED_STEPS]]
             seconds[contender.name] += time.perf_counter() - since
         if first == 0:
             for step, pair in enumerate(zip(*losses.values(), strict=True)):
-                if step < COMPARED:
+                if step < COMPARED_STEPS:
                     check(step, pair)
-        said = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in losses.items())
-        print(f"steps to {min(first + TURN, len(batches)):,}: {said}", flush=True)
+        mean_losses = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in losses.items())
+        print(f"steps to {min(first + INTERLEAVED_STEPS, len(batches)):,}: {mean_losses}", flush=True)
     weights = [len(batch[0]) for batch in test]
     for contender in both:
         loss = np.average([contender.loss(batch) for batch in test], weights=weights)
@@ -103,9 +102,9 @@ def whole(both: tuple[Contender, Contender], batches: Sequence[Arrays], test: Se
 
 
 def check(step: int, losses: Sequence[float]) -> None:
-    """Make sure that both compute the same.
+    """Check that both compute the same loss.
 
-    Raises: RuntimeError when they don't.
+    Raises: RuntimeError when they do not.
     """
     if abs(losses[0] - losses[1]) > TOLERANCE:
         raise RuntimeError(
@@ -115,13 +114,15 @@ def check(step: int, losses: Sequence[float]) -> None:
 
 
 def ours(assembly: Assembly) -> Contender:
-    """Return ours, as it starts."""
+    """Return ours, untrained."""
     learner, ctx = assembly.learner, Context(training=True, rng=np.random.default_rng(0))
     return Contender("ours", lambda batch: learner.learn(batch, ctx)["loss"], lambda b: learner.evaluate(b)["loss"])
 
 
 def theirs(torch: Any, assembly: Assembly, steps: int) -> Contender:
-    """Return PyTorch's, with our weights and our rate at each step."""
+    """Return PyTorch's, with our weights and learning rate schedule."""
+    from neuralzoo.experiments.benchmark.peers.torch.layers import decay_groups
+
     network: Any = gpt(torch, assembly.module)
     settings: Any = assembly.experiment.optimizer
     optimizer = torch.optim.AdamW(
@@ -154,7 +155,7 @@ def theirs(torch: Any, assembly: Assembly, steps: int) -> Contender:
 
 
 def gpt(torch: Any, ours: Any) -> Any:
-    """Return the network as a user of PyTorch would write it, with our weights."""
+    """Return the network in PyTorch's usual style, with our weights."""
     from torch import nn
     from torch.nn import functional
 

@@ -1,1 +1,1 @@
-"""What a benchmark measures, one part a file."""
+"""The parts of a benchmark, one per file."""

@@ -1,50 +1,50 @@
-"""How much of the speed at which the machine multiplies matrices a training step reaches."""
+"""FLOP utilization: the rate of a training step as a fraction of the peak rate of a matrix product."""
 
 import time
 from typing import Any
 
 import numpy as np
 
-from neuralzoo.experiments.benchmark import isolated as apart
+from neuralzoo.experiments.benchmark import isolated
 from neuralzoo.experiments.benchmark.parts.scaling import count
-from neuralzoo.experiments.benchmark.scaled_workload import Sized, seconds, sized, with_random_data
+from neuralzoo.experiments.benchmark.scaled_workload import ScaledWorkload, scaled, seconds, with_random_batch
 
-SIZE, RUNS = 2048, 3
-LARGE = ("fnn", "transformer", "capsnet")
-"""Whose full experiments are measured, too."""
+PEAK_SIZE, PEAK_RUNS = 2048, 3
+FULL_PROFILE = ("fnn", "transformer", "capsnet")
+"""Architectures whose full experiments are measured as well."""
 
 
 def measure(name: str, profile: str, kernels: str | None = None) -> dict[str, Any]:
-    """Return the share of one training step: its multiply-adds by its seconds, by the best rate of a large product.
+    """Return the FLOP utilization of a training step: its multiply-adds per second, divided by the peak rate.
 
-    Raises: MeasurementError when the step can't be measured.
+    Raises: MeasurementError when the step cannot be measured.
     """
-    counted: int = apart.measure("share", "counts", name, profile, kernels=kernels, counted=True)
-    timed: dict[str, float] = apart.measure("share", "times", name, profile, kernels=kernels)
+    counted: int = isolated.measure("parts.flop_utilization", "counts", name, profile, kernels=kernels, counted=True)
+    timed: dict[str, float] = isolated.measure("parts.flop_utilization", "times", name, profile, kernels=kernels)
     rate = counted / timed["seconds"]
     return {
         "architecture": name,
         "profile": profile,
         "multiply_adds": counted,
-        "share": rate / timed["best"],
+        "utilization": rate / timed["peak_rate"],
         **timed,
     }
 
 
 def counts(name: str, profile: str) -> int:
-    """Return the multiply-adds of the matrix products of a step; it needs a process that counts."""
+    """Return the multiply-adds of the matrix products of a step; it needs a counting process."""
     return count(_work(name, profile).step())
 
 
 def times(name: str, profile: str) -> dict[str, float]:
-    """Return the seconds of a step, and the multiply-adds a second of the best of a few large products around it."""
-    before = best_rate()
-    found = seconds(_work(name, profile).step())
-    return {"seconds": found, "best": max(before, best_rate())}
+    """Return the seconds of a step, and the peak rate measured before and after it."""
+    before = peak_rate()
+    step_seconds = seconds(_work(name, profile).step())
+    return {"seconds": step_seconds, "peak_rate": max(before, peak_rate())}
 
 
-def best_rate(size: int = SIZE, runs: int = RUNS) -> float:
-    """Return the most multiply-adds a second that a product of two square float32 matrices reached."""
+def peak_rate(size: int = PEAK_SIZE, runs: int = PEAK_RUNS) -> float:
+    """Return the highest rate, in multiply-adds per second, of a product of two square float32 matrices."""
     a, b = np.random.default_rng(0).random((2, size, size), np.float32)
     out = np.empty_like(a)
     np.matmul(a, b, out=out)
@@ -56,5 +56,5 @@ def best_rate(size: int = SIZE, runs: int = RUNS) -> float:
     return float(size**3 / min(spent))
 
 
-def _work(name: str, profile: str) -> Sized:
-    return sized(name, "batch", 1.0) if profile == "quick" else with_random_data(name, profile)
+def _work(name: str, profile: str) -> ScaledWorkload:
+    return scaled(name, "batch", 1.0) if profile == "quick" else with_random_batch(name, profile)

@@ -1,4 +1,4 @@
-"""How much of a disk a minimal installation takes."""
+"""Disk size of a minimal installation."""
 
 import subprocess
 import sys
@@ -16,22 +16,22 @@ TARGET_BYTES = 90_000_000
 def measure(checkout: Path) -> dict[str, Any]:
     """Build the wheel of a checkout, install it without extras into an empty folder, and return the bytes by package.
 
-    Raises: MeasurementError when pip does, or this is no checkout.
+    Raises: MeasurementError when pip fails, or the folder is not a checkout.
     """
     if not (checkout / "pyproject.toml").is_file():
         raise MeasurementError(f"{checkout} has no pyproject.toml; the wheel is built from a checkout")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # Without isolation pip uses the hatchling that is here, else it fetches one.
-        together = ["--no-build-isolation"] if find_spec("hatchling") else []
-        _pip("wheel", *together, "--no-deps", "--wheel-dir", name, str(checkout))
+        # Without build isolation pip uses the installed hatchling instead of downloading one.
+        options = ["--no-build-isolation"] if find_spec("hatchling") else []
+        _pip("wheel", *options, "--no-deps", "--wheel-dir", name, str(checkout))
         (wheel,) = folder.glob("*.whl")
         _pip("install", "--target", str(folder / "site"), str(wheel))
         return {"wheel": wheel.stat().st_size, **sizes(folder / "site")}
 
 
 def sizes(site: Path) -> dict[str, Any]:
-    """Return the bytes of all files in a folder of packages, of those compiled by Python, and by package."""
+    """Return the bytes of all files in a site-packages folder, of compiled ones, and by package."""
     files = [path for path in site.rglob("*") if path.is_file()]
     packages = {found.metadata["Name"]: _bytes_of(found) for found in distributions(path=[str(site)])}
     return {
@@ -42,7 +42,7 @@ def sizes(site: Path) -> dict[str, Any]:
 
 
 def _bytes_of(distribution: Any) -> int:
-    """Return the bytes of a package's files, and of those that Python compiled from them."""
+    """Return the bytes of a package's files, compiled ones included."""
     paths = {Path(str(file.locate())).resolve() for file in distribution.files or []}
     paths |= {Path(cache_from_source(str(path))) for path in paths if path.suffix == ".py"}
     return sum(path.stat().st_size for path in paths if path.is_file())
@@ -52,5 +52,5 @@ def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
-        said = ended.stderr.strip().splitlines() or ["nothing"]
-        raise MeasurementError(f"pip {arguments[0]} ended with code {ended.returncode}: {said[-1]}")
+        errors = ended.stderr.strip().splitlines() or ["no output"]
+        raise MeasurementError(f"pip {arguments[0]} ended with code {ended.returncode}: {errors[-1]}")

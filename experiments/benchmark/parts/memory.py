@@ -1,4 +1,4 @@
-"""How much memory training takes, beyond what is there when libraries are imported and data is loaded."""
+"""Peak memory of training, beyond that of imported libraries and loaded data."""
 
 import resource
 import sys
@@ -17,14 +17,14 @@ from neuralzoo.registry import Experiment, Task
 
 STEPS = 50
 STATUS, REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-MOST, NOW = "VmHWM", "VmRSS"
-FORGET = "5"
+PEAK_KEY, RESIDENT_KEY = "VmHWM", "VmRSS"
+RESET_PEAK = "5"
 
-Used = dict[str, float]
+Usage = dict[str, float]
 
 
-def ours_by_steps(name: str) -> Used:
-    """Return the bytes that building the network and STEPS training steps on one batch take at most."""
+def our_steps(name: str) -> Usage:
+    """Return the peak bytes of building the network and STEPS training steps on one batch."""
     experiment = reference(name)
     task, batches, _ = _data(experiment)
     batch = next(iter(batches.epoch(np.random.default_rng(0))))
@@ -35,8 +35,8 @@ def ours_by_steps(name: str) -> Used:
     return {"bytes": peak() - before}
 
 
-def ours_by_epoch(name: str) -> Used:
-    """Return the bytes that building the network, an epoch of training and the test take at most."""
+def our_epoch(name: str) -> Usage:
+    """Return the peak bytes of building the network, an epoch of training, and the test."""
     experiment = reference(name)
     task, train, test = _data(experiment)
     ctx = Context(training=True, rng=np.random.default_rng(0))
@@ -49,25 +49,25 @@ def ours_by_epoch(name: str) -> Used:
     return {"bytes": peak() - before}
 
 
-def theirs_by_steps(name: str, peer: str) -> Used:
-    """Return the bytes that building the network in a peer and STEPS training steps on one batch take at most.
+def peer_steps(name: str, peer: str) -> Usage:
+    """Return the peak bytes of building the network in a peer and STEPS training steps on one batch.
 
-    Nothing is returned where the peer has no such network.
+    The result is empty where the peer has no such network.
     """
     module = import_module(f"{peers.__name__}.{peers.MODULES[peer]}")
     import_module(module.PACKAGE)
     work = workload(name)
     before = resident()
-    rival = module.rival(work)
-    if rival is None:
+    counterpart = module.counterpart(work)
+    if counterpart is None:
         return {}
     for _ in range(STEPS):
-        rival.step()
+        counterpart.step()
     return {"bytes": peak() - before}
 
 
 def _data(experiment: Experiment) -> tuple[Task, ArrayBatches, ArrayBatches]:
-    """Return the task of an experiment, its training and its test examples; what builds its network is imported."""
+    """Return the task of an experiment, its training and its test examples."""
     data = load(experiment)
     train, _ = split(data, experiment.validation, experiment.seed)
     batches = ArrayBatches(train, experiment.batch_size, shuffle=True), ArrayBatches(data.test, EVALUATION_BATCH)
@@ -75,27 +75,27 @@ def _data(experiment: Experiment) -> tuple[Task, ArrayBatches, ArrayBatches]:
 
 
 def resident() -> float:
-    """Return the bytes that this process has in memory now; from now on `peak` counts."""
+    """Return the resident bytes of this process, and reset the peak."""
     if REFERENCES.exists():
-        REFERENCES.write_text(FORGET)
-        return _of_status(NOW)
+        REFERENCES.write_text(RESET_PEAK)
+        return _of_status(RESIDENT_KEY)
     import psutil
 
     return float(psutil.Process().memory_info().rss)
 
 
 def peak() -> float:
-    """Return the most bytes in memory, since `resident` on Linux, elsewhere since the process began.
+    """Return the peak resident bytes, since `resident` on Linux, elsewhere since the process began.
 
-    On Linux the kernel's own mark is read: getrusage has a process begin with the most that its parent ever had.
+    On Linux the kernel's high-water mark is read: that of getrusage is inherited from the parent process.
     """
     if STATUS.exists():
-        return _of_status(MOST)
+        return _of_status(PEAK_KEY)
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 def _of_status(key: str) -> float:
-    """Return a line of the process's status, in bytes."""
+    """Return an entry of the process's status, in bytes."""
     lines = [line for line in STATUS.read_text().splitlines() if line.startswith(f"{key}:")]
     return float(lines[0].split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""Training steps and predictions of ours beside those of a peer, alternating in one process."""
+"""Times of training steps and predictions against those of a peer, interleaved in one process."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuralzoo.experiments.benchmark.peers import Peer
-from neuralzoo.experiments.benchmark.timing import Timing, side_by_side
+from neuralzoo.experiments.benchmark.timing import Timing, time_interleaved
 from neuralzoo.experiments.benchmark.workload import Workload, workload
 
 TOLERANCE = 1e-4
@@ -15,7 +15,7 @@ PREDICTIONS = (1, 256)
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison of times: medians in milliseconds, and the ratio of ours by the peer's with its interval."""
+    """A comparison of times: medians in milliseconds, and the ratio of ours to the peer's with its interval."""
 
     architecture: str
     peer: str
@@ -27,35 +27,34 @@ class Row:
     high: float
 
 
-def compare(names: Sequence[str], peers: Sequence[Peer], tell: Callable[[str], None]) -> Iterator[Row]:
-    """Time every architecture beside every peer that has it, after a check that both compute the same loss.
+def compare(names: Sequence[str], peers: Sequence[Peer], log: Callable[[str], None]) -> Iterator[Row]:
+    """Time every architecture against every peer, after a check that both compute the same loss.
 
-    Raises: RuntimeError when they do not.
+    Raises: RuntimeError when their losses differ.
     """
     for name in names:
         for peer in peers:
-            tell(f"{name} beside {peer.name}")
+            log(f"{name} against {peer.name}")
             timed = list(rows(workload(name), peer))
             if not timed:
-                tell(f"{name} has no counterpart written for {peer.name} yet and is left out")
+                log(f"{name} has no counterpart in {peer.name}; skipped")
             yield from timed
 
 
 def rows(work: Workload, peer: Peer) -> Iterator[Row]:
-    """Time one architecture beside one peer: a training step, and predictions of one and of many examples."""
-    rival = peer.rival(work)
-    if rival is None:
+    """Time one architecture against one peer: predictions of 1 and of 256 examples, and a training step."""
+    counterpart = peer.counterpart(work)
+    if counterpart is None:
         return
-    ours, theirs = work.our_loss(), rival.loss()
+    ours, theirs = work.our_loss(), counterpart.loss()
     if not abs(ours - theirs) <= TOLERANCE * abs(ours):
         raise RuntimeError(
-            f"{work.name} has a loss of {ours:.6g}, in {peer.name} of {theirs:.6g}; a comparison of times needs equal "
-            "losses"
+            f"{work.name} has a loss of {ours:.6g}, in {peer.name} of {theirs:.6g}; a timing needs equal losses"
         )
     for examples in PREDICTIONS:
-        timing = side_by_side(work.our_prediction(examples), rival.prediction(examples))
+        timing = time_interleaved(work.our_prediction(examples), counterpart.prediction(examples))
         yield _row(work.name, peer.name, f"predict {examples}", timing)
-    yield _row(work.name, peer.name, "step", side_by_side(work.ours(), rival.step))
+    yield _row(work.name, peer.name, "step", time_interleaved(work.ours(), counterpart.step))
 
 
 def _row(name: str, peer: str, what: str, timing: Timing) -> Row:

@@ -1,7 +1,7 @@
-"""The same networks written plainly in other libraries, to be timed beside ours.
+"""Peers: the same networks in other libraries, in their usual style, to be timed against ours.
 
-A peer is a module of this folder with `PACKAGE`, the name of what has to be installed, and `rival(workload)`, which
-builds the network with our weights. A peer that is not installed is left out by name.
+A peer is a module of this folder with `PACKAGE`, the distribution that it needs, and `counterpart(workload)`, which
+builds the network with our weights. Peers that are not installed are skipped.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,8 +16,8 @@ MODULES = {"torch": "torch.eager", "torch-compile": "torch.compiled", "jax": "ja
 
 
 @dataclass(frozen=True)
-class Rival:
-    """The workload in a peer: what takes one training step, what predicts the first examples, the loss of the batch."""
+class Counterpart:
+    """The workload in a peer: a training step, predictions of the first examples, and the loss of the batch."""
 
     step: Callable[[], object]
     prediction: Callable[[int], Callable[[], object]]
@@ -26,26 +26,26 @@ class Rival:
 
 @dataclass(frozen=True)
 class Peer:
-    """A library that is timed beside ours."""
+    """A library that we are timed against."""
 
     name: str
     version: str
-    rival: Callable[[Workload], Rival | None]
-    """Builds the workload with our weights; None where the peer has no such network."""
+    counterpart: Callable[[Workload], Counterpart | None]
+    """Returns the workload in the peer with our weights, or None where it has no such network."""
 
 
 def installed(names: list[str]) -> tuple[list[Peer], list[str]]:
     """Return the peers that are installed, and the names of those that are not."""
-    found, missing = [], []
+    peers, missing = [], []
     for name in names:
         module: Any = import_module(f"{__name__}.{MODULES[name]}")
         try:
-            found.append(Peer(name, version(module.PACKAGE), module.rival))
+            peers.append(Peer(name, version(module.PACKAGE), module.counterpart))
         except PackageNotFoundError:
             missing.append(name)
-    return found, missing
+    return peers, missing
 
 
-def arrays(workload: Workload) -> Mapping[str, Any]:
+def weights_by_name(workload: Workload) -> Mapping[str, Any]:
     """Return the weights of our network by name."""
     return {name: parameter.value for name, parameter in workload.assembly.module.named_parameters().items()}

@@ -1,18 +1,18 @@
-"""What the game of the generative adversarial network is in every library: its random numbers and what changes."""
+"""Adversarial training in every library: the shapes of its random draws, its noise and its moving average."""
 
 from collections.abc import Callable
 from typing import Any
 
 from neuralzoo.experiments.benchmark.workload import Workload
 
-MOVE = 0.01  # how far the penalty's examples are moved, in deviations of the data
+PERTURBATION_STD = 0.01  # of the gradient penalty's finite differences, in standard deviations of the data
 
 
-def shapes(workload: Workload) -> list[tuple[int, ...]]:
-    """Return the shapes of the normal numbers that our step draws, in its order.
+def draw_shapes(workload: Workload) -> list[tuple[int, ...]]:
+    """Return the shapes of the standard normal arrays that our step draws, in its order.
 
-    The discriminator's turn: what examples are made of, noise on real and made ones, moves of both. The generator's:
-    what examples are made of, noise on these, noise on real ones.
+    Discriminator: latent noise, instance noise on real and on fake examples, perturbations of both. Generator: latent
+    noise, instance noise on fake and on real examples.
     """
     config: Any = workload.assembly.config
     x = workload.batch[0].shape
@@ -20,12 +20,12 @@ def shapes(workload: Workload) -> list[tuple[int, ...]]:
     return [z, x, x, x, x, z, x, x]
 
 
-def noise(config: Any, step: Any, smaller: Callable[[Any, Any], Any] = min) -> Any:
-    """Return the deviation of the noise at a step: it falls by equal factors to its last value."""
+def instance_noise_std(config: Any, step: Any, minimum: Callable[[Any, Any], Any] = min) -> Any:
+    """Return the standard deviation of the instance noise at a step, which decays exponentially to its final value."""
     first, last = config.instance_noise, config.instance_noise_last
-    return first * (last / first) ** smaller(1.0, step / config.instance_noise_steps)
+    return first * (last / first) ** minimum(1.0, step / config.instance_noise_steps)
 
 
-def change_of_mean(config: Any, step: Any, smaller: Callable[[Any, Any], Any] = min) -> Any:
-    """Return how far the running mean of the weights goes towards them after a step."""
-    return 1 - smaller(config.ema_decay, (1 + step) / (10 + step))
+def ema_update_rate(config: Any, step: Any, minimum: Callable[[Any, Any], Any] = min) -> Any:
+    """Return the fraction by which the moving average of the weights approaches them after a step."""
+    return 1 - minimum(config.ema_decay, (1 + step) / (10 + step))

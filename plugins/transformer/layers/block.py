@@ -49,6 +49,7 @@ class BlockConfig:
     dropout: float = 0.0
     init: Initializer = normal(0.02)  # noqa: RUF009 - a function without state
     last_init: Initializer | None = None
+    cross_attention: bool = True
 
 
 def block_config(config: TransformerConfig, *, causal: bool) -> BlockConfig:
@@ -67,6 +68,7 @@ def block_config(config: TransformerConfig, *, causal: bool) -> BlockConfig:
         dropout=config.dropout,
         init=normal(config.init),
         last_init=normal(config.init / math.sqrt(2 * config.layers)),
+        cross_attention=config.cross_attention,
     )
 
 
@@ -152,24 +154,50 @@ class Block(Layer):
 class DecoderBlock(Module):
     """Decoder block: a causal block with cross-attention to an encoder's memory before its feed-forward network.
 
+    Without `cross_attention`, an ablation, it ignores the memory.
+
     Shapes: x and y are (N, T, width), the memory is (N, M, width); lengths, those of the memory, is (N,).
     """
 
     def __init__(self, config: BlockConfig, rng: np.random.Generator) -> None:
         attention = config.attention
         self.block = Block(config, rng)
-        self.norm_cross = LayerNorm(attention.width, bias=attention.bias)
-        self.cross = CrossAttention(replace(attention, causal=False), rng, init=config.init, last_init=config.last_init)
+        self.norm_cross: LayerNorm | None = None
+        self.cross: CrossAttention | None = None
+        if config.cross_attention:
+            self.norm_cross = LayerNorm(attention.width, bias=attention.bias)
+            self.cross = CrossAttention(
+                replace(attention, causal=False), rng, init=config.init, last_init=config.last_init
+            )
 
     def run(
         self, x: Array, memory: Array, ctx: Context, lengths: Array | None = None, cache: Cache | None = None
     ) -> tuple[Array, CrossAttentionPullback]:
         """Return the block's output and its pullback to x and to the memory."""
         block = self.block
+        x, pull_attention = block.residual(
+            x, lambda z: block.attention.run(z, ctx, None, cache), block.norm_attention, ctx
+        )
+        x, pull_cross = self._attend_to_memory(x, memory, ctx, lengths)
+        x, pull_feed = block.residual(x, lambda z: block.feed(z, ctx), block.norm_feed, ctx)
+
+        def pull(dx: Array) -> tuple[Array, Array]:
+            dx, dmemory = pull_cross(pull_feed(dx))
+            return pull_attention(dx), dmemory
+
+        return x, pull
+
+    def _attend_to_memory(
+        self, x: Array, memory: Array, ctx: Context, lengths: Array | None
+    ) -> tuple[Array, CrossAttentionPullback]:
+        """Return the output of the residual cross-attention, and its pullback to x and to the memory."""
+        if self.cross is None or self.norm_cross is None:
+            return x, lambda dy: (dy, np.zeros(memory.shape, dy.dtype))
+        attention = self.cross
         dmemory: list[Array] = []
 
         def cross(z: Array) -> tuple[Array, Pullback]:
-            y, pull_both = self.cross.run(z, memory, ctx, lengths)
+            y, pull_both = attention.run(z, memory, ctx, lengths)
 
             def pull_cross(dy: Array) -> Array:
                 dz, dm = pull_both(dy)
@@ -178,17 +206,8 @@ class DecoderBlock(Module):
 
             return y, pull_cross
 
-        x, pull_attention = block.residual(
-            x, lambda z: block.attention.run(z, ctx, None, cache), block.norm_attention, ctx
-        )
-        x, pull_cross = block.residual(x, cross, self.norm_cross, ctx)
-        x, pull_feed = block.residual(x, lambda z: block.feed(z, ctx), block.norm_feed, ctx)
-
-        def pull(dx: Array) -> tuple[Array, Array]:
-            dx = pull_attention(pull_cross(pull_feed(dx)))
-            return dx, dmemory.pop()
-
-        return x, pull
+        y, pull_residual = self.block.residual(x, cross, self.norm_cross, ctx)
+        return y, lambda dy: (pull_residual(dy), dmemory.pop())
 
 
 def chain(pulls: Sequence[Pullback]) -> Pullback:

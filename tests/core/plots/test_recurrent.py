@@ -59,7 +59,7 @@ TASKS = {
 
 @dataclass
 class Data:
-    """As much of a dataset as pictures read: random examples that nobody may generate to."""
+    """The part of a dataset that figures read: random examples in read-only arrays."""
 
     task: Task
     classes: tuple[str, ...] = ()
@@ -192,10 +192,10 @@ def test_outputs_are_drawn_as_probabilities_and_targets_as_dots(figure, name):
     assert limits == (0, 1)
     np.testing.assert_allclose(drawn, expected.T, rtol=1e-5)
     (dots,) = panels(figure)["output"].lines
-    marks = np.zeros(expected.shape, int)
-    marks[dots.get_xdata().astype(int) - 1, dots.get_ydata().astype(int) - 1] = 1
+    at_dots = np.zeros(expected.shape, int)
+    at_dots[dots.get_xdata().astype(int) - 1, dots.get_ydata().astype(int) - 1] = 1
     right = np.eye(OUTPUTS, dtype=int)[target] if data.task.target == "class" else target
-    np.testing.assert_array_equal(marks, right)
+    np.testing.assert_array_equal(at_dots, right)
 
 
 @pytest.mark.parametrize("settings", [{}, {"bidirectional": True, "layers": 2}, {"readout": "mean"}])
@@ -399,7 +399,7 @@ def test_given_colours_are_kept_and_all_others_differ():
 
 def test_accuracy_by_lag_has_the_seeds_and_their_median(figure):
     seeds = {8: (0.6, 0.7, 0.9), 2: (0.9, 0.95, 1.0)}
-    values = {f"rnn-{lag}": {"test/accuracy": numbers, "test/loss": (9.0,)} for lag, numbers in seeds.items()}
+    values = {f"rnn-{lag}": {"test/accuracy": by_seed, "test/loss": (9.0,)} for lag, by_seed in seeds.items()}
     values |= {"rnn-relu-2": {"test/accuracy": (0.8,)}, "majority": {"test/accuracy": (0.5,)}, "lstm-4": {"loss": (1,)}}
     draw_accuracy_by_lag(figure, values, chance=0.25, colours={"rnn": SERIES[2]})
     (axes,) = figure.axes

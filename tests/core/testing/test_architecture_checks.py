@@ -55,7 +55,7 @@ def architecture(**changes):
         api_version=1,
         name="net",
         summary="A small network for tests",
-        citation="Nobody (1999), A network that is right",
+        citation="Doe (1999), A network that is right",
         url="https://example.org/net",
         tasks=frozenset({"classification"}),
         inputs=frozenset({"tabular"}),
@@ -311,13 +311,13 @@ class Linear(Layer):
         return x @ weight[:4] + weight[4], lambda dy: dy @ weight[:4].T
 
 
-PADDING = "padding_does_not_matter"  # fails in test_lengths.py
+PADDING_CHECK = "padding_does_not_matter"  # fails in test_lengths.py
 AMBIENT = np.random.default_rng(0)
 
 # What is wrong, the check made for it, and the others that see it as well.
 BROKEN = {
     "a name with blanks": ({"name": "My Net"}, "name_is_valid", set()),
-    "no year": ({"citation": "Nobody, A network"}, "citation_has_a_year_and_a_url", set()),
+    "no year": ({"citation": "Doe, A network"}, "citation_has_a_year_and_a_url", set()),
     "no address": ({"url": "in a library"}, "citation_has_a_year_and_a_url", set()),
     "an undeclared example": ({"tasks": frozenset({"regression"})}, "example_is_a_declared_task", set()),
     "an undescribed setting": ({"config": Undescribed}, "settings_are_described_and_defaulted", set()),
@@ -379,14 +379,14 @@ def test_a_broken_architecture_fails_the_check_made_for_it(changes, made_for_it,
 def test_every_check_is_failed_by_a_broken_architecture():
     made_for = {made_for_it for _, made_for_it, _ in BROKEN.values()}
     known = {check.name for check in checks_for_architecture(architecture())}
-    assert made_for == known - {"not_applicable_names_real_checks", PADDING}
+    assert made_for == known - {"not_applicable_names_real_checks", PADDING_CHECK}
 
 
 def test_a_correct_architecture_of_two_networks_passes_without_predict():
     found = outcomes(two_parts())
     assert {name: outcome.message for name, outcome in found.items() if outcome.status == "fail"} == {}
     left_out = {"predictions_have_the_right_shape", "examples_are_independent", "gradients_match_finite_differences"}
-    assert {name for name, outcome in found.items() if outcome.status == "not applicable"} == left_out | {PADDING}
+    assert {name for name, outcome in found.items() if outcome.status == "not applicable"} == left_out | {PADDING_CHECK}
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_declared_exceptions_are_skipped_with_their_reasons():
     found = outcomes(architecture(not_applicable={"tiny_batch_is_overfitted": reason}, **trained_by(AscendsTheLoss)))
     assert {name for name, outcome in found.items() if outcome.status != "pass"} == {
         "tiny_batch_is_overfitted",
-        PADDING,
+        PADDING_CHECK,
     }
     assert found["tiny_batch_is_overfitted"].message == reason
 

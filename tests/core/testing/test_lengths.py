@@ -208,18 +208,18 @@ class LeavesAnyInputGradientOut(Recurrence):
         return y, pull_part
 
 
-PADDING = "padding_does_not_matter"
+PADDING_CHECK = "padding_does_not_matter"
 ALONE = "input_gradient_matches_finite_differences"
 WEIGHTS = "parameter_gradients_match_finite_differences"
 STACK = "gradients_hold_inside_a_stack"
 
 # Each broken layer, the check made for its fault, and the others that see it as well.
 BROKEN_LAYERS = [
-    (UpdatesTheStateInThePadding, PADDING, set()),
-    (LooksAhead, PADDING, set()),
-    (BagOfPadding, PADDING, set()),
-    (SendsGradientsIntoThePadding, PADDING, {ALONE, STACK}),
-    (LearnsFromThePadding, PADDING, {WEIGHTS, STACK}),
+    (UpdatesTheStateInThePadding, PADDING_CHECK, set()),
+    (LooksAhead, PADDING_CHECK, set()),
+    (BagOfPadding, PADDING_CHECK, set()),
+    (SendsGradientsIntoThePadding, PADDING_CHECK, {ALONE, STACK}),
+    (LearnsFromThePadding, PADDING_CHECK, {WEIGHTS, STACK}),
     (UsesOneLengthForAll, "examples_are_independent", set()),
     (ForgetsToUnsort, "examples_are_independent", set()),
     (ModifiesAndRestoresTheLengths, "inputs_are_left_alone", {"noncontiguous_inputs_work"}),
@@ -252,7 +252,7 @@ def test_a_correct_layer_that_reads_lengths_passes(check):
 def test_correct_layers_with_one_output_or_tokens_pass(kind):
     found = outcomes(checks_for_layer(kind, example_for(kind)))
     assert {name: outcome.message for name, outcome in found.items() if outcome.status == "fail"} == {}
-    assert found[PADDING].status == "pass"
+    assert found[PADDING_CHECK].status == "pass"
 
 
 @pytest.mark.parametrize(("kind", "made_for_it", "others"), BROKEN_LAYERS, ids=lambda v: getattr(v, "__name__", None))
@@ -277,7 +277,7 @@ def test_a_layer_that_modifies_the_lengths_is_found(kind):
     ],
 )
 def test_a_failure_names_what_the_padding_changes(kind, message):
-    found = outcomes(checks_for_layer(kind, X))[PADDING].message
+    found = outcomes(checks_for_layer(kind, X))[PADDING_CHECK].message
     assert found == f"{message} do not let steps at or after an example's length take part"
 
 
@@ -310,7 +310,7 @@ def test_an_output_with_as_many_features_as_steps_is_compared_whole():
             x = batch[0]
             return x[:, :, 0].copy(), lambda dy: dy[:, :, None] * np.array([1, 0, 0, 0], dy.dtype)
 
-    assert failing(checks_for_layer(lambda rng: TakesAFeatureOfEachStep(), X)) == {PADDING}
+    assert failing(checks_for_layer(lambda rng: TakesAFeatureOfEachStep(), X)) == {PADDING_CHECK}
 
 
 def test_integers_that_are_no_lengths_can_be_declared():
@@ -322,9 +322,9 @@ def test_integers_that_are_no_lengths_can_be_declared():
             mask = (np.arange(x.shape[1]) == number[:, None]).astype(x.dtype)[:, :, None]
             return (x * mask).sum(axis=1), lambda dy: dy[:, None] * mask
 
-    reason = {PADDING: "the second array says which part is kept"}
+    reason = {PADDING_CHECK: "the second array says which part is kept"}
     x = (X[0], np.array([4, 0, 4]))
-    assert failing(checks_for_layer(lambda rng: Chosen(), x)) == {PADDING}
+    assert failing(checks_for_layer(lambda rng: Chosen(), x)) == {PADDING_CHECK}
     assert failing(checks_for_layer(lambda rng: Chosen(), x, not_applicable=reason)) == set()
 
 
@@ -444,7 +444,7 @@ def architecture(example=ONE_ANSWER, network=Reader, learner=supervised, **reade
         api_version=1,
         name="reader",
         summary="A small network that reads sequences",
-        citation="Nobody (1999), A network that is right",
+        citation="Doe (1999), A network that is right",
         url="https://example.org/reader",
         tasks=frozenset({"classification", "regression", "sequence-labelling"}),
         inputs=frozenset({"sequence", "tokens"}),
@@ -468,7 +468,7 @@ def test_an_architecture_is_checked_with_each_task_that_it_can_do(name):
     found = outcomes(checks_for_architecture(architecture(), TASKS[name]))
     assert {name: outcome.message for name, outcome in found.items() if outcome.status == "fail"} == {}
     left_out = {name for name, outcome in found.items() if outcome.status == "not applicable"}
-    assert left_out == (set() if TASKS[name].variable_length else {PADDING})
+    assert left_out == (set() if TASKS[name].variable_length else {PADDING_CHECK})
 
 
 def test_the_task_that_is_given_is_the_one_that_is_checked():
@@ -501,20 +501,20 @@ def measured_by(kind):
 
 # What is wrong, the check made for it, and the others that see it as well.
 BROKEN_ARCHITECTURES = {
-    "an answer from the padding": ({"at_the_end": UpdatesTheStateInThePadding}, PADDING, set()),
-    "steps that see the padding": ({"example": EACH_STEP, "step_by_step": LooksAhead}, PADDING, set()),
+    "an answer from the padding": ({"at_the_end": UpdatesTheStateInThePadding}, PADDING_CHECK, set()),
+    "steps that see the padding": ({"example": EACH_STEP, "step_by_step": LooksAhead}, PADDING_CHECK, set()),
     "a gradient for the padding": (
         {"example": EACH_STEP, "step_by_step": SendsGradientsIntoThePadding},
-        PADDING,
+        PADDING_CHECK,
         set(),
     ),
-    "a step from the padding": ({"example": EACH_STEP, "step_by_step": LearnsFromThePadding}, PADDING, set()),
+    "a step from the padding": ({"example": EACH_STEP, "step_by_step": LearnsFromThePadding}, PADDING_CHECK, set()),
     "a loss of the padding": (
         {"example": EACH_STEP, "step_by_step": StepAlone} | learned_by(CountsThePadding),
-        PADDING,
+        PADDING_CHECK,
         set(),
     ),
-    "a metric of the padding": (measured_by(EvaluatesThePadding), PADDING, set()),
+    "a metric of the padding": (measured_by(EvaluatesThePadding), PADDING_CHECK, set()),
     "examples out of order": ({"at_the_end": ForgetsToUnsort}, "examples_are_independent", set()),
     "one length for all": (
         {"example": EACH_STEP, "step_by_step": UsesOneLengthForAll},
@@ -543,7 +543,7 @@ def test_a_broken_architecture_that_reads_lengths_fails_the_check_made_for_it(wr
     ],
 )
 def test_a_failure_of_an_architecture_names_what_the_padding_changes(wrong, what):
-    found = outcomes(checks_for_architecture(architecture(**BROKEN_ARCHITECTURES[wrong][0])))[PADDING].message
+    found = outcomes(checks_for_architecture(architecture(**BROKEN_ARCHITECTURES[wrong][0])))[PADDING_CHECK].message
     assert found.startswith(f"what stands beyond the lengths changes {what};")
 
 

@@ -1,4 +1,4 @@
-"""The language model beside PyTorch's: both must have equal losses before their times are compared."""
+"""The language model against PyTorch's: both must have equal losses before their times are compared."""
 
 import numpy as np
 import pytest

@@ -151,7 +151,7 @@ def test_a_figure_of_a_claim_that_fails_is_skipped_with_a_warning(small, tmp_pat
         raise ZeroDivisionError("nothing to divide by")
 
     broken = ClaimFigure(name="broken", caption="A figure that fails.", draw=fail)
-    with pytest.warns(FigureWarning, match="the picture broken is missing: ZeroDivisionError"):
+    with pytest.warns(FigureWarning, match="the figure broken is missing: ZeroDivisionError"):
         result = ClaimRunner(root=tmp_path).run(get("fnn"), small.model_copy(update={"figures": (broken,)}))
     assert result.verdict.decision == "yes"
     assert sorted(path.name for path in result.folder.glob("*.png")) == ["verdict.png"]

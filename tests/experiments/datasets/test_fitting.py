@@ -15,6 +15,7 @@ REFUSED = {
     "copy": "task 'sequence-labelling'",
     "copy-100": "task 'sequence-labelling'",
     "copy-200": "task 'sequence-labelling'",
+    "date-normalization": "task 'sequence-labelling'",
     "embedded-reber": "task 'sequence-labelling'",
     "gaussian-grid": "task 'generation'",
     "gaussian-ring": "task 'generation'",

@@ -27,7 +27,7 @@ def train(tiny, *hooks):
     return trainer
 
 
-def failing(name, fault, at=2):
+def failing(name, error, at=2):
     """Return a hook object of which one hook fails when it is called for the `at`-th time."""
 
     class Failing:
@@ -36,7 +36,7 @@ def failing(name, fault, at=2):
         def note(self):
             Failing.calls += 1
             if Failing.calls == at:
-                raise fault
+                raise error
 
     def plain(self, trainer):
         self.note()
@@ -57,9 +57,9 @@ def test_trainer_hooks_have_these_arguments():
 
 
 @pytest.mark.parametrize("name", HOOKS)
-@pytest.mark.parametrize("fault", ERRORS, ids=lambda fault: type(fault).__name__)
-def test_a_hook_that_fails_is_disabled_with_one_warning_and_changes_no_bit(tiny, name, fault):
-    hook = failing(name, fault, at=1 if name in ("fit", "test_ended") else 2)
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_a_hook_that_fails_is_disabled_with_one_warning_and_changes_no_bit(tiny, name, error):
+    hook = failing(name, error, at=1 if name in ("fit", "test_ended") else 2)
     with pytest.warns(PluginHookWarning) as caught:
         watched = train(tiny, IsolatedHook(ENTRY, hook))
     assert len(caught) == 1

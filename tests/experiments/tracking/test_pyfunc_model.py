@@ -41,7 +41,7 @@ def architecture():
         api_version=1,
         name="average",
         summary="The mean of a sequence, classified by a linear model",
-        citation="Nobody (2020), Nothing",
+        citation="Author (2020), Title",
         url="https://example.org",
         tasks=frozenset({"classification"}),
         inputs=frozenset({"sequence"}),

@@ -390,6 +390,20 @@ def test_closing_orphaned_runs_closes_parent_and_child_of_a_killed_run_group(tmp
     assert close_orphaned_runs(shared) == []
 
 
+def test_a_store_with_runs_of_other_parameter_names_is_used_as_it_is(tiny, tmp_path, uri):
+    client = connect(uri)
+    view = {"mlflow.sharedViewState.neuralzoo": '{"selectedColumns": ["params.`arch`"]}'}
+    experiment = client.create_experiment("classification/two-spirals", tags=view)
+    old = client.create_run(experiment, tags={"neuralzoo.label": "fnn"}, run_name="old")
+    client.log_param(old.info.run_id, "arch", "fnn")
+    client.log_metric(old.info.run_id, "time/drawing_s", 1.0)
+    client.set_terminated(old.info.run_id)
+    result = runner.run(tiny, tracking_uri=uri, root=tmp_path / "runs")
+    assert result.tracked["experiment_id"] == experiment
+    assert {run.info.run_name for run in client.search_runs([experiment])} == {"old", "fnn-s0"}
+    assert close_orphaned_runs(uri) == []
+
+
 @pytest.mark.parametrize(("content", "words"), [("directory", ["ui"]), ("text", ["runs", "clean"])])
 def test_a_file_that_is_not_a_store_is_an_error_of_one_sentence_at_once(tmp_path, neuralzoo, content, words):
     place = tmp_path / "mlflow.db"

@@ -1,1 +1,1 @@
-"""The peers in JAX."""
+"""The networks in JAX."""

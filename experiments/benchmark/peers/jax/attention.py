@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from neuralzoo.experiments.benchmark.peers.jax.layers import Built, classes
+from neuralzoo.experiments.benchmark.peers.jax.layers import Built, cross_entropy
 from neuralzoo.experiments.benchmark.workload import Workload
 
 
@@ -30,7 +30,7 @@ def transformer(workload: Workload) -> Built:
             h = block(one, h)
         return norm(h, weights["norm"]) @ weights["tokens"].T
 
-    return Built(_weights(ours), network, classes(network))
+    return Built(_weights(ours), network, cross_entropy(network))
 
 
 def _weights(ours: Any) -> Any:

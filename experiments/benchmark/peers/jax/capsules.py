@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn import relu, sigmoid
 
-from neuralzoo.experiments.benchmark.peers.jax.layers import Built, convolve, dense
+from neuralzoo.experiments.benchmark.peers.jax.layers import Built, conv2d, dense
 from neuralzoo.experiments.benchmark.workload import Workload
 
 
@@ -38,8 +38,8 @@ def capsnet(workload: Workload) -> Built:
 
     def capsules(weights: Any, x: Any) -> Any:
         (kernel, bias), (primary, primary_bias) = weights["features"], weights["primary"]
-        h = relu(convolve(x, kernel, config.strides[0], "VALID") + bias)
-        maps = convolve(h, primary, config.primary_stride, "VALID") + primary_bias
+        h = relu(conv2d(x, kernel, config.strides[0], "VALID") + bias)
+        maps = conv2d(h, primary, config.primary_stride, "VALID") + primary_bias
         u = squash(maps.reshape(len(x), -1, config.primary_dim))
         votes = jnp.einsum("nid,idjk->nijk", u, weights["routing"])
         v = squash(votes.sum(1) / votes.shape[2])  # uniform couplings at first

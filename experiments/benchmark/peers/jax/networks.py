@@ -1,6 +1,6 @@
-"""The networks of the zoo written plainly in JAX, as a user of it would, with our weights.
+"""The networks of the zoo in JAX, in its usual style, with our weights.
 
-A network is a function of (weights, key, *inputs); without a key nothing is dropped.
+A network is a function of (weights, key, *inputs); without a key there is no dropout.
 """
 
 from collections.abc import Callable
@@ -10,19 +10,18 @@ import jax
 import jax.numpy as jnp
 from jax.nn import log_softmax, logsumexp, relu, sigmoid, softplus
 
-from neuralzoo.experiments.benchmark.peers import arrays
-from neuralzoo.experiments.benchmark.peers.jax import attention as jax_attention
-from neuralzoo.experiments.benchmark.peers.jax import capsules as jax_capsules
+from neuralzoo.experiments.benchmark.peers import weights_by_name
+from neuralzoo.experiments.benchmark.peers.jax import attention, capsules
 from neuralzoo.experiments.benchmark.peers.jax.layers import (
     ACTIVATIONS,
     Built,
-    classes,
-    convolve,
+    conv2d,
+    cross_entropy,
     dense,
-    dropped,
-    keys,
-    likelihood,
-    numbers,
+    dropout,
+    mean_squared_error,
+    negative_log_likelihood,
+    split_key,
 )
 from neuralzoo.experiments.benchmark.workload import Workload
 
@@ -34,13 +33,13 @@ def fnn(workload: Workload) -> Built:
     activation = ACTIVATIONS[config.activation]
 
     def network(weights: Any, key: Any, x: Any) -> Any:
-        each = keys(key, len(weights))
-        x = dropped(x.reshape(len(x), -1), config.input_dropout, each[0])
+        each = split_key(key, len(weights))
+        x = dropout(x.reshape(len(x), -1), config.input_dropout, each[0])
         for (weight, bias), one in zip(weights[:-1], each[1:], strict=True):
-            x = dropped(activation(x @ weight + bias), config.dropout, one)
+            x = dropout(activation(x @ weight + bias), config.dropout, one)
         return x @ weights[-1][0] + weights[-1][1]
 
-    return Built([dense(layer) for layer in ours.dense], network, classes(network))
+    return Built([dense(layer) for layer in ours.dense], network, cross_entropy(network))
 
 
 def _rnn_step(weights: Any, states: Any, z: Any) -> Any:
@@ -64,11 +63,11 @@ def _gru_step(weights: Any, states: Any, z: Any) -> Any:
 
 
 def recurrent(workload: Workload) -> Built:
-    """Return the recurrent network, LSTM or GRU, that reads in both directions: one level, with a mask of lengths."""
+    """Return the bidirectional RNN, LSTM or GRU of one layer, with a mask of lengths."""
     config: Any = workload.assembly.config
     ours: Any = workload.assembly.module
     step = {"rnn": _rnn_step, "lstm": _lstm_step, "gru": _gru_step}[workload.name]
-    memories, hidden = ours.recurrent.cells[0].num_states, config.hidden
+    num_states, hidden = ours.recurrent.cells[0].num_states, config.hidden
 
     def last(weights: Any, x: Any, inside: Any) -> Any:
         def one(states: Any, now: Any) -> Any:
@@ -76,7 +75,7 @@ def recurrent(workload: Workload) -> Built:
             after = step(weights, states, z)
             return tuple(jnp.where(here[:, None], new, old) for new, old in zip(after, states, strict=True)), None
 
-        start = tuple(jnp.zeros((x.shape[0], hidden)) for _ in range(memories))
+        start = tuple(jnp.zeros((x.shape[0], hidden)) for _ in range(num_states))
         z = x @ weights["input"] + weights["bias"]
         return jax.lax.scan(one, start, (z.swapaxes(0, 1), inside.T))[0][0]
 
@@ -84,7 +83,7 @@ def recurrent(workload: Workload) -> Built:
         inside = jnp.arange(x.shape[1]) < lengths[:, None]
         forth = last(weights["cells"][0], x, inside)
         back = last(weights["cells"][1], x[:, ::-1], inside[:, ::-1])
-        h = dropped(jnp.concatenate([forth, back], axis=1), config.dropout, key)
+        h = dropout(jnp.concatenate([forth, back], axis=1), config.dropout, key)
         return h @ weights["head"][0] + weights["head"][1]
 
     names = {"input": "weight_ih", "state": "weight_hh", "bias": "bias", "bias_hh": "bias_hh"}
@@ -92,16 +91,16 @@ def recurrent(workload: Workload) -> Built:
         {name: jnp.asarray(getattr(cell, own).value) for name, own in names.items() if getattr(cell, own, None)}
         for cell in ours.recurrent.cells
     ]
-    return Built({"cells": cells, "head": dense(ours.head)}, network, classes(network))
+    return Built({"cells": cells, "head": dense(ours.head)}, network, cross_entropy(network))
 
 
 def autoencoder(workload: Workload) -> Built:
-    """Return the dense autoencoder; its loss is the cross-entropy of pixels, summed over each picture."""
+    """Return the dense autoencoder; its loss is the cross-entropy of pixels, summed over each image."""
     config: Any = workload.assembly.config
     activation = ACTIVATIONS[config.activation]
-    found = arrays(workload)
-    order = [name.removesuffix(".weight") for name in found if name.endswith(".weight")]
-    weights = [(jnp.asarray(found[f"{name}.weight"]), jnp.asarray(found[f"{name}.bias"])) for name in order]
+    arrays = weights_by_name(workload)
+    order = [name.removesuffix(".weight") for name in arrays if name.endswith(".weight")]
+    weights = [(jnp.asarray(arrays[f"{name}.weight"]), jnp.asarray(arrays[f"{name}.bias"])) for name in order]
     code = order.index("mean")
 
     def logits_of(weights: Any, x: Any) -> Any:
@@ -136,14 +135,14 @@ def rbfn(workload: Workload) -> Built:
         h = jnp.exp(-jnp.maximum(squares, 0) * jnp.exp(-2 * weights["log_width"]) / 2)
         return h @ weights["output"][0] + weights["output"][1]
 
-    return Built(weights, network, numbers(network))
+    return Built(weights, network, mean_squared_error(network))
 
 
 def cnn(workload: Workload) -> Built:
-    """Return the convolutional network: a convolution, a normalisation and pooling by 2 in each stage."""
+    """Return the convolutional network: convolution, batch normalisation, ReLU and pooling by 2 in each stage."""
     config: Any = workload.assembly.config
     ours: Any = workload.assembly.module
-    # A stage is a convolution without bias, a normalisation, and what has no weights.
+    # A stage is a convolution without bias, a batch normalisation, and layers without parameters.
     stages = [[layer for layer in stage.layers if layer.named_parameters()] for stage in ours.stages]
     norms = [norm for _, norm in stages]
     weights = {
@@ -155,7 +154,7 @@ def cnn(workload: Workload) -> Built:
     def run(weights: Any, key: Any, x: Any) -> Any:
         running = []
         for (kernel, gain, bias), old, norm in zip(weights["stages"], weights["running"], norms, strict=True):
-            x = convolve(x, kernel, 1, "SAME")
+            x = conv2d(x, kernel, 1, "SAME")
             mean, variance = old if key is None else (x.mean((0, 1, 2)), x.var((0, 1, 2)))
             count = x.size // x.shape[-1]
             now = mean, variance * (count / (count - 1))
@@ -163,23 +162,23 @@ def cnn(workload: Workload) -> Built:
             x = relu((x - mean) * (gain * jax.lax.rsqrt(variance + norm.epsilon)) + bias)
             n, height, width, channels = x.shape
             x = x.reshape(n, height // 2, 2, width // 2, 2, channels).max((2, 4))
-        x, each = x.reshape(len(x), -1), keys(key, len(weights["dense"]))
+        x, each = x.reshape(len(x), -1), split_key(key, len(weights["dense"]))
         for number, ((weight, bias), one) in enumerate(zip(weights["dense"], each, strict=True)):
-            x = dropped(relu(x) if number else x, config.dropout, one) @ weight + bias
+            x = dropout(relu(x) if number else x, config.dropout, one) @ weight + bias
         return x, running
 
-    def learned(weights: Any, key: Any, x: Any, target: Any) -> Any:
+    def training_loss(weights: Any, key: Any, x: Any, target: Any) -> Any:
         logits, running = run(weights, key, x)
-        return likelihood(log_softmax(logits), target), {"running": running}
+        return negative_log_likelihood(log_softmax(logits), target), {"running": running}
 
     def network(weights: Any, key: Any, x: Any) -> Any:
         return run(weights, key, x)[0]
 
-    return Built(weights, network, classes(network), learned)
+    return Built(weights, network, cross_entropy(network), training_loss)
 
 
 def modular(workload: Workload) -> Built:
-    """Return the mixture of experts; its loss is how unlikely the classes are if the gate draws one of them."""
+    """Return the mixture of experts; its loss is the negative log-likelihood of the mixture."""
     ours: Any = workload.assembly.module
     layers = zip(*([dense(layer) for layer in expert.dense] for expert in ours.experts), strict=True)
     experts = [tuple(jnp.stack(parts) for parts in zip(*layer, strict=True)) for layer in layers]
@@ -192,14 +191,14 @@ def modular(workload: Workload) -> Built:
         return logsumexp(log_p + log_gate.T[:, :, None], axis=0)
 
     def loss(weights: Any, key: Any, x: Any, target: Any) -> Any:
-        return likelihood(network(weights, key, x), target)
+        return negative_log_likelihood(network(weights, key, x), target)
 
     return Built({"experts": experts, "gate": dense(ours.gate.dense[0])}, network, loss)
 
 
 NETWORKS: dict[str, Callable[[Workload], Built]] = {
     "autoencoder": autoencoder,
-    "capsnet": jax_capsules.capsnet,
+    "capsnet": capsules.capsnet,
     "cnn": cnn,
     "fnn": fnn,
     "gru": recurrent,
@@ -207,5 +206,5 @@ NETWORKS: dict[str, Callable[[Workload], Built]] = {
     "modular": modular,
     "rbfn": rbfn,
     "rnn": recurrent,
-    "transformer": jax_attention.transformer,
+    "transformer": attention.transformer,
 }

@@ -1,1 +1,1 @@
-"""The peers in PyTorch."""
+"""The networks in PyTorch."""

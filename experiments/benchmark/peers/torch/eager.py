@@ -1,27 +1,28 @@
-"""PyTorch as most people run it: eager, with its fused Adam."""
+"""PyTorch in eager mode, with its fused Adam."""
 
 from collections.abc import Callable
 from typing import Any
 
-from neuralzoo.experiments.benchmark.peers import Rival
+from neuralzoo.experiments.benchmark.peers import Counterpart
 from neuralzoo.experiments.benchmark.workload import Workload
 
 PACKAGE = "torch"
 
 
-def rival(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> Rival | None:
-    """Return the workload in PyTorch with our weights; `compiled` wraps the loss, if given."""
+def counterpart(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> Counterpart | None:
+    """Return the workload in PyTorch with our weights; `compiled`, if given, wraps the loss and the network."""
     import torch
 
-    from neuralzoo.experiments.benchmark.peers.torch import gan as torch_games
-    from neuralzoo.experiments.benchmark.peers.torch import networks as torch_networks
+    from neuralzoo.experiments.benchmark.peers.torch.gan import gan
+    from neuralzoo.experiments.benchmark.peers.torch.layers import optimizer
+    from neuralzoo.experiments.benchmark.peers.torch.networks import NETWORKS
 
     if workload.name == "gan":
-        return torch_games.gan(workload, compiled)
-    if workload.name not in torch_networks.NETWORKS:
+        return gan(workload, compiled)
+    if workload.name not in NETWORKS:
         return None
-    network, loss_of = torch_networks.NETWORKS[workload.name](workload)
-    adam = optimizer(torch, network.parameters(), workload)
+    network, loss_of = NETWORKS[workload.name](workload)
+    adam = optimizer(network.parameters(), workload)
     batch = tuple(map(_tensor, workload.batch))
     clip = workload.assembly.experiment.optimizer.clip
     train_loss, predict = loss_of, network
@@ -41,12 +42,12 @@ def rival(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> R
         inputs = workload.inputs(examples)
         x = tuple(map(_tensor, inputs)) if isinstance(inputs, tuple) else (_tensor(inputs),)
 
-        def predict_some() -> Any:
+        def run_inference() -> Any:
             network.eval()
             with torch.inference_mode():
                 return predict(*x)
 
-        return predict_some
+        return run_inference
 
     def loss() -> float:
         network.eval()
@@ -59,28 +60,10 @@ def rival(workload: Workload, compiled: Callable[[Any], Any] | None = None) -> R
         network.train()
         return step()
 
-    return Rival(train_step, prediction, loss)
+    return Counterpart(train_step, prediction, loss)
 
 
 def _tensor(array: Any) -> Any:
     import torch
 
     return torch.tensor(array)
-
-
-def optimizer(torch: Any, parameters: Any, workload: Workload, share: float = 1.0) -> Any:
-    """Return the fused optimizer with the settings of the experiment, at a share of the rate of its first step."""
-    settings: Any = workload.assembly.experiment.optimizer
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.name]
-    groups = decay_groups(parameters, settings) if settings.name == "adamw" else parameters
-    betas = (settings.beta1, settings.beta2)
-    return kind(groups, lr=share * settings.lr, betas=betas, eps=settings.epsilon, fused=True)
-
-
-def decay_groups(parameters: Any, settings: Any) -> list[dict[str, Any]]:
-    """Return the parameter groups of PyTorch's AdamW: those that weight decay is for, and those without."""
-    parameters = list(parameters)
-    decayed = [p for p in parameters if not settings.decay_only_matrices or p.dim() > 1]
-    undecayed = [p for p in parameters if settings.decay_only_matrices and p.dim() <= 1]
-    groups = [(decayed, settings.weight_decay), (undecayed, 0.0)]
-    return [{"params": params, "weight_decay": decay} for params, decay in groups if params]

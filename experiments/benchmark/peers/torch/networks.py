@@ -1,4 +1,4 @@
-"""The networks of the zoo written plainly in PyTorch, as a user of it would, with our weights."""
+"""The networks of the zoo in PyTorch, in its usual style, with our weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,15 +15,14 @@ from neuralzoo.core.blocks.norm import BatchNorm
 from neuralzoo.core.blocks.pooling import MaxPool2D
 from neuralzoo.core.blocks.recurrent.torch_weights import torch_state
 from neuralzoo.core.blocks.shape import Flatten
-from neuralzoo.experiments.benchmark.peers.torch import attention as torch_attention
-from neuralzoo.experiments.benchmark.peers.torch import capsules as torch_capsules
+from neuralzoo.experiments.benchmark.peers.torch import attention, capsules
 from neuralzoo.experiments.benchmark.peers.torch.layers import (
     ACTIVATIONS,
     Built,
     ChannelsFirst,
     batch_norm,
-    classes,
     convolution,
+    cross_entropy,
     linear,
     parameter,
 )
@@ -42,11 +41,11 @@ def fnn(workload: Workload) -> Built:
         if config.dropout:
             layers.append(nn.Dropout(config.dropout))
     network = nn.Sequential(*layers, linear(ours.dense[-1]))
-    return network, classes(network)
+    return network, cross_entropy(network)
 
 
-class Reader(nn.Module):
-    """A recurrence over sequences of several lengths, and an answer read from the last outputs."""
+class RecurrentClassifier(nn.Module):
+    """A recurrent layer over packed sequences, and a linear head on its final states."""
 
     def __init__(self, recurrent: nn.Module, dropout: float, head: nn.Linear) -> None:
         super().__init__()
@@ -55,7 +54,7 @@ class Reader(nn.Module):
         self.head = head
 
     def forward(self, x: Any, lengths: Any) -> Any:
-        """Return the answer of each sequence."""
+        """Return the logits of each sequence."""
         packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         _, end = self.recurrent(packed)
         last = end[0] if isinstance(end, tuple) else end
@@ -63,18 +62,18 @@ class Reader(nn.Module):
 
 
 def recurrent(workload: Workload) -> Built:
-    """Return the recurrent network, LSTM or GRU, that reads in both directions."""
+    """Return the bidirectional RNN, LSTM or GRU."""
     config: Any = workload.assembly.config
     ours: Any = workload.assembly.module
     kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[workload.name]
     inputs = workload.assembly.data.task.shape[-1]
     layer = kind(inputs, config.hidden, config.layers, batch_first=True, bidirectional=config.bidirectional)
     layer.load_state_dict({name: torch.from_numpy(array) for name, array in torch_state(ours.recurrent).items()})
-    network = Reader(layer, config.dropout, linear(ours.head))
-    return network, classes(network)
+    network = RecurrentClassifier(layer, config.dropout, linear(ours.head))
+    return network, cross_entropy(network)
 
 
-class Rebuilder(nn.Module):
+class Reconstructor(nn.Module):
     """Layers that end in the logits of pixels."""
 
     def __init__(self, *layers: nn.Module) -> None:
@@ -82,12 +81,12 @@ class Rebuilder(nn.Module):
         self.logits = nn.Sequential(nn.Flatten(), *layers)
 
     def forward(self, x: Any) -> Any:
-        """Return the pictures again."""
+        """Return the reconstructions."""
         return self.logits(x).sigmoid().view_as(x)
 
 
 def autoencoder(workload: Workload) -> Built:
-    """Return the dense autoencoder; its loss is the cross-entropy of pixels, summed over each picture."""
+    """Return the dense autoencoder; its loss is the cross-entropy of pixels, summed over each image."""
     config: Any = workload.assembly.config
     ours: Any = workload.assembly.module
     activation = ACTIVATIONS[config.activation]
@@ -97,7 +96,7 @@ def autoencoder(workload: Workload) -> Built:
     layers.append(linear(ours.mean))
     for number, dense in enumerate(_denses(ours.decoder)):
         layers += [activation(), linear(dense)] if number else [linear(dense)]
-    network = Rebuilder(*layers)
+    network = Reconstructor(*layers)
 
     def loss(*batch: Any) -> Any:
         x = batch[0].flatten(1)
@@ -111,7 +110,7 @@ def _denses(sequential: Any) -> list[Any]:
 
 
 class Radial(nn.Module):
-    """Gaussian units and a weighted sum of them."""
+    """Gaussian radial basis functions and a linear output."""
 
     def __init__(self, ours: Any) -> None:
         super().__init__()
@@ -133,7 +132,7 @@ def rbfn(workload: Workload) -> Built:
 
 
 def cnn(workload: Workload) -> Built:
-    """Return the convolutional network, with its maps channels last in memory."""
+    """Return the convolutional network, in channels-last memory format."""
     ours: Any = workload.assembly.module
     layers: list[nn.Module] = [ChannelsFirst()]
     channels: int | None = None
@@ -156,13 +155,13 @@ def cnn(workload: Workload) -> Built:
                 layers.append(linear(layer, channels))
                 channels = None
             case _:
-                raise ValueError(f"cnn got a {type(layer).__name__}; it needs what its reference configuration has")
+                raise ValueError(f"cnn got a {type(layer).__name__}; it needs a layer of its reference configuration")
     network = nn.Sequential(*layers).to(memory_format=torch.channels_last)
-    return network, classes(network)
+    return network, cross_entropy(network)
 
 
 class Mixture(nn.Module):
-    """Experts of one hidden layer, all of them computed at once, and a gate that weighs what they say."""
+    """Experts of one hidden layer, computed as a batch, and a linear gate."""
 
     def __init__(self, ours: Any) -> None:
         super().__init__()
@@ -172,7 +171,7 @@ class Mixture(nn.Module):
         self.gate = linear(ours.gate.dense[0])
 
     def forward(self, x: Any) -> Any:
-        """Return the logarithms of the blended probabilities."""
+        """Return the logarithms of the mixture's probabilities."""
         h = torch.tanh(torch.baddbmm(self.inner_bias, x.expand(len(self.inner), -1, -1), self.inner))
         log_p = torch.baddbmm(self.outer_bias, h, self.outer).log_softmax(2)  # (E, N, K)
         log_gate = self.gate(x).log_softmax(1).T[:, :, None]
@@ -186,14 +185,14 @@ def _stacked(layers: Any) -> tuple[nn.Parameter, nn.Parameter]:
 
 
 def modular(workload: Workload) -> Built:
-    """Return the mixture of experts; its loss is how unlikely the classes are if the gate draws one of them."""
+    """Return the mixture of experts; its loss is the negative log-likelihood of the mixture."""
     network = Mixture(workload.assembly.module)
     return network, lambda x, target: functional.nll_loss(network(x), target)
 
 
 NETWORKS: dict[str, Callable[[Workload], Built]] = {
     "autoencoder": autoencoder,
-    "capsnet": torch_capsules.capsnet,
+    "capsnet": capsules.capsnet,
     "cnn": cnn,
     "fnn": fnn,
     "gru": recurrent,
@@ -201,5 +200,5 @@ NETWORKS: dict[str, Callable[[Workload], Built]] = {
     "modular": modular,
     "rbfn": rbfn,
     "rnn": recurrent,
-    "transformer": torch_attention.transformer,
+    "transformer": attention.transformer,
 }

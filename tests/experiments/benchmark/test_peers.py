@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from neuralzoo.experiments.benchmark import peers
-from neuralzoo.experiments.benchmark import timing as sidebyside
+from neuralzoo.experiments.benchmark import peers, timing
 from neuralzoo.experiments.benchmark.parts import steps
-from neuralzoo.experiments.benchmark.peers import Peer, Rival
+from neuralzoo.experiments.benchmark.peers import Counterpart, Peer
 from neuralzoo.experiments.benchmark.workload import Workload, workload
 from neuralzoo.experiments.cli.app import app
 from neuralzoo.registry import get
@@ -41,24 +40,24 @@ def peer(name: str) -> Peer:
     return found[0]
 
 
-def without_chance(name: str) -> list[str]:
-    """Return settings under which steps are equal: the same rate at each, and nothing dropped.
+def deterministic_settings(name: str) -> list[str]:
+    """Return settings under which steps are equal: a constant learning rate, and no dropout.
 
     The first step of Adam has the sign of each gradient, which for the smallest ones is that of a rounding error, and
-    is blind to a factor of all gradients; a large epsilon is neither. The penalty of the game makes rounding errors
-    large where a unit bends, the more so the longer the step is.
+    is blind to a factor of all gradients; a large epsilon is neither. The gradient penalty
+    amplifies rounding errors at kinks, the more the larger the step is.
     """
     config: Any = get(name).config()
     dropouts = [f"model.{field}=0" for field in ("dropout", "input_dropout") if hasattr(config, field)]
     shorter = ["optimizer.lr=5e-4"] if name == "gan" else []
-    # In two steps the usual decay would not be seen.
+    # The effect of the usual decay is too small after two steps.
     decay = ["optimizer.weight_decay=5"] if name == "transformer" else []
     return ["optimizer.schedule.name=constant", "optimizer.epsilon=1e-3", *shorter, *decay, *dropouts]
 
 
-def agree_in_predictions(work: Workload, rival: Rival, tolerance: float = 1e-4) -> None:
-    """Fail unless a peer predicts what ours predicts."""
-    ours, theirs = (np.asarray(predict()) for predict in (work.our_prediction(3), rival.prediction(3)))
+def check_predictions(work: Workload, counterpart: Counterpart, tolerance: float = 1e-4) -> None:
+    """Check that a peer has our predictions."""
+    ours, theirs = (np.asarray(predict()) for predict in (work.our_prediction(3), counterpart.prediction(3)))
     np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance)
 
 
@@ -69,48 +68,48 @@ def test_every_architecture_of_the_zoo_has_a_counterpart() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("library", ["torch", "jax"])
-def test_a_peer_predicts_as_ours_does_and_has_our_loss_before_and_after_two_steps(library: str, name: str) -> None:
+def test_a_peer_has_our_predictions_and_our_loss_before_and_after_two_steps(library: str, name: str) -> None:
     library_peer = peer(library)
-    work = workload(name, without_chance(name), chance=False)
-    rival = library_peer.rival(work)
-    assert rival is not None
+    work = workload(name, deterministic_settings(name), random=False)
+    counterpart = library_peer.counterpart(work)
+    assert counterpart is not None
     before = work.our_loss()
-    assert rival.loss() == pytest.approx(before, rel=steps.TOLERANCE)
-    agree_in_predictions(work, rival)
-    for _ in range(2):  # the first does not show what Adam remembers
+    assert counterpart.loss() == pytest.approx(before, rel=steps.TOLERANCE)
+    check_predictions(work, counterpart)
+    for _ in range(2):  # the first does not depend on Adam's moments
         work.ours()()
-        rival.step()
+        counterpart.step()
     assert work.our_loss() != pytest.approx(before, rel=5e-3)
     # PyTorch's recurrent layers have two biases where ours have one, which then moves twice as far.
     twice = library == "torch" and name in ("rnn", "lstm", "gru")
-    assert rival.loss() == pytest.approx(work.our_loss(), rel=1e-2 if twice else steps.TOLERANCE)
+    assert counterpart.loss() == pytest.approx(work.our_loss(), rel=1e-2 if twice else steps.TOLERANCE)
     if not twice:
-        agree_in_predictions(work, rival, 1e-3)
+        check_predictions(work, counterpart, 1e-3)
 
 
 @pytest.mark.parametrize("library", ["torch", "jax"])
-def test_a_game_in_a_peer_makes_new_examples_each_time_and_is_not_changed_by_a_look_at_its_loss(library: str) -> None:
+def test_a_gan_in_a_peer_samples_new_examples_each_time_and_its_loss_changes_nothing(library: str) -> None:
     library_peer = peer(library)
     work = workload("gan")
-    rival = library_peer.rival(work)
-    assert rival is not None
-    make = rival.prediction(1000)
+    counterpart = library_peer.counterpart(work)
+    assert counterpart is not None
+    make = counterpart.prediction(1000)
     first, second = np.asarray(make()), np.asarray(make())
     assert first.shape == second.shape == (1000, 2)
     assert abs(first - second).max() > 0.1
     assert first.std(axis=0) == pytest.approx(second.std(axis=0), rel=0.2)
-    assert rival.loss() == rival.loss() == pytest.approx(work.our_loss(), rel=steps.TOLERANCE)
+    assert counterpart.loss() == counterpart.loss() == pytest.approx(work.our_loss(), rel=steps.TOLERANCE)
     assert work.our_loss() == work.our_loss()
 
 
 def test_losses_that_differ_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     work = workload("fnn")
-    other = Peer("another", "1", lambda work: Rival(lambda: None, lambda examples: lambda: None, lambda: 0.5))
+    other = Peer("another", "1", lambda work: Counterpart(lambda: None, lambda examples: lambda: None, lambda: 0.5))
     with pytest.raises(RuntimeError, match=r"fnn has a loss of .*, in another of 0\.5; .* needs equal losses"):
         next(steps.rows(work, other))
 
 
-def test_a_peer_that_is_not_installed_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(package: str) -> str:
         raise PackageNotFoundError(package)
 
@@ -118,10 +117,10 @@ def test_a_peer_that_is_not_installed_is_left_out_by_name(monkeypatch: pytest.Mo
     assert peers.installed(["torch", "jax"]) == ([], ["torch", "jax"])
 
 
-def test_bench_writes_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_saves_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     peer("torch")
-    monkeypatch.setattr(sidebyside, "PAUSE_S", 0.0)
-    file = tmp_path / "figures.json"
+    monkeypatch.setattr(timing, "PAUSE_S", 0.0)
+    file = tmp_path / "results.json"
     result = CliRunner().invoke(app, ["bench", "rbfn", "--json", str(file)])
     assert result.exit_code == 0, result.output
     rows = json.loads(file.read_text())
@@ -129,10 +128,10 @@ def test_bench_writes_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert all(row["low"] <= row["ratio"] <= row["high"] and row["peer"] == "torch" for row in rows)
 
 
-def test_an_architecture_without_a_counterpart_is_left_out_by_name() -> None:
-    told: list[str] = []
-    assert list(steps.compare(["fnn"], [Peer("another", "1", lambda work: None)], told.append)) == []
-    assert told[-1] == "fnn has no counterpart written for another yet and is left out"
+def test_an_architecture_without_a_counterpart_is_skipped() -> None:
+    messages: list[str] = []
+    assert list(steps.compare(["fnn"], [Peer("another", "1", lambda work: None)], messages.append)) == []
+    assert messages[-1] == "fnn has no counterpart in another; skipped"
 
 
 @pytest.mark.slow
@@ -142,10 +141,10 @@ def test_an_architecture_without_a_counterpart_is_left_out_by_name() -> None:
 )
 def test_a_compiled_network_computes_our_loss_before_and_after_a_step() -> None:
     library_peer = peer("torch-compile")
-    work = workload("fnn", without_chance("fnn"), chance=False)
-    rival = library_peer.rival(work)
-    assert rival is not None
-    agree_in_predictions(work, rival)
+    work = workload("fnn", deterministic_settings("fnn"), random=False)
+    counterpart = library_peer.counterpart(work)
+    assert counterpart is not None
+    check_predictions(work, counterpart)
     work.ours()()
-    rival.step()
-    assert rival.loss() == pytest.approx(work.our_loss(), rel=steps.TOLERANCE)
+    counterpart.step()
+    assert counterpart.loss() == pytest.approx(work.our_loss(), rel=steps.TOLERANCE)
