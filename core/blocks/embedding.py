@@ -15,7 +15,7 @@ class Embedding(Layer):
 
         y = E[x]          dE[k] = sum of dy where x is k          x has no gradient
 
-    Shapes: x is (...) whole numbers from 0 to vocab_size - 1, y is (..., features), weight E is (vocab_size, features).
+    Shapes: x is (...) integers from 0 to vocab_size - 1, y is (..., features), weight E is (vocab_size, features).
     Raises: ValueError when a token is no integer or out of range.
     """
 

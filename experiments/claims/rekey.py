@@ -2,7 +2,8 @@
 
 A verdict holds for the code that it was reached with, named by its key. Where the code has changed since, the key is
 carried over only if the claim's fingerprint (see `fingerprint`) is the same at the commit where the verdict was fresh
-and here, for the quickest claim of each architecture that of a whole run. The others stay stale.
+and here: after the first steps, for the quickest claim of each architecture after a whole run, unless that takes
+minutes. The others stay stale.
 """
 
 import json
@@ -22,6 +23,7 @@ from neuralzoo.experiments.claims.verdict import Verdict, decide
 from neuralzoo.registry import SettingError
 
 ROOT = results.ROOT
+MAX_WHOLE_MINUTES = 2.0  # of a seed
 
 
 class Fingerprint(NamedTuple):
@@ -64,9 +66,9 @@ def rekey(commit: str, folder: Path, report: Callable[[str], None] = lambda text
 
 
 def quickest(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Return the verdict of each architecture with the shortest runs, of those not matched on time."""
-    timed = sorted((v for v in verdicts if v.match != "time"), key=lambda v: -v.minutes / len(v.seeds))
-    return list({v.architecture: v for v in timed}.values())
+    """Return each architecture's verdict with the shortest runs, of those that are short and not matched on time."""
+    short = [v for v in verdicts if v.match != "time" and v.minutes / len(v.seeds) <= MAX_WHOLE_MINUTES]
+    return list({v.architecture: v for v in sorted(short, key=lambda v: -v.minutes / len(v.seeds))}.values())
 
 
 def _carry(verdict: Verdict, old_source: Path, folder: Path, whole: set[tuple[str, str]]) -> RekeyResult:

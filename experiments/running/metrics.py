@@ -1,5 +1,6 @@
 """Metrics by name: unit, direction, and how a value is formatted."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -21,6 +22,8 @@ KNOWN = {
     "nrmse": MetricInfo("", lower_is_better=True),
     "sse_per_example": MetricInfo("", lower_is_better=True),
     "accuracy": MetricInfo("fraction"),
+    "accuracy_after_shift": MetricInfo("fraction"),
+    "accuracy_drop": MetricInfo("fraction", lower_is_better=True),
     "exact_match": MetricInfo("fraction"),
     "high_quality_fraction": MetricInfo("fraction"),
     "modes_covered": MetricInfo("modes"),
@@ -43,8 +46,8 @@ LOWER_IS_BETTER = ("loss", "error", "mse", "nll", "perplexity")
 
 
 def metric_info(metric: str) -> MetricInfo:
-    """Return unit and direction of a metric; the split before the slash does not count."""
-    name = metric.rpartition("/")[2]
+    """Return unit and direction of a metric; the split before the slash and a number at the end do not count."""
+    name = re.sub(r"_\d+$", "", metric.rpartition("/")[2])
     known = [key for key in KNOWN if f"_{name}".endswith(f"_{key}")]
     return KNOWN[max(known, key=len)] if known else MetricInfo("", name.endswith(LOWER_IS_BETTER))
 

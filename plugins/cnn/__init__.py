@@ -1,8 +1,9 @@
-"""The convolutional network: local patterns, found everywhere with the same weights."""
+"""Convolutional neural network (CNN)."""
 
 from neuralzoo.core.blocks.supervised import supervised
-from neuralzoo.plugins.cnn.config import CNNConfig
-from neuralzoo.plugins.cnn.experiments import ARENA, CLAIMS, FULL, QUICK, scale_width
+from neuralzoo.plugins.cnn.claims import CLAIMS
+from neuralzoo.plugins.cnn.config import CNNConfig, scale_width
+from neuralzoo.plugins.cnn.experiments import ARENA, FULL, QUICK
 from neuralzoo.plugins.cnn.figures import FIGURES
 from neuralzoo.plugins.cnn.network import build
 from neuralzoo.registry import Architecture, Task, hookimpl
@@ -10,7 +11,7 @@ from neuralzoo.registry import Architecture, Task, hookimpl
 
 @hookimpl
 def architecture() -> Architecture:
-    """Hand over the convolutional network."""
+    """Return the CNN architecture."""
     return Architecture(
         api_version=1,
         name="cnn",

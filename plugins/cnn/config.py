@@ -1,4 +1,4 @@
-"""What can be chosen about a convolutional network."""
+"""Configuration of the convolutional network."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -28,8 +28,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "hidden": (),
     },
 }
-"""Known networks as settings. LeNet-5 pads 28 x 28 digits to 32 x 32; its third convolution, which sees the whole of
-5 x 5 places, is the first of the dense layers."""
+"""Known networks as settings. LeNet-5 pads 28 x 28 digits to 32 x 32; its third convolution, whose kernel covers
+all 5 x 5 positions, is the first of the dense layers."""
 
 
 class CNNConfig(Config):
@@ -40,24 +40,23 @@ class CNNConfig(Config):
 
     preset: Literal["lenet5", "resnet"] | None = Field(
         default=None,
-        description="start from a known network: lenet5, or resnet, a small residual one; what is set beside it counts",
+        description="known network to start from: lenet5, or resnet, a small residual one; other settings override it",
     )
     channels: tuple[Count, ...] = Field(
-        default=(32, 64), min_length=1, description="channels of each stage, as many as there are stages"
+        default=(32, 64), min_length=1, description="channels of each stage; their number is that of the stages"
     )
     convolutions: Count = Field(default=1, description="convolutions in each stage")
-    kernel: Count = Field(default=3, description="height and width of the kernels, or their steps in a sequence")
-    stride: Count = Field(default=1, description="step from one place to the next of each stage's first convolution")
+    kernel: Count = Field(default=3, description="kernel size: height and width, or steps of a sequence")
+    stride: Count = Field(default=1, description="stride of the first convolution of each stage")
     padding: Literal["same", "valid", "first"] = Field(
         default="same",
-        description="zeros around what a convolution reads, so that it keeps its size: same, for all of them; valid, "
-        "for none; first, for the first of all only",
+        description="zero padding that keeps the size: same, in all convolutions; valid, in none; first, in the first",
     )
     residual: int = Field(
         default=0, ge=0, description="residual blocks, of two convolutions each, at the end of each stage"
     )
     pooling: Literal["max", "average"] | None = Field(
-        default="max", description="what is kept of each window; after each stage, but the last before a global head"
+        default="max", description="pooling after each stage, except the last before a global head"
     )
     window: Count = Field(default=2, description="height and width of the pooling windows, which do not overlap")
     norm: Literal["batch"] | None = Field(default="batch", description="normalisation after each convolution")
@@ -66,12 +65,10 @@ class CNNConfig(Config):
     )
     head: Literal["flatten", "average", "max"] = Field(
         default="flatten",
-        description="what the dense layers read: all places, or one number for each channel: its average, its maximum",
+        description="input of the dense layers: all positions, or global average or max pooling of each channel",
     )
-    hidden: tuple[Count, ...] = Field(default=(128,), description="widths of the dense layers before the last one")
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="share of the numbers before each dense layer silenced in training"
-    )
+    hidden: tuple[Count, ...] = Field(default=(128,), description="widths of the hidden dense layers")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout rate before each dense layer")
 
     @model_validator(mode="before")
     @classmethod
@@ -79,3 +76,15 @@ class CNNConfig(Config):
         if isinstance(settings, Mapping) and isinstance(name := settings.get("preset"), str):
             return {**PRESETS.get(name, {}), **settings}
         return settings
+
+
+def scale_width(config: CNNConfig, factor: float) -> CNNConfig:
+    """Return the config with its channels and hidden widths times a factor.
+
+    The rounding error of one width is added to the next, so that the number of parameters changes in small steps.
+    """
+    widths = [*config.channels, *config.hidden]
+    ends = [round(sum(widths[: i + 1]) * factor) for i in range(len(widths))]
+    scaled = [max(1, end - start) for start, end in zip([0, *ends], ends, strict=False)]
+    stages = len(config.channels)
+    return config.model_copy(update={"channels": tuple(scaled[:stages]), "hidden": tuple(scaled[stages:])})

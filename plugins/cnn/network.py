@@ -1,16 +1,16 @@
-"""The convolutional network: detectors of local patterns that are the same everywhere.
+"""Convolutional neural network (CNN): stages of convolution and pooling, then dense layers.
 
     h_0 = x                                             an image (H, W, C) or a sequence (T, D)
     h_l = pool(f(norm(h_{l-1} * W_l + b_l)))            l = 1 .. L: a stage; * is convolution
     h  <- f(h + F(h))        F(h) = norm(f(norm(h * U)) * V)          a residual block at its end
-    y   = dense layers of h_L, flattened or pooled to one number for each channel
+    y   = dense layers of h_L, flattened or pooled to one value per channel
 
-A weight is shared by all places: a kernel of k x k from C to C' channels has k k C C' weights however large the image
-is, and an input that moves moves the feature maps along. Pooling lets a unit see more of the image and care less about
-where exactly. Where a unit of stage l looks is computed in `receptive`.
+Weights are shared by all positions: a kernel of k x k from C to C' channels has k k C C' weights whatever the size of
+the image, and the feature maps are equivariant to translation. Pooling enlarges the receptive fields
+(`receptive_field`) and makes the units less sensitive to position.
 
-A residual block starts near the identity, which keeps gradients alive in deep networks. Batch normalisation has a
-bias of its own, so that convolutions before it have none.
+The skip connection of a residual block lets gradients pass through deep networks. Batch normalisation has a bias, so
+that convolutions before it have none.
 
 Sources: LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document recognition,
 https://doi.org/10.1109/5.726791; residual blocks: He, Zhang, Ren and Sun (2015), https://arxiv.org/abs/1512.03385;
@@ -49,7 +49,7 @@ POOLS: dict[tuple[str, int], type[MaxPool1D | MaxPool2D | AveragePool1D | Averag
     ("average", 1): AveragePool1D,
     ("average", 2): AveragePool2D,
 }
-RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "silu")
+HE_INIT_ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu")
 HEADS: dict[str, type[Layer]] = {"flatten": Flatten, "average": GlobalAveragePool, "max": GlobalMaxPool}
 
 
@@ -57,8 +57,8 @@ class CNN(Layer):
     """Stages of convolutions and pooling, and a head of dense layers.
 
     Shapes: x is (N, H, W, C) or (N, T, D), y is (N, outputs).
-    Raises: ValueError when a kernel or window does not fit into what it would read, with the stage; when an example
-    has another shape. A global head reads examples of other sizes, too.
+    Raises: ValueError when a kernel or window is larger than its input, with the stage; when an example has another
+    shape. A global head accepts examples of other sizes, too.
     """
 
     def __init__(self, shape: tuple[int, ...], outputs: int, config: CNNConfig, rng: np.random.Generator) -> None:
@@ -73,13 +73,13 @@ class CNN(Layer):
         self.head = make_head(width, outputs, config, rng)
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the logits, or the answer itself in regression, and their pullback."""
+        """Return the logits, or the predictions in regression, and their pullback."""
         if isinstance(self.head.layers[0], Flatten) and x.shape[1:] != self.shape:
             raise ValueError(f"CNN got x of shape {x.shape}; it needs {('N', *self.shape)}")
         return Sequential(*self.stages, self.head)(x, ctx)
 
     def feature_maps(self, x: Array) -> list[Array]:
-        """Return what each stage hands on, in evaluation.
+        """Return the feature maps of each stage, in evaluation mode.
 
         Shapes: x is (N, H, W, C) or (N, T, D); the maps of a stage are (N, H', W', channels) or (N, T', channels).
         """
@@ -95,10 +95,10 @@ def make_stage(
 ) -> Sequential:
     """Return convolutions with normalisation and non-linearity, pooling, and residual blocks."""
     layers: list[Layer] = []
-    for place in range(config.convolutions):
-        first = number == place == 0
+    for index in range(config.convolutions):
+        first = number == index == 0
         padding = "same" if config.padding == "same" or (config.padding == "first" and first) else "valid"
-        layers += convolution(inputs, channels, axes, config, rng, padding, config.stride if place == 0 else 1)
+        layers += convolution(inputs, channels, axes, config, rng, padding, config.stride if index == 0 else 1)
         layers.append(ACTIVATIONS[config.activation]())
         inputs = channels
     if config.pooling is not None and not (config.head != "flatten" and number == len(config.channels) - 1):
@@ -116,16 +116,16 @@ def convolution(
 ) -> list[Layer]:
     """Return a convolution, and its normalisation if there is one."""
     kind: Any = Conv2D if axes == 2 else Conv1D
-    init = he_normal if config.activation in RECTIFIERS else glorot_uniform
+    init = he_normal if config.activation in HE_INIT_ACTIVATIONS else glorot_uniform
     bias = config.norm is None
     conv = kind(inputs, outputs, config.kernel, rng, stride=stride, padding=padding, bias=bias, init=init)
     return [conv] if bias else [conv, BatchNorm(outputs)]
 
 
 def make_head(width: int, outputs: int, config: CNNConfig, rng: np.random.Generator) -> Sequential:
-    """Return what makes one row of numbers of feature maps, and the dense layers that read it."""
+    """Return the layer that turns feature maps into one row of features, and the dense layers."""
     layers: list[Layer] = [HEADS[config.head]()]
-    init = he_normal if config.activation in RECTIFIERS else glorot_uniform
+    init = he_normal if config.activation in HE_INIT_ACTIVATIONS else glorot_uniform
     for hidden in config.hidden:
         layers += [Dropout(config.dropout)] if config.dropout else []
         layers += [Dense(width, hidden, rng, init=init), ACTIVATIONS[config.activation]()]
@@ -136,9 +136,9 @@ def make_head(width: int, outputs: int, config: CNNConfig, rng: np.random.Genera
 
 
 def output_size(name: str, stage: Sequential, size: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the size of a stage's feature maps, (H', W') or (T',), from the size of what it reads.
+    """Return the size of a stage's feature maps, (H', W') or (T',), from the size of its input.
 
-    Raises: ValueError when something does not fit, with the stage's name.
+    Raises: ValueError with the stage's name when a window is larger than its input.
     """
     try:
         for layer in stage.layers:

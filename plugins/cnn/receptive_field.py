@@ -1,9 +1,9 @@
-"""Where the units of a convolutional network look: their receptive fields.
+"""Receptive fields of the units of a convolutional network.
 
-Units of one map look at fields of one size, a step apart. A layer of windows of k places, s apart, with p zeros in
-front, lets the field of the layer before grow:
+The fields of the units of one map have one size, a stride apart. A layer with windows of k positions, stride s and
+padding p changes the field of the layer before to
 
-    size + (k - 1) step          start - p step          step s
+    size + (k - 1) stride          start - p stride          stride s
 """
 
 from dataclasses import dataclass
@@ -16,47 +16,49 @@ from neuralzoo.plugins.cnn.network import CNN
 
 
 @dataclass(frozen=True)
-class Field:
-    """What the units of a map see along one axis: unit i sees `size` places from `start + i step` on."""
+class ReceptiveField:
+    """Receptive fields of a map along one axis: unit i reads `size` positions from `start + i stride` on."""
 
     size: int = 1
-    step: int = 1
+    stride: int = 1
     start: int = 0
 
-    def after(self, window: int, stride: int, padding: int) -> "Field":
-        """Return the field behind windows over this map."""
-        return Field(self.size + (window - 1) * self.step, self.step * stride, self.start - padding * self.step)
+    def after(self, window: int, stride: int, padding: int) -> "ReceptiveField":
+        """Return the field after a layer of windows over this map."""
+        return ReceptiveField(
+            self.size + (window - 1) * self.stride, self.stride * stride, self.start - padding * self.stride
+        )
 
-    def places(self, unit: int) -> range:
-        """Return the places that a unit sees; some may lie outside of the example."""
-        first = self.start + unit * self.step
+    def positions(self, unit: int) -> range:
+        """Return the positions that a unit reads; some may lie in the padding."""
+        first = self.start + unit * self.stride
         return range(first, first + self.size)
 
 
-def receptive_fields(network: CNN) -> list[tuple[Field, ...]]:
-    """Return for each stage what a unit sees: a field for each axis, height and width or time."""
-    fields = (Field(),) * (len(network.shape) - 1)
-    found: list[tuple[Field, ...]] = []
+def receptive_fields(network: CNN) -> list[tuple[ReceptiveField, ...]]:
+    """Return the receptive fields of each stage, one for each axis: height and width, or time."""
+    fields = (ReceptiveField(),) * (len(network.shape) - 1)
+    by_stage: list[tuple[ReceptiveField, ...]] = []
     for stage in network.stages:
         for layer in stage.layers:
             fields = _after(layer, fields)
-        found.append(fields)
-    return found
+        by_stage.append(fields)
+    return by_stage
 
 
-def _after(layer: Layer, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+def _after(layer: Layer, fields: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...]:
     match layer:
-        case Residual(layer=Sequential(layers=layers)):  # the way around sees less than the way through
+        case Residual(layer=Sequential(layers=layers)):  # its field is that of the residual branch
             for inner in layers:
                 fields = _after(inner, fields)
             return fields
         case Conv1D() | Conv2D():
             axes = zip(layer.geometry.effective_kernel, layer.geometry.stride, layer.geometry.padding, strict=True)
-            grown = [(span, stride, padding[0]) for span, stride, padding in axes]
+            windows = [(kernel, stride, padding[0]) for kernel, stride, padding in axes]
         case MaxPool2D() | AveragePool2D():
-            grown = [(window, stride, 0) for window, stride in zip(layer.window, layer.stride, strict=True)]
+            windows = [(window, stride, 0) for window, stride in zip(layer.window, layer.stride, strict=True)]
         case MaxPool1D() | AveragePool1D():
-            grown = [(layer.window, layer.stride, 0)]
+            windows = [(layer.window, layer.stride, 0)]
         case _:
             return fields
-    return tuple(field.after(*sizes) for field, sizes in zip(fields, grown[-len(fields) :], strict=True))
+    return tuple(field.after(*sizes) for field, sizes in zip(fields, windows[-len(fields) :], strict=True))

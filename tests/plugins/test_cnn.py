@@ -4,19 +4,19 @@ import pytest
 from neuralzoo.core.blocks.combine import Sequential
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.testing import checks_for_architecture
-from neuralzoo.experiments.comparing.matching import equal_parameters, size
+from neuralzoo.experiments.comparing.matching import equal_parameters, num_parameters
 from neuralzoo.plugins.cnn.receptive_field import receptive_fields
 from neuralzoo.registry import Candidate, SettingError, Task, create, get
 
 SEQUENCE = Task(kind="classification", input="sequence", shape=(12, 2), outputs=3)
-NUMBERS = Task(kind="regression", input="image", shape=(8, 6, 2), outputs=2)
-MARKS = Task(kind="classification", input="image", shape=(8, 8, 1), outputs=3, target="multilabel")
+REGRESSION = Task(kind="regression", input="image", shape=(8, 6, 2), outputs=2)
+MULTILABEL = Task(kind="classification", input="image", shape=(8, 8, 1), outputs=3, target="multilabel")
 VARIANTS = {
     "default": (None, {}),
     "sequence": (SEQUENCE, {"kernel": 5, "stride": 2, "pooling": None, "dropout": 0.2}),
     "sequence_residual": (SEQUENCE, {"channels": (4, 6), "residual": 1, "head": "max", "pooling": "average"}),
-    "regression": (NUMBERS, {"channels": (4, 6), "head": "average", "norm": None, "activation": "gelu"}),
-    "marks": (MARKS, {"channels": (4,), "hidden": ()}),
+    "regression": (REGRESSION, {"channels": (4, 6), "head": "average", "norm": None, "activation": "gelu"}),
+    "multilabel": (MULTILABEL, {"channels": (4,), "hidden": ()}),
     "resnet": (None, {"preset": "resnet", "channels": (4, 6, 8)}),
 }
 
@@ -52,7 +52,7 @@ def test_lenet5_has_the_layers_and_the_number_of_parameters_of_the_paper():
     assert network.num_parameters == weights == 61_706
 
 
-def test_what_is_set_beside_a_preset_counts():
+def test_settings_override_a_preset():
     config = get("cnn").configure({"preset": "lenet5", "activation": "relu"})
     assert (config.channels, config.kernel, config.activation) == ((6, 16), 5, "relu")
     assert get("cnn").configure({"preset": "none"}) == get("cnn").configure({})
@@ -60,19 +60,19 @@ def test_what_is_set_beside_a_preset_counts():
     assert again == config
 
 
-def test_the_last_stage_leaves_pooling_to_a_global_head():
+def test_the_last_stage_has_no_pooling_before_a_global_head():
     for head, last in (("flatten", "MaxPool2D"), ("average", "ReLU"), ("max", "ReLU")):
         network = small(channels=(2, 3), head=head)
         assert type(network.stages[1].layers[-1]).__name__ == last
         assert type(network.stages[0].layers[-1]).__name__ == "MaxPool2D"
 
 
-def test_convolutions_before_a_normalisation_have_no_bias_of_their_own():
+def test_convolutions_before_batch_norm_have_no_bias():
     assert not [name for name in small(residual=1).trainable_parameters() if name.endswith("0.bias")]
     assert "stages.0.layers.0.bias" in small(norm=None).trainable_parameters()
 
 
-def test_a_pattern_that_moves_moves_its_feature_maps():
+def test_feature_maps_are_translation_equivariant():
     network = small(channels=(4,), pooling="none", norm=None)
     x = np.zeros((1, 12, 12, 1))
     x[0, 3:6, 3:6] = rows(3, 3, 1)
@@ -81,27 +81,27 @@ def test_a_pattern_that_moves_moves_its_feature_maps():
 
 
 @pytest.mark.parametrize("head", ["average", "max"])
-def test_a_global_head_does_not_care_where_a_pattern_is_nor_how_large_the_image_is(head):
+def test_a_global_head_is_invariant_to_translation_and_image_size(head):
     network = small(channels=(4, 4), pooling="none", norm=None, head=head)
     x = np.zeros((1, 20, 20, 1))
     x[0, 6:9, 6:9] = rows(3, 3, 1)
-    moved = np.roll(x, (3, 4), axis=(1, 2))
-    np.testing.assert_allclose(network.predict(moved), network.predict(x), atol=1e-12)
+    translated = np.roll(x, (3, 4), axis=(1, 2))
+    np.testing.assert_allclose(network.predict(translated), network.predict(x), atol=1e-12)
     if head == "max":
         np.testing.assert_allclose(network.predict(x[:, 2:14, 2:14]), network.predict(x), atol=1e-12)
 
 
-def test_a_cnn_learns_where_neighbours_matter_and_place_does_not():
+def test_a_cnn_learns_a_local_pattern_at_a_random_position():
     from neuralzoo.core.batches import ArrayBatches
     from neuralzoo.core.blocks.optimizers import Adam
     from neuralzoo.core.trainer import Trainer
 
     def steps(n, rng):
-        """Sequences with a rise at a random place, or a fall."""
+        """Sequences with a rise or a fall at a random position."""
         x, y = 0.3 * rng.normal(size=(n, 30, 1)), rng.integers(0, 2, n)
-        place = rng.integers(2, 27, n)
-        x[np.arange(n), place, 0] += np.where(y, 2, -2)
-        x[np.arange(n), place + 1, 0] += np.where(y, -2, 2)
+        position = rng.integers(2, 27, n)
+        x[np.arange(n), position, 0] += np.where(y, 2, -2)
+        x[np.arange(n), position + 1, 0] += np.where(y, -2, 2)
         return x.astype(np.float32), y
 
     rng = np.random.default_rng(0)
@@ -139,20 +139,20 @@ def test_a_unit_reads_its_receptive_field_and_nothing_else(name):
             dy[(0, *unit, slice(None))] = 1
             read = np.abs(pull(dy)[0]).sum(axis=-1) > 0
             needed = np.zeros_like(read)
-            places = [field.places(at) for field, at in zip(fields, unit, strict=True)]
-            needed[np.ix_(*[[p for p in axis if 0 <= p < n] for axis, n in zip(places, shape, strict=False)])] = True
+            positions = [field.positions(at) for field, at in zip(fields, unit, strict=True)]
+            needed[np.ix_(*[[p for p in axis if 0 <= p < n] for axis, n in zip(positions, shape, strict=False)])] = True
             np.testing.assert_array_equal(read, needed)
 
 
 @pytest.mark.parametrize("hidden", [60, 40, 20, 10])
-def test_widths_shrink_to_any_number_of_parameters(hidden):
+def test_scale_width_reaches_any_number_of_parameters(hidden):
     large = get("cnn").experiments["arena"].set(["model.channels=[32,32,32]", "model.hidden=[64]"])
     small = get("fnn").experiments["arena"].set([f"model.hidden=[{hidden},{hidden}]"])
     candidates = [Candidate(label="cnn", experiment=large), Candidate(label="fnn", experiment=small)]
     task = Task(kind="classification", input="sequence", shape=(40, 1), outputs=10)
-    resized, same = equal_parameters(candidates, task)
+    scaled, same = equal_parameters(candidates, task)
     assert same is candidates[1]
-    assert abs(size(resized, task) / size(same, task) - 1) < 0.02
+    assert abs(num_parameters(scaled, task) / num_parameters(same, task) - 1) < 0.02
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_widths_shrink_to_any_number_of_parameters(hidden):
         ((3, 1), {"kernel": 5, "padding": "valid"}, r"stage 1 does not fit: Conv1D got sequences of 3 steps; .* 5"),
     ],
 )
-def test_what_is_too_small_is_told_when_it_is_built_with_the_stage_and_the_layer(shape, settings, words):
+def test_an_input_that_is_too_small_raises_with_the_stage_and_the_layer(shape, settings, words):
     with pytest.raises(SettingError, match=rf"^cnn can't be built: {words}[^\n]*$"):
         create("cnn", inputs=shape, outputs=2, **settings)
 
@@ -179,14 +179,14 @@ def test_what_is_too_small_is_told_when_it_is_built_with_the_stage_and_the_layer
         ({"dropout": 1}, ("dropout", "less than 1")),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_it_needs(settings, words):
+def test_an_invalid_setting_raises_with_its_name_and_bounds(settings, words):
     with pytest.raises(SettingError) as caught:
         create("cnn", **settings)
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_examples_of_another_shape_are_refused_in_one_sentence():
+def test_examples_of_another_shape_raise_one_sentence():
     with pytest.raises(ValueError, match=r"^CNN got x of shape \(2, 9, 12, 1\); it needs \('N', 12, 12, 1\)$"):
         small().predict(np.zeros((2, 9, 12, 1)))
     with pytest.raises(ValueError, match=r"^Conv2D got x of shape \(2, 12, 12, 3\); it needs \(N, H, W, 1\)$"):

@@ -24,7 +24,7 @@ class Residual(nn.Module):
 
 
 class Rows(nn.Module):
-    """Flatten feature maps as here: places before channels."""
+    """Flatten feature maps as here: positions before channels."""
 
     def forward(self, x):
         return torch.moveaxis(x, 1, -1).flatten(1)
@@ -74,7 +74,7 @@ def as_ours(value):
 
 
 def make_pair(name, dtype):
-    """Return one network here and in PyTorch, with random numbers for all weights and running statistics."""
+    """Return one network here and in PyTorch, with random weights and running statistics."""
     theirs, shape, settings = NETWORKS[name]
     theirs = theirs().to(getattr(torch, dtype))
     ours = create("cnn", inputs=shape, outputs=10, **settings).astype(dtype)
@@ -84,8 +84,8 @@ def make_pair(name, dtype):
             if value.ndim == 0:
                 continue  # the number of batches, which only decides a cumulative mean
             fan = max(1, value[0].numel()) if value.ndim > 1 else 1
-            numbers = rng.normal(size=tuple(value.shape)) * np.sqrt(2 / fan)
-            value.copy_(torch.tensor(np.abs(numbers) + 0.5 if key.endswith("running_var") else numbers))
+            values = rng.normal(size=tuple(value.shape)) * np.sqrt(2 / fan)
+            value.copy_(torch.tensor(np.abs(values) + 0.5 if key.endswith("running_var") else values))
     keys = [key for key, value in theirs.state_dict().items() if value.ndim]
     names = pair_names(list(ours.named_parameters()), keys)
     for key, mine in names.items():

@@ -3,14 +3,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.running.figures import page
-from neuralzoo.plugins.cnn.shifts import SHIFTS, accuracy_lost, accuracy_moved, draw_accuracy_by_shift, moved
+from neuralzoo.experiments.running.files import save_figure
+from neuralzoo.plugins.cnn.claims import SHIFTS, accuracy_after_shift, accuracy_drop, draw_accuracy_by_shift, translate
 from neuralzoo.registry import get
 
 CLAIMS = {claim.name: claim for claim in get("cnn").claims}
 
 
-def test_a_moved_image_keeps_what_stays_inside_and_is_empty_elsewhere():
+def test_translate_shifts_the_image_and_fills_with_zeros():
     image = np.arange(1, 10).reshape(1, 3, 3, 1)
     for rows, columns, needed in (
         (0, 0, [[1, 2, 3], [4, 5, 6], [7, 8, 9]]),
@@ -20,18 +20,18 @@ def test_a_moved_image_keeps_what_stays_inside_and_is_empty_elsewhere():
         (-2, -1, [[8, 9, 0], [0, 0, 0], [0, 0, 0]]),
         (3, 0, np.zeros((3, 3))),
     ):
-        np.testing.assert_array_equal(moved(image, rows, columns)[0, ..., 0], needed)
+        np.testing.assert_array_equal(translate(image, rows, columns)[0, ..., 0], needed)
 
 
-class Looks:
-    """Tells an image by where its ink is, or by how much ink it has."""
+class InkClassifier:
+    """Classifies an image by the position of its ink, or by the amount."""
 
-    def __init__(self, *, place):
-        self.place = place
+    def __init__(self, *, by_position):
+        self.by_position = by_position
 
     def predict(self, x):
         ink = x.sum(axis=(1, 2, 3))
-        right = x[:, :, 3:].sum(axis=(1, 2, 3)) if self.place else np.minimum(ink - 1, 1)
+        right = x[:, :, 3:].sum(axis=(1, 2, 3)) if self.by_position else np.minimum(ink - 1, 1)
         return np.stack([1 - right, right], axis=1)
 
 
@@ -42,13 +42,13 @@ def dots():
     return SimpleNamespace(test=(x, np.array([0, 1])))
 
 
-def test_who_looks_at_places_loses_by_a_shift_and_who_counts_does_not():
+def test_a_classifier_by_position_drops_in_accuracy_after_a_shift_and_one_by_amount_does_not():
     data = dots()
-    for place in (False, True):
-        assert accuracy_moved(0)(Looks(place=place), data) == 1
-    assert accuracy_lost(1)(Looks(place=False), data) == 0
-    # One step to the right, the dot on the left is taken for one on the right, and the other way round to the left.
-    assert accuracy_lost(1)(Looks(place=True), data) == 1 - (1 + 1 + 0.5 + 0.5) / 4
+    for by_position in (False, True):
+        assert accuracy_after_shift(0)(InkClassifier(by_position=by_position), data) == 1
+    assert accuracy_drop(1)(InkClassifier(by_position=False), data) == 0
+    # A shift to the right moves the left dot into the right half, one to the left the right dots into the left half.
+    assert accuracy_drop(1)(InkClassifier(by_position=True), data) == 1 - (1 + 1 + 0.5 + 0.5) / 4
 
 
 def test_candidates_with_and_without_pooling_differ_in_nothing_else():
@@ -64,27 +64,28 @@ def test_candidates_with_and_without_pooling_differ_in_nothing_else():
     assert "translated" not in pooled["dataset"]
 
 
-def test_the_rival_of_the_arena_has_as_many_parameters_and_the_same_data():
+def test_the_fnn_of_the_mnist1d_claim_trains_on_the_same_data():
     cnn, fnn, *shuffled = (candidate.experiment for candidate in CLAIMS["mnist1d"].candidates)
     assert fnn.architecture == "fnn"
     assert fnn.dataset == cnn.dataset == "mnist1d"
     assert [experiment.set(["dataset=mnist1d"]) for experiment in shuffled] == [cnn, fnn]
 
 
-def test_the_curve_over_shifts_is_drawn_for_every_candidate(tmp_path):
+def test_the_accuracy_by_shift_is_drawn_for_every_candidate(tmp_path):
     rng = np.random.default_rng(0)
     labels = ("max-pooling", "no-pooling")
-    values = {label: {f"moved_{by}": tuple(rng.random(5)) for by in SHIFTS} for label in labels}
-    with page(tmp_path / "shifts.png") as figure:
+    values = {label: {f"accuracy_after_shift_{pixels}": tuple(rng.random(5)) for pixels in SHIFTS} for label in labels}
+    with save_figure(tmp_path / "shifts.png") as figure:
         draw_accuracy_by_shift(figure, values, {})
     (axes,) = figure.axes
     means = {line.get_label(): line.get_ydata() for line in axes.lines if line.get_label() in labels}
     for label in labels:
-        np.testing.assert_allclose(means[label], [np.mean(values[label][f"moved_{by}"]) for by in SHIFTS])
+        needed = [np.mean(values[label][f"accuracy_after_shift_{pixels}"]) for pixels in SHIFTS]
+        np.testing.assert_allclose(means[label], needed)
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_what_a_claim_draws_and_decides_is_measured(name):
+def test_every_metric_of_a_claim_is_measured(name):
     claim = CLAIMS[name]
     measured = {*claim.evaluators, "test/accuracy"}
     assert {condition.metric for condition in claim.conditions} <= measured

@@ -19,7 +19,7 @@ class FixedSamples:
         self.examples = examples
 
     def sample(self, count, rng):
-        return np.resize(self.examples, (count, *self.examples.shape[1:]))
+        return self.examples[np.arange(count) % len(self.examples)]
 
 
 def drawn(module, x, labels):

@@ -17,7 +17,7 @@ class FixedSamples:
         self.images = images
 
     def sample(self, count, rng):
-        return np.resize(self.images, (count, *self.images.shape[1:]))
+        return self.images[np.arange(count) % len(self.images)]
 
 
 @pytest.fixture(scope="module")

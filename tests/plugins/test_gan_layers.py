@@ -117,7 +117,7 @@ def test_modes_are_covered_only_by_samples_near_them():
     far = np.where((own < 3)[:, None], made, 5.0)
     assert mode_metrics(real, labels, far)["high_quality_fraction"] == pytest.approx(np.mean(own < 3), abs=0.02)
     few = np.concatenate([made[own == 0], made[own == 1][:5], made[own == 2][:30]])
-    assert mode_metrics(real, labels, np.resize(few, (2500, 2))[:2500])["modes_covered"] >= 2
+    assert mode_metrics(real, labels, few[np.arange(2500) % len(few)])["modes_covered"] >= 2
     scarce = np.concatenate([made[own == 0][:100].repeat(24, axis=0), made[own == 1][:19], made[own == 2][:21]])
     found = mode_metrics(real, labels, np.concatenate([scarce, np.full((2500 - len(scarce), 2), 9.0)]))
     assert found["modes_covered"] == 2  # 19 of 2,500 are too few, 21 are enough

@@ -30,7 +30,7 @@ CLASSIFIER = "cnn"
 SETTINGS: dict[str, Any] = {"channels": [16, 32], "hidden": [64], "dropout": 0.3}
 EPOCHS, BATCH_SIZE, LEARNING_RATE, SEED = 8, 64, 2e-3, 0
 MIN_CLASS_FRACTION = 0.01  # of the samples, for a class to count as present
-KEY_IMAGES = 500  # training images that tell datasets of one name and size apart in the cache
+KEY_IMAGES = 500  # first training images, whose checksum is part of the key of the cache
 
 _CLASSIFIERS: dict[tuple[str, int, int], Layer] = {}
 

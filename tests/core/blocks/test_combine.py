@@ -159,7 +159,7 @@ def test_outputs_of_layers_without_parameters_at_the_input_get_no_gradient(befor
         dx = pull(np.ones_like(y))
         assert dx.shape == X.shape
         found.append((grads[first.weight].copy(), grads[second.weight].copy()))
-        assert (dx.strides == (0, 0)) is (data is not None)  # zeros that nobody computed
+        assert (dx.strides == (0, 0)) is (data is not None)  # zeros that take no memory
     for skipped, whole in zip(*found, strict=True):
         np.testing.assert_array_equal(skipped, whole)
 
@@ -168,5 +168,5 @@ def test_parameters_are_named_by_their_path():
     rng = np.random.default_rng(0)
     names = Sequential(Dense(2, 2, rng), Residual(Dense(2, 2, rng)), Parallel(Dense(2, 1, rng))).named_parameters()
     assert list(names) == [
-        f"layers.{place}.{kind}" for place in ("0", "1.layer", "2.layers.0") for kind in ("weight", "bias")
+        f"layers.{path}.{kind}" for path in ("0", "1.layer", "2.layers.0") for kind in ("weight", "bias")
     ]

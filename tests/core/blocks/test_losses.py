@@ -28,11 +28,11 @@ EVERY = pytest.mark.parametrize(("loss", "prediction", "target"), CASES.values()
 @EVERY
 def test_the_gradient_agrees_with_finite_differences(loss, prediction, target):
     step, needed = 1e-6, np.zeros_like(prediction)
-    for place in np.ndindex(prediction.shape):
+    for index in np.ndindex(prediction.shape):
         ahead, behind = prediction.copy(), prediction.copy()
-        ahead[place] += step
-        behind[place] -= step
-        needed[place] = (loss(ahead, target)[0] - loss(behind, target)[0]) / (2 * step)
+        ahead[index] += step
+        behind[index] -= step
+        needed[index] = (loss(ahead, target)[0] - loss(behind, target)[0]) / (2 * step)
     np.testing.assert_allclose(loss(prediction, target)[1], needed, atol=1e-9)
 
 

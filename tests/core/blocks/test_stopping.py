@@ -64,7 +64,7 @@ def test_an_unknown_metric_raises_and_lists_the_known_ones():
         EarlyStopping("val/accuracy").should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
 
 
-def until(values, **bound):
+def epochs_run(values, **bound):
     """Return after how many epochs with these losses it is reached."""
     goal = StopWhen("val/loss", **bound)
     history = []
@@ -76,11 +76,11 @@ def until(values, **bound):
 
 
 def test_stop_when_stops_at_the_bound():
-    assert until([3, 2.5, 2, 1], at_most=2) == 3
-    assert until([1, 2, 2.5, 3], at_least=2.5) == 3
-    assert until([3, 4, 5], at_most=2) is None
-    assert until([float("nan"), float("inf"), 1.0], at_most=2) == 3
-    assert until([float("nan"), 1.0, 2.0], at_least=2) == 3
+    assert epochs_run([3, 2.5, 2, 1], at_most=2) == 3
+    assert epochs_run([1, 2, 2.5, 3], at_least=2.5) == 3
+    assert epochs_run([3, 4, 5], at_most=2) is None
+    assert epochs_run([float("nan"), float("inf"), 1.0], at_most=2) == 3
+    assert epochs_run([float("nan"), 1.0, 2.0], at_least=2) == 3
 
 
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 1, "at_most": 2}])

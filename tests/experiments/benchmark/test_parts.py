@@ -1,4 +1,4 @@
-"""What the benchmark measures against times: each measure where its answer is known."""
+"""The parts of a benchmark other than times: each where its result is known."""
 
 import os
 import subprocess

@@ -53,3 +53,7 @@ def test_the_quickest_claim_of_an_architecture_is_not_matched_on_time(verdict):
     slow = verdict.model_copy(update={"claim": "slow", "minutes": 9.0})
     timed = verdict.model_copy(update={"claim": "timed", "minutes": 0.1, "match": "time"})
     assert quickest([slow, verdict, timed]) == [verdict]
+
+
+def test_no_claim_is_run_whole_where_a_seed_takes_minutes(verdict):
+    assert quickest([verdict.model_copy(update={"minutes": 2.1 * len(verdict.seeds)})]) == []
