@@ -14,9 +14,6 @@ from neuralzoo.core.optimizer import Optimizer, Schedule
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.datasets import Dataset
 from neuralzoo.registry import (
-    SGD,
-    Adam,
-    AdamW,
     Architecture,
     Config,
     Constant,
@@ -26,8 +23,8 @@ from neuralzoo.registry import (
     HookFactory,
     OptimizerFactory,
     PluginEntry,
-    RMSprop,
     SettingError,
+    Settings,
     StepDecay,
     Task,
     build,
@@ -36,17 +33,16 @@ from neuralzoo.registry import (
     learner,
     trainer_hook,
 )
+from neuralzoo.registry.experiment import OPTIMIZERS as OPTIMIZER_SETTINGS
 
 EVALUATION_BATCH = 500  # examples
 SIZE_OPTIONS = {"train", "test", "stride"}
 """Options of datasets that set the number of examples and do not change the task."""
 
-OPTIMIZERS: dict[type[SGD | RMSprop | Adam | AdamW], Callable[..., Optimizer]] = {
-    SGD: optimizers.SGD,
-    RMSprop: optimizers.RMSprop,
-    Adam: optimizers.Adam,
-    AdamW: optimizers.AdamW,
+OPTIMIZERS: dict[type[Settings], Callable[..., Optimizer]] = {
+    kind: getattr(optimizers, kind.__name__) for kind in OPTIMIZER_SETTINGS.values()
 }
+"""The optimizer of each kind of settings: the class of the same name."""
 
 
 @dataclass(frozen=True)
