@@ -45,24 +45,23 @@ class RekeyResult:
     reason: str
 
 
-def rekey(commit: str, folder: Path, report: Callable[[str], None] = lambda text: None) -> list[RekeyResult]:
-    """Compare every stale verdict's claim at a commit and here, and return what can be carried over.
+def rekey(commit: str, folder: Path, report: Callable[[str], None] = lambda text: None) -> Iterator[RekeyResult]:
+    """Compare every stale verdict's claim at a commit and here, and yield for each whether it can be carried over.
 
-    Fingerprints are saved in `folder` by commit, so that a second call resumes an interrupted one.
+    Fingerprints of the commit are saved in `folder`. Where each result is saved as it comes, a second call resumes an
+    interrupted one.
 
     Raises: SettingError when there is no such commit, or this is not a checkout.
     """
     stale = [verdict for verdict in results.load() if results.stale(verdict)]
     if not stale:
-        return []
+        return
     before = _git("rev-parse", f"{commit}^{{commit}}")
     whole = {(v.architecture, v.claim) for v in quickest(results.load())}
-    found = []
     with _checked_out(before) as old_source:
-        for verdict in stale:
+        for verdict in sorted(stale, key=lambda v: (v.architecture, v.claim) in whole):  # the long ones last
             report(f"{verdict.architecture} {verdict.claim}")
-            found.append(_carry(verdict, old_source, folder / before[:12], whole))
-    return found
+            yield _carry(verdict, old_source, folder / before[:12], whole)
 
 
 def quickest(verdicts: Sequence[Verdict]) -> list[Verdict]:

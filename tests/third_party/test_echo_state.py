@@ -23,7 +23,7 @@ for run in mlflow.search_runs(search_all_experiments=True, filter_string="params
         output_format="list",
     )
     served = mlflow.pyfunc.load_model(logged.model_uri).predict(x)
-    (folder,) = __import__("pathlib").Path("runs").glob(f"{run.data.params['arch']}-*-s7-*")
+    (folder,) = __import__("pathlib").Path("runs").glob(f"{run.data.params['architecture']}-*-s7-*")
     found[run.data.params["architecture"]] = bool((served == predict_in_batches(load_model(folder / "model.safetensors").predict, x)).all())
 print(json.dumps(found))
 """
@@ -68,5 +68,5 @@ def test_its_claim_against_a_built_in_architecture_is_decided(environment, home)
     pytest.importorskip("scipy", reason="intervals need the extra 'experiments'")
     done = environment.run("neuralzoo prove esn --no-track", home)
     assert "esn echoes: yes" in done.stdout
-    verdict = json.loads((home / "runs" / "proofs" / "esn-echoes" / "verdict.json").read_text())
+    verdict = json.loads((home / "runs" / "claims" / "esn-echoes" / "verdict.json").read_text())
     assert min(verdict["values"]["esn"]["test/accuracy"]) > max(verdict["values"]["fnn"]["test/accuracy"])
