@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
-from neuralzoo.core.task import TargetKind, InputKind, Task, TaskKind
+from neuralzoo.core.task import InputKind, TargetKind, Task, TaskKind
 from neuralzoo.registry.claim import Claim
 from neuralzoo.registry.config import Config, parse
 from neuralzoo.registry.experiment import Experiment
@@ -33,9 +33,7 @@ class Figure(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="file name of the figure, the same for all runs")
     caption: str = Field(min_length=10, description="what the figure shows, in one sentence")
     draw: Callable[[Any, Any, Any], None]
-    by_epoch: bool = Field(
-        default=False, description="draw it during training, too: after 0, 1, 2, 4, 8... epochs"
-    )
+    by_epoch: bool = Field(default=False, description="draw it during training, too: after 0, 1, 2, 4, 8... epochs")
     tasks: frozenset[TaskKind] | None = Field(
         default=None, description="kinds of task that it is drawn for; none for all of them"
     )

@@ -45,7 +45,7 @@ ScheduleSettings = Annotated[Constant | StepDecay | Cosine, Field(discriminator=
 class _Optimizer(Settings):
     lr: Positive = Field(default=1e-3, description="learning rate")
     schedule: ScheduleSettings = Field(default=Constant(), description="learning-rate schedule")
-    clip: Positive | None = Field(default=None, description="largest gradient norm; a larger gradient is scaled down to it")
+    clip: Positive | None = Field(default=None, description="largest gradient norm; a longer gradient is scaled down")
 
 
 class SGD(_Optimizer):

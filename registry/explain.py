@@ -70,7 +70,9 @@ def explain(error: ValidationError, owner: str, model: type[BaseModel] | None = 
             return f"{owner} got no value for '{location.key}.name'; it needs one of {', '.join(tags)}"
         case "union_tag_invalid":
             tag = str(first["input"]["name"])
-            return f"{owner} got {location.key}.name={tag!r}; it needs to be one of {', '.join(tags)}{nearest(tag, tags)}"
+            return (
+                f"{owner} got {location.key}.name={tag!r}; it needs to be one of {', '.join(tags)}{nearest(tag, tags)}"
+            )
         case "value_error" if isinstance(first["input"], dict):  # about several settings together
             return f"{owner}{' ' + location.key if location.key else ''}: {_message(first)}"
     same = [problem for problem, other in problems if other.key == location.key]  # one for each member of a union

@@ -1,4 +1,4 @@
-"""Which room may import what, and how large the core may be: the rules that keep the rooms apart."""
+"""Which folder may import what, and how large the core may be: the rules that keep the folders apart."""
 
 import ast
 import tomllib
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("core", "registry", "plugins", "experiments")
+FOLDERS = ("core", "registry", "plugins", "experiments")
 HEAVY = {"matplotlib", "mlflow", "pandas", "scipy", "sklearn", "pooch"}
 CORE_LINES = 1_110
 
-# Which of our own modules the modules of a room may import; the longest room that fits is a module's room.
+# Which of our own modules the modules of a folder may import; the longest folder that fits is a module's folder.
 # A plugin may import its own modules as well.
 CORE = ("core", "core.kernels", "core.blocks", "core.plots")
 ONE_RUN = (*CORE, "registry", "experiments.datasets", "experiments.running")
@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "experiments.scaffold": (*ONE_RUN, "core.testing", "experiments", "experiments.scaffold"),
     "experiments.cli": (
         *MANY_RUNS,
-        *(f"experiments.{room}" for room in ("claims", "comparing", "benchmark", "scaffold", "cli")),
+        *(f"experiments.{folder}" for folder in ("claims", "comparing", "benchmark", "scaffold", "cli")),
     ),
 }
 
@@ -88,14 +88,14 @@ def is_package(module: str) -> bool:
 
 
 def modules() -> dict[str, Path]:
-    """Return every module in the rooms by its dotted name without the library's."""
-    paths = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+    """Return every module in the folders by its dotted name without the library's."""
+    paths = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
     return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
 
 
-def room_of(module: str) -> str:
-    """Return the room of a module: the longest that fits, so that core.blocks is not core."""
-    return max((room for room in MAY_IMPORT if f"{module}.".startswith(f"{room}.")), key=len, default="")
+def folder_of(module: str) -> str:
+    """Return the folder of a module: the longest that fits, so that core.blocks is not core."""
+    return max((folder for folder in MAY_IMPORT if f"{module}.".startswith(f"{folder}.")), key=len, default="")
 
 
 def plugin_of(module: str) -> str:
@@ -109,19 +109,19 @@ def is_allowed(one: Import) -> bool:
     if one.module.split(".")[0] != "neuralzoo":
         return True
     target = one.module.removeprefix("neuralzoo").lstrip(".")
-    if target.split(".")[0] not in ROOMS:  # the short public names
+    if target.split(".")[0] not in FOLDERS:  # the short public names
         return target == "__version__" and one.by.startswith("experiments")
-    return room_of(target) in MAY_IMPORT[room_of(one.by)] and plugin_of(target) in ("", plugin_of(one.by))
+    return folder_of(target) in MAY_IMPORT[folder_of(one.by)] and plugin_of(target) in ("", plugin_of(one.by))
 
 
 ALL = [one for module, path in modules().items() for one in imports(path.read_text(encoding="utf-8"), module)]
 
 
-def test_every_room_has_been_read():
-    assert {room_of(one.by) for one in ALL} == set(MAY_IMPORT)
+def test_every_folder_has_been_read():
+    assert {folder_of(one.by) for one in ALL} == set(MAY_IMPORT)
 
 
-def test_rooms_import_what_the_table_allows():
+def test_folders_import_what_the_table_allows():
     assert [str(one) for one in ALL if not is_allowed(one)] == []
 
 
@@ -139,12 +139,12 @@ def entry_points() -> set[str]:
 def test_what_is_slow_to_import_is_imported_in_functions():
     imported = {one.module.removeprefix("neuralzoo.") for one in ALL} | entry_points()
     slow = [one for one in ALL if one.at_import and one.module.split(".")[0] in HEAVY]
-    # A file that nothing imports is a program for somebody else, such as the model that MLflow serves.
+    # A file that nothing imports is a program of its own, such as the model that MLflow serves.
     assert [str(one) for one in slow if one.by in imported] == []
 
 
 def test_mlflow_is_imported_in_tracking_only():
-    users = {room_of(one.by) for one in ALL if one.module.split(".")[0] == "mlflow"}
+    users = {folder_of(one.by) for one in ALL if one.module.split(".")[0] == "mlflow"}
     assert users == {"experiments.tracking"}
 
 

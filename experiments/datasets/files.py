@@ -22,7 +22,7 @@ def embedded(file: File) -> bytes:
 
     Raises: DataError when it is missing or damaged.
     """
-    path = files("neuralzoo.experiments.datasets").joinpath("embedded", file.path)
+    path = files(__package__).joinpath("embedded", file.path)
     try:
         content = path.read_bytes()
     except OSError as error:

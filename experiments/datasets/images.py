@@ -10,7 +10,7 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import DataError, Task
-from neuralzoo.registry.dataset import Dataset, DatasetEntry, File, DatasetInfo, Sizes
+from neuralzoo.registry.dataset import Dataset, DatasetEntry, DatasetInfo, File, Sizes
 
 DIGITS = tuple("0123456789")
 CLOTHES = (

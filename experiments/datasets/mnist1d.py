@@ -7,7 +7,7 @@ import numpy as np
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.experiments.datasets.images import DIGITS
 from neuralzoo.registry import Task
-from neuralzoo.registry.dataset import Dataset, DatasetEntry, File, DatasetInfo, Sizes
+from neuralzoo.registry.dataset import Dataset, DatasetEntry, DatasetInfo, File, Sizes
 
 MNIST1D_FILE = File("mnist1d.npz", "40c7145c38077f29eda0421c01ae39d4f1e7b141aa6ac31b09f1fea84679b293")
 

@@ -153,7 +153,9 @@ def load_affine(info: DatasetInfo, seed: int, *, train: int = 60_000, test: int 
     transformed = affine(test_images, maps, placements(test_images, maps, second))
     translated_only = grey(translated(test_images, 6, np.random.default_rng([seed, 2])))
     training = grey(translated(images, 6, first)), labels
-    return Dataset.of(info, training, (transformed, test_labels), extra_test_sets={"translated": (translated_only, test_labels)})
+    return Dataset.of(
+        info, training, (transformed, test_labels), extra_test_sets={"translated": (translated_only, test_labels)}
+    )
 
 
 def load_multi(info: DatasetInfo, seed: int, *, train: int = 60_000, test: int = 10_000) -> Dataset:
@@ -188,6 +190,9 @@ def _digits(seed: int, train: int, test: int) -> tuple[Arrays, Arrays, np.random
 
 ENTRIES = (
     DatasetEntry(_info("translated-mnist", "translated MNIST digits on a larger canvas", CANVAS), load_translated),
-    DatasetEntry(_info("affine-mnist", "translated MNIST digits for training, affine-transformed ones for the test", CANVAS), load_affine),
+    DatasetEntry(
+        _info("affine-mnist", "translated MNIST digits for training, affine-transformed ones for the test", CANVAS),
+        load_affine,
+    ),
     DatasetEntry(_info("multi-mnist", "MultiMNIST: two overlapping digits", SIDE + 8, "classes"), load_multi),
 )

@@ -7,7 +7,7 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import DataError, Task
-from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, File, DatasetInfo, Sizes
+from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, DatasetInfo, File, Sizes
 
 FRAMES = 159  # of the longest piece, without the last frame
 JSB_FILE = File(
@@ -22,7 +22,12 @@ JSB = DatasetInfo(
     name="jsb-chorales",
     summary="JSB Chorales: next-frame prediction, 88 notes",
     task=Task(
-        kind="sequence-labelling", input="sequence", shape=(FRAMES, 88), outputs=88, variable_length=True, target="multilabel"
+        kind="sequence-labelling",
+        input="sequence",
+        shape=(FRAMES, 88),
+        outputs=88,
+        variable_length=True,
+        target="multilabel",
     ),
     sizes=Sizes(229, 77, 76),
     kind="download",

@@ -23,7 +23,14 @@ END = len(GRAMMAR)
 REBER = DatasetInfo(
     name="embedded-reber",
     summary="embedded Reber grammar: next-symbol prediction; the second symbol returns at the end",
-    task=Task(kind="sequence-labelling", input="sequence", shape=(STEPS, 7), outputs=7, variable_length=True, target="multilabel"),
+    task=Task(
+        kind="sequence-labelling",
+        input="sequence",
+        shape=(STEPS, 7),
+        outputs=7,
+        variable_length=True,
+        target="multilabel",
+    ),
     sizes=Sizes(256, 256),
     kind="generated",
     licence="no rights: drawn at random",

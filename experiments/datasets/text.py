@@ -8,7 +8,7 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import DataError, Task
-from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, File, DatasetInfo, Sizes, require_min
+from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, DatasetInfo, File, Sizes, require_min
 
 CONTEXT = 64
 IGNORE_INDEX = -1  # a target after the end of a name

@@ -8,7 +8,7 @@ import numpy as np
 from neuralzoo.core.module import Array
 from neuralzoo.experiments.datasets import files as sources
 from neuralzoo.registry import Task
-from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, File, DatasetInfo, Sizes
+from neuralzoo.registry.dataset import Arrays, Dataset, DatasetEntry, DatasetInfo, File, Sizes
 
 VOWELS = ("iy", "ih", "aa", "ah")
 FORMANTS_FILE = File("peterson_barney_1952.csv", "a73597862b47d9b1a8b9e5e4cf391933616ede1aa2eb880c54a5826a745adbce")

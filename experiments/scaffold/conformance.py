@@ -34,7 +34,8 @@ def subjects(what: str) -> Iterator[list[Subject]]:
 
     A name that is installed comes before a folder in which you stand; `./my_net` is always the folder.
 
-    Raises: UnknownNameError when it is neither; SettingError when the folder holds no plugin; NameConflictError or PluginError.
+    Raises: UnknownNameError when it is neither; SettingError when the folder holds no plugin; NameConflictError;
+    PluginError.
     """
     known = entries()
     if what.rpartition(":")[2] in known:

@@ -61,7 +61,8 @@ KINDS = {
     "language-modelling": Kind(
         network="recurrent",
         inputs='"tokens"',
-        example='Task(kind="language-modelling", input="tokens", shape=(6,), outputs=5, vocab_size=5, variable_length=True)',
+        example='Task(kind="language-modelling", input="tokens", shape=(6,), outputs=5, vocab_size=5, '
+        "variable_length=True)",
         extra="\n        supports_variable_length=True,",
         example_input="np.random.default_rng(0).integers(0, 5, (2, 6))",
         example_step="(x[:, 2] + 1) % 5",
@@ -104,7 +105,8 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         proposal = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
         hint = f"; did you mean {proposal}?" if re.fullmatch(r"[a-z][a-z0-9_]*", proposal) else ""
-        raise SettingError(f"new got the name {name!r}; it needs lower-case letters, digits and _, a letter first{hint}")
+        needed = "lower-case letters, digits and _, a letter first"
+        raise SettingError(f"new got the name {name!r}; it needs {needed}{hint}")
     if keyword.iskeyword(name):
         raise SettingError(f"new got the name {name!r}, a word of Python's own; it needs another")
     if name in sys.stdlib_module_names:

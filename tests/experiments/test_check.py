@@ -28,8 +28,8 @@ def broken(tmp_path):
 def failures(done):
     """The checks that failed, each with what is said about it."""
     assert done.returncode == 1, done.stdout + done.stderr
-    (told,) = json.loads(done.stdout)
-    return {check["name"]: check for check in told["checks"] if check["status"] == "fail"}
+    (report,) = json.loads(done.stdout)
+    return {check["name"]: check for check in report["checks"] if check["status"] == "fail"}
 
 
 def mistake(done):
@@ -39,7 +39,7 @@ def mistake(done):
     return line
 
 
-def test_every_check_is_told_by_name_and_those_that_ran_are_counted(neuralzoo):
+def test_every_check_is_reported_by_name_and_those_that_ran_are_counted(neuralzoo):
     lines = neuralzoo("check", "fnn").stdout.splitlines()
     assert re.fullmatch(r"fnn from neuralzoo \S+", lines[0])
     ran, passed, skipped = map(
@@ -51,14 +51,14 @@ def test_every_check_is_told_by_name_and_those_that_ran_are_counted(neuralzoo):
 
 
 def test_the_counts_in_json_are_those_of_the_checks(neuralzoo):
-    (told,) = json.loads(neuralzoo("check", "fnn", "--json").stdout)
-    statuses = [check["status"] for check in told["checks"]]
+    (report,) = json.loads(neuralzoo("check", "fnn", "--json").stdout)
+    statuses = [check["status"] for check in report["checks"]]
     counts = [statuses.count(status) for status in ("pass", "fail", "not applicable")]
-    assert [told["passed"], told["failed"], told["not_applicable"]] == counts
-    assert told["ran"] == counts[0] + counts[1]
+    assert [report["passed"], report["failed"], report["not_applicable"]] == counts
+    assert report["ran"] == counts[0] + counts[1]
 
 
-def test_a_wrong_gradient_is_told_with_the_parameter_both_numbers_and_what_to_do(neuralzoo, broken):
+def test_a_wrong_gradient_is_reported_with_the_parameter_both_numbers_and_what_to_do(neuralzoo, broken):
     broken("network.py", ("(1 - h * h)", "(1 - h)"))
     failed = failures(neuralzoo("check", "my_net", "--json", check=False))
     message = failed["gradients_match_finite_differences"]["message"]
@@ -66,7 +66,7 @@ def test_a_wrong_gradient_is_told_with_the_parameter_both_numbers_and_what_to_do
     assert message.endswith("compare the backward formula with the forward one, term by term")
 
 
-def test_state_outside_parameters_is_told_with_where_to_keep_it(neuralzoo, broken):
+def test_state_outside_parameters_is_reported_with_where_to_keep_it(neuralzoo, broken):
     broken(
         "network.py",
         ("        self.bias =", "        self.shift = float(rng.standard_normal())\n        self.bias ="),
@@ -78,7 +78,7 @@ def test_state_outside_parameters_is_told_with_where_to_keep_it(neuralzoo, broke
     assert "keep everything that decides a prediction in a Parameter (trainable=False" in message
 
 
-def test_a_setting_without_description_is_told_with_what_to_write(neuralzoo, broken):
+def test_a_setting_without_description_is_reported_with_what_to_write(neuralzoo, broken):
     broken("config.py", ("    hidden:", "    depth: int = 2\n    hidden:"))
     failed = failures(neuralzoo("check", "my_net", "--json", check=False))
     assert set(failed) == {"settings_are_described_and_defaulted"}
@@ -97,13 +97,13 @@ def test_a_setting_without_description_is_told_with_what_to_write(neuralzoo, bro
         ("np.random.default_rng(3)", "builds with different seeds are equal; draw the weights from the rng that build"),
     ],
 )
-def test_weights_that_ignore_the_seed_are_told_with_where_to_draw_from(neuralzoo, broken, instead, message):
+def test_weights_that_ignore_the_seed_are_reported_with_where_to_draw_from(neuralzoo, broken, instead, message):
     broken("network.py", ("(rng.standard_normal", f"({instead}.standard_normal"))
     failed = failures(neuralzoo("check", "my_net", "--json", check=False))
     assert re.match(message, failed["seed_decides_the_weights"]["message"])
 
 
-def test_an_error_in_the_plugins_code_is_told_with_its_line(neuralzoo, broken, tmp_path):
+def test_an_error_in_the_plugins_code_is_reported_with_its_line(neuralzoo, broken, tmp_path):
     broken("network.py", ("dy.sum(axis=0)", "dy.sum(axis=7)"))
     done = neuralzoo("check", "my_net", check=False)
     assert done.returncode == 1
@@ -137,9 +137,10 @@ def test_what_a_plugin_prints_does_not_get_into_the_json(neuralzoo, broken):
     assert "hello" in done.stderr
 
 
-def test_a_check_that_does_not_apply_is_told_with_the_declared_reason(neuralzoo, broken):
+def test_a_check_that_does_not_apply_is_reported_with_the_declared_reason(neuralzoo, broken):
     reason = "it draws in evaluation too, as the paper does"
-    broken("__init__.py", ("claims=CLAIMS", f'claims=CLAIMS, not_applicable={{"examples_are_independent": "{reason}"}}'))
+    excluded = f'{{"examples_are_independent": "{reason}"}}'
+    broken("__init__.py", ("claims=CLAIMS", f"claims=CLAIMS, not_applicable={excluded}"))
     lines = neuralzoo("check", "my_net").stdout.splitlines()
     assert lines[lines.index("  not applicable  examples_are_independent") + 1].strip() == reason
 
@@ -150,9 +151,9 @@ def test_a_package_with_two_plugins_in_plain_files_is_checked_whole(neuralzoo, t
     )
     for module, name, width in (("thin", "thin", 4), ("wide", "fnn", 9)):
         (tmp_path / f"{module}.py").write_text(VARIATION.format(name=name, width=width))
-    told = json.loads(neuralzoo("check", ".", "--json").stdout)
-    assert [(one["architecture"], one["failed"]) for one in told] == [("thin", 0), ("fnn", 0)]
-    assert told[1]["origin"].endswith("not installed")  # and not the one that is built in
+    report = json.loads(neuralzoo("check", ".", "--json").stdout)
+    assert [(one["architecture"], one["failed"]) for one in report] == [("thin", 0), ("fnn", 0)]
+    assert report[1]["origin"].endswith("not installed")  # and not the one that is built in
 
 
 VARIATION = """
@@ -183,7 +184,7 @@ def architecture():
         (".", {"pyproject.toml": "ENTRY"}, ["can't be used", "No module named 'net'"]),
     ],
 )
-def test_what_is_no_plugin_is_told_in_one_line(neuralzoo, tmp_path, what, files, words):
+def test_what_is_no_plugin_is_reported_in_one_line(neuralzoo, tmp_path, what, files, words):
     entry = '[project]\nname = "a"\n[project.entry-points."neuralzoo.plugins"]\nnet = "net"\n'
     for path, text in files.items():
         (tmp_path / path).write_text(text.replace("ENTRY", entry))

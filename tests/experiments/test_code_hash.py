@@ -142,7 +142,9 @@ def test_the_code_of_an_optimizer_changes_the_hash_of_experiments_with_it(monkey
     assert after[1] == before[1]
 
 
-@pytest.mark.parametrize("changed", ["core.kernels.numpy_backend.elementwise", "core.module", "core.trainer", "core.blocks.dense"])
+@pytest.mark.parametrize(
+    "changed", ["core.kernels.numpy_backend.elementwise", "core.module", "core.trainer", "core.blocks.dense"]
+)
 def test_the_core_modules_that_a_network_reaches_change_the_hash(monkeypatch, changed):
     quick = get("fnn").experiments["quick"]
     before = experiment_hash(quick)

@@ -125,13 +125,13 @@ def test_it_never_writes_over_anything(neuralzoo, tmp_path, there):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.exists()} == before
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="whoever may do everything is not refused")
-def test_a_folder_that_can_not_be_written_to_is_told_in_one_line(neuralzoo, tmp_path):
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root is never refused")
+def test_a_folder_that_can_not_be_written_to_is_reported_in_one_line(neuralzoo, tmp_path):
     tmp_path.chmod(S_IRUSR | S_IXUSR)
     assert "can't be written" in mistake(neuralzoo("new", "my_net", check=False))
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_folder_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(SettingError, match=r"my_net can't be written \(No such file or directory\)"):
         write_package("my_net", into=tmp_path / "nowhere")
 

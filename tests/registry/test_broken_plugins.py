@@ -1,4 +1,4 @@
-"""Every way in which a plugin can be broken: what its user reads, and that nobody else is hurt."""
+"""Every way in which a plugin can be broken: the message, and that other plugins are not affected."""
 
 import pytest
 
@@ -22,7 +22,10 @@ DECLARATIONS = {
         "name='other', experiments={'quick': Experiment(architecture='other', dataset='d', epochs=1, batch_size=1)}",
         ["its architecture is named 'other'; it needs the entry point's name 'misnamed'"],
     ),
-    "newer": ("api_version=2, summary=3, colour='red'", ["written for plugin API 2", "has 1; it needs a newer neuralzoo"]),
+    "newer": (
+        "api_version=2, summary=3, colour='red'",
+        ["written for plugin API 2", "has 1; it needs a newer neuralzoo"],
+    ),
     "older": ("api_version=0, url=None", ["written for plugin API 0", "has 1", "an update of the plugin"]),
     "textual": ("api_version='1'", ["Architecture got api_version='1'; it needs to be a whole number"]),
     "extra": ("sumary='a summary of it'", ["no setting 'sumary'; did you mean summary?"]),
@@ -122,7 +125,7 @@ def report(zoo):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_whoever_asks_for_a_broken_plugin_reads_why_in_one_line(report, name):
+def test_a_broken_plugin_is_reported_with_the_reason_in_one_line(report, name):
     kind, message = report["got"][name]
     print(message)
     assert kind == "PluginError"
@@ -137,7 +140,7 @@ def test_a_broken_plugin_is_listed_with_the_same_reason(report, name):
     assert report["listed"][name] == report["got"][name][1]
 
 
-def test_a_changed_contract_is_told_without_the_fields_that_changed_with_it(report):
+def test_a_changed_contract_is_reported_without_the_fields_that_changed_with_it(report):
     for name in ("newer", "older"):
         message = report["got"][name][1]
         assert message.count(";") == 1
@@ -171,7 +174,7 @@ def test_what_a_plugin_prints_when_it_is_imported_goes_to_standard_error(shelf, 
     assert "hello from the plugin" in done.stderr
 
 
-def test_what_a_plugin_sets_for_everybody_is_set_back(shelf, source):
+def test_what_a_plugin_sets_globally_is_set_back(shelf, source):
     rude = "import warnings, numpy\nwarnings.simplefilter('ignore')\nnumpy.seterr(all='raise')\n" + source("rude")
     shelf.add("rude-pack", {"rude": "rude_plugin"}, {"rude_plugin": rude})
     assert shelf.ask("""

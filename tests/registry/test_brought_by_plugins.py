@@ -14,7 +14,7 @@ from neuralzoo.registry.dataset import Dataset, DatasetEntry, DatasetInfo, Sizes
 INFO = DatasetInfo(
     name="NAME", summary="points left and right of a line", kind="generated", sizes=Sizes(60, 20),
     task=Task(kind="classification", input="tabular", shape=(2,), outputs=2), classes=("left", "right"),
-    licence="no rights: drawn at random", citation="Nobody (2020), Stripes", url="https://example.org",
+    licence="no rights: drawn at random", citation="Author (2020), Stripes", url="https://example.org",
 )
 
 
@@ -171,8 +171,8 @@ def test_a_failing_trainer_hook_costs_only_itself(zoo):
     done = zoo.command(*RUN, *given, "--runs", "failed", "--hook", "failing", "--hook", "notifier")
     assert done.returncode == 0
     assert done.stderr == (
-        "neuralzoo: trainer hook 'failing' from failing-pack 3.1 is disabled for the rest of the run: epoch_ended failed with "
-        "OSError: no network (failing.py, line 14); a newer failing-pack may help\n"
+        "neuralzoo: trainer hook 'failing' from failing-pack 3.1 is disabled for the rest of the run: "
+        "epoch_ended failed with OSError: no network (failing.py, line 14); a newer failing-pack may help\n"
     )
     failed = one_run(zoo, "failed")
     assert "epoch 2" in (failed / "notes.txt").read_text()
@@ -181,7 +181,7 @@ def test_a_failing_trainer_hook_costs_only_itself(zoo):
     assert accuracy in done.stdout
 
 
-def test_an_unknown_trainer_hook_or_figure_is_told_before_anything_starts(zoo):
+def test_an_unknown_trainer_hook_or_figure_is_reported_before_anything_starts(zoo):
     assert line_of(zoo.command(*RUN, "--hook", "notify", "--runs", "none")) == (
         "no trainer hook is named 'notify'; did you mean notifier? (`neuralzoo doctor` shows all)"
     )
@@ -201,15 +201,15 @@ def test_a_figure_of_a_package_is_drawn_beside_the_others(zoo):
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("error", "words"),
     [("1 / 0", "ZeroDivisionError: division by zero"), ("raise SystemExit(1)", "it called sys.exit(1)")],
 )
-def test_a_figure_that_fails_costs_only_itself_and_names_its_package(shelf, fault, words):
-    shelf.add("odd-pack", {"figure.scatter": "odd"}, {"odd": FIGURE.replace("x = data", f"{fault}\n    x = data")})
+def test_a_figure_that_fails_costs_only_itself_and_names_its_package(shelf, error, words):
+    shelf.add("odd-pack", {"figure.scatter": "odd"}, {"odd": FIGURE.replace("x = data", f"{error}\n    x = data")})
     done = shelf.command(*RUN, "--set", "dataset=two-spirals", "--set", 'figures=["scatter"]')
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith("neuralzoo: the picture scatter is missing: ")
+    assert line.startswith("neuralzoo: the figure scatter is missing: ")
     assert f"figure 'scatter' from odd-pack 1.0 can't be used: its drawing failed with {words}" in line
     assert {"learning_curve", "first_layer_weights"} <= {path.stem for path in shelf.path.glob("runs/*/figures/*.png")}
 
@@ -234,7 +234,7 @@ def test_the_doctor_shows_what_kind_each_is_of(zoo):
 
 def test_one_package_may_bring_one_of_each_in_one_module(shelf, source):
     whole = "\n".join([source("all_in_one"), STRIPES.replace("NAME", "all"), NOTIFIER.replace("FAULT", ""), FIGURE])
-    points = {name: "everything" for name in ("all_in_one", "dataset.all", "hook.all", "figure.scatter")}
+    points = dict.fromkeys(("all_in_one", "dataset.all", "hook.all", "figure.scatter"), "everything")
     shelf.add("all-pack", points, {"everything": whole})
     plugins = json.loads(shelf.command("doctor", "--json").stdout)["plugins"]
     ours = [(p["kind"], p["state"], p["problem"]) for p in plugins if p["package"] == "all-pack"]
@@ -247,8 +247,14 @@ WRONG = {
         "its dataset is named 'other'; it needs the entry point's",
     ),
     "dataset.hookless": (FIGURE, r"has no hook; it needs a function dataset\(\) marked with @hookimpl"),
-    "dataset.typeless": (STRIPES.replace("DatasetEntry(INFO, load)", "INFO"), "returned DatasetInfo.*; it needs to return a DatasetEntry of"),
-    "dataset.bare": (STRIPES.replace("NAME", "bare").replace(" = 60", ""), "options without a default: train; each needs"),
+    "dataset.typeless": (
+        STRIPES.replace("DatasetEntry(INFO, load)", "INFO"),
+        "returned DatasetInfo.*; it needs to return a DatasetEntry of",
+    ),
+    "dataset.bare": (
+        STRIPES.replace("NAME", "bare").replace(" = 60", ""),
+        "options without a default: train; each needs",
+    ),
     "dataset.inverted": (
         STRIPES.replace("NAME", "inverted").replace("INFO, load", "load, INFO"),
         "it needs a DatasetInfo and",
@@ -260,7 +266,7 @@ WRONG = {
 }
 
 
-def test_each_kind_that_is_declared_wrongly_is_told_in_one_line(shelf):
+def test_each_kind_that_is_declared_wrongly_is_reported_in_one_line(shelf):
     for number, (point, (code, _)) in enumerate(WRONG.items()):
         shelf.add(f"wrong-{number}", {point: f"wrong_{number}"}, {f"wrong_{number}": code})
     plugins = json.loads(shelf.command("doctor", "--json").stdout)["plugins"]
@@ -274,7 +280,10 @@ def test_each_kind_that_is_declared_wrongly_is_told_in_one_line(shelf):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("require_min(", "1 / 0; require_min("), r"failed with ZeroDivisionError: division by zero \(odd.py, line \d+\)"),
+        (
+            ("require_min(", "1 / 0; require_min("),
+            r"failed with ZeroDivisionError: division by zero \(odd.py, line \d+\)",
+        ),
         (("require_min(", "raise SystemExit(1); require_min("), r"failed with it called sys.exit\(1\)"),
         (("return Dataset.of", "return str"), r"TypeError"),
         (("return Dataset.of", "return [].append #"), r"returned .*; it needs to return a Dataset"),
@@ -285,7 +294,7 @@ def test_each_kind_that_is_declared_wrongly_is_told_in_one_line(shelf):
         (("size=(n, 2)", "size=(n, 3)"), r"train examples of shape \(3,\); its task needs \(2,\)"),
     ],
 )
-def test_a_loader_that_fails_is_told_with_its_package(shelf, change, words):
+def test_a_loader_that_fails_is_reported_with_its_package(shelf, change, words):
     shelf.add("odd-pack", {"dataset.odd": "odd"}, {"odd": STRIPES.replace("NAME", "odd").replace(*change)})
     line = line_of(shelf.command("run", "fnn", *SMALL, "--set", "dataset=odd"))
     assert line.startswith("dataset 'odd' from odd-pack 1.0 can't be used: its loader ")

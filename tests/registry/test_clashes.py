@@ -23,7 +23,7 @@ def zoo(new_shelf):
     shelf.add_plugin("red_pack", "twin", "summary='The twin in red'")
     shelf.add_plugin("blue-pack", "twin", "summary='The twin in blue'", version="2.1")
     shelf.add_plugin("rival", "fnn", "summary='A rival of the built-in one'")
-    shelf.add_plugin("other", "single", "summary='Nobody else has this name'")
+    shelf.add_plugin("other", "single", "summary='The only one of this name'")
     return shelf
 
 
@@ -50,11 +50,11 @@ def test_the_name_with_its_package_says_which(zoo):
     assert red == spelled_red == "The twin in red"
     assert blue == spelled_blue == "The twin in blue"
     assert rival == "A rival of the built-in one"
-    assert single == "Nobody else has this name"
+    assert single == "The only one of this name"
     assert "Feed-forward" in ask(zoo, "told('neuralzoo:fnn')")
 
 
-def test_a_package_that_does_not_offer_the_name_is_told_which_does(zoo):
+def test_a_package_that_does_not_offer_the_name_is_reported_which_does(zoo):
     assert ask(zoo, "told('green-pack:twin')") == (
         "UnknownNameError: no package 'green-pack' provides 'twin'; it comes from blue-pack 2.1 and red_pack 1.0"
     )

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from neuralzoo.core.module import Module, Parameter
 from neuralzoo.registry import (
     Architecture,
-    PluginError,
     Config,
     Experiment,
+    PluginError,
     SettingError,
     Task,
     UnknownNameError,
@@ -36,7 +36,7 @@ def tiny(build=lambda config, task, rng: Tiny(task, config, rng), **changes):
         "api_version": 1,
         "name": "tiny",
         "summary": "A tiny network for tests",
-        "citation": "Nobody (2020), Nothing",
+        "citation": "Author (2020), Nothing",
         "url": "https://example.org",
         "tasks": frozenset({"classification"}),
         "inputs": frozenset({"tabular", "image"}),
@@ -56,7 +56,7 @@ def created(monkeypatch):
     return create
 
 
-def told(make, *arguments, **keywords):
+def message_of(make, *arguments, **keywords):
     with pytest.raises(SettingError) as caught:
         make(*arguments, **keywords)
     return str(caught.value)
@@ -87,51 +87,51 @@ def test_the_built_in_network_is_created_through_the_same_door():
 
 def test_a_task_that_it_can_not_do_is_refused():
     task = Task(kind="regression", input="tabular", shape=(4,), outputs=1)
-    assert told(build, tiny(), {}, task, 0) == "tiny got the task 'regression'; it supports classification"
+    assert message_of(build, tiny(), {}, task, 0) == "tiny got the task 'regression'; it supports classification"
 
 
 def test_an_input_that_it_can_not_read_is_refused():
     task = Task(kind="classification", input="tokens", shape=(4,), outputs=2, vocab_size=9)
-    assert told(build, tiny(), {}, task, 0) == "tiny got tokens inputs; it supports image, tabular"
+    assert message_of(build, tiny(), {}, task, 0) == "tiny got tokens inputs; it supports image, tabular"
 
 
 def test_examples_of_different_lengths_are_refused_unless_it_reads_them():
     task = Task(kind="classification", input="sequence", shape=(9, 2), outputs=2, variable_length=True)
     one = tiny(inputs=frozenset({"sequence"}))
-    assert told(build, one, {}, task, 0) == "tiny got examples of different lengths; it supports one length only"
+    assert message_of(build, one, {}, task, 0) == "tiny got examples of different lengths; it supports one length only"
     assert build(one.model_copy(update={"variable_length": True}), {}, task, 0).task == task
 
 
 def test_answers_that_it_can_not_learn_are_refused():
     task = TABLE.model_copy(update={"target": "classes"})
-    assert told(build, tiny(), {}, task, 0) == "tiny got targets of kind 'classes'; it supports class, continuous"
+    assert message_of(build, tiny(), {}, task, 0) == "tiny got targets of kind 'classes'; it supports class, continuous"
     assert build(tiny(targets=frozenset({"classes"})), {}, task, 0).task == task
 
 
-@pytest.mark.parametrize("fault", [ValueError("4 is no square"), MemoryError("4 is no square")])
-def test_what_can_not_be_built_is_told_with_the_reason(fault):
+@pytest.mark.parametrize("error", [ValueError("4 is no square"), MemoryError("4 is no square")])
+def test_what_can_not_be_built_has_the_reason(error):
     def refuse(config, task, rng):
-        raise fault
+        raise error
 
-    assert told(build, tiny(refuse), {}, TABLE, 0) == "tiny can't be built: 4 is no square"
+    assert message_of(build, tiny(refuse), {}, TABLE, 0) == "tiny can't be built: 4 is no square"
 
 
-def test_a_network_too_large_for_the_memory_is_told_in_one_sentence():
-    message = told(build, tiny(), {"width": 10**14}, TABLE, 0)
+def test_a_network_too_large_for_the_memory_is_reported_in_one_sentence():
+    message = message_of(build, tiny(), {"width": 10**14}, TABLE, 0)
     assert message.startswith("tiny can't be built: Unable to allocate")
 
 
-@pytest.mark.parametrize("fault", [TypeError, ZeroDivisionError, KeyError])
-def test_a_fault_of_the_plugin_is_not_blamed_on_the_settings(fault):
+@pytest.mark.parametrize("error", [TypeError, ZeroDivisionError, KeyError])
+def test_an_error_of_the_plugin_is_not_blamed_on_the_settings(error):
     def fail(config, task, rng):
-        raise fault("a mistake\nof the plugin")
+        raise error("a mistake\nof the plugin")
 
     with pytest.raises(PluginError) as caught:
         build(tiny(fail), {}, TABLE, 0)
-    sentence = f"'tiny' from module {__name__} can't be used: its build failed with {fault.__name__}: "
+    sentence = f"'tiny' from module {__name__} can't be used: its build failed with {error.__name__}: "
     assert str(caught.value).startswith(sentence)
     assert "\n" not in str(caught.value)
-    assert isinstance(caught.value.__cause__, fault)
+    assert isinstance(caught.value.__cause__, error)
 
 
 def test_a_fault_of_a_plugin_names_the_package(shelf):
@@ -162,12 +162,12 @@ def test_what_a_network_asks_another_architecture_for_keeps_its_own_message():
     [
         ({"task": "classify"}, "matching got task='classify'; it needs to be one of classification, regression, "),
         ({"task": "clasification"}, "generation, language-modelling, sequence-labelling; did you mean classification"),
-        ({"input": "picture"}, "matching got input='picture'; it needs to be one of image, sequence, tokens, tabular"),
+        ({"input": "photo"}, "matching got input='photo'; it needs to be one of image, sequence, tokens, tabular"),
     ],
     ids=str,
 )
 def test_a_filter_that_nothing_could_pass_is_refused(keywords, words):
-    assert words in told(matching, **keywords)
+    assert words in message_of(matching, **keywords)
 
 
 def test_sizes_come_from_the_example_unless_they_are_given(created):
@@ -209,8 +209,8 @@ def test_an_image_has_no_length_and_no_vocabulary_also_where_the_example_has():
     ],
     ids=str,
 )
-def test_wrong_words_are_told_in_one_sentence(created, arguments, sentence):
-    assert told(created, "tiny", **arguments) == sentence
+def test_wrong_words_are_reported_in_one_sentence(created, arguments, sentence):
+    assert message_of(created, "tiny", **arguments) == sentence
 
 
 def test_the_same_seed_gives_the_same_weights(created):
@@ -248,7 +248,8 @@ def test_answers_that_do_not_go_with_the_kind_are_refused():
 
 
 def test_only_what_has_a_time_axis_can_differ_in_length():
-    with pytest.raises(ValidationError, match="variable_length is true; image has one length, it needs to be sequence or tokens"):
+    needed = "variable_length is true; image has one length, it needs to be sequence or tokens"
+    with pytest.raises(ValidationError, match=needed):
         Task(kind="classification", input="image", shape=(4, 4, 1), outputs=2, variable_length=True)
 
 

@@ -266,7 +266,7 @@ def test_optimizer_and_schedule_change_together():
         ("dataset=3", "the experiment got dataset=3; it needs to be text"),
     ],
 )
-def test_a_wrong_assignment_is_told_in_one_sentence(assignment, sentence):
+def test_a_wrong_assignment_is_reported_in_one_sentence(assignment, sentence):
     with pytest.raises(SettingError) as caught:
         experiment().set([assignment])
     assert str(caught.value).startswith(sentence)
@@ -304,7 +304,7 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path):
         Experiment.from_file(tmp_path)
 
 
-def test_a_file_comes_back_also_from_an_editor_that_marks_its_encoding(tmp_path):
+def test_a_file_comes_back_also_from_an_editor_that_writes_a_byte_order_mark(tmp_path):
     path = tmp_path / "mine.toml"
     for encoding in ("utf-8", "utf-8-sig"):
         path.write_text(experiment(model={"label": "é"}).to_toml(), encoding=encoding)

@@ -24,7 +24,7 @@ def _trainable(source, name, changes="", first="", last=""):
     return f"{first}\n{source(name, both)}\n{last}"
 
 
-# name: what whoever asks for it reads behind "'name' from package 1.0 can't be used: ", or nothing if it can be used
+# name: the message for a user behind "'name' from package 1.0 can't be used: ", or nothing if it can be used
 FAULTS = {
     "unimportable": "ImportError: cannot import name 'NotYetThere' from 'neuralzoo.registry' "
     ".*; it may have been written for another version of neuralzoo, a newer unimportable-pack may help",
@@ -81,8 +81,8 @@ def zoo(new_shelf, source):
     return shelf
 
 
-def told(name):
-    """Return the pattern of what whoever asks for a plugin reads."""
+def expected(name):
+    """Return the pattern of the message for a user of a plugin."""
     if name in CLASHES:
         return re.escape(CLASHES[name])
     package = name if name.isascii() else "weird"
@@ -109,7 +109,7 @@ def test_list_names_all_of_them_and_imports_none(listed, name):
     assert len(found) == (2 if name in CLASHES else 1)
     for line, facts in found:
         if name in CLASHES or not name.isascii():
-            assert re.search(f"  not loaded: {told(name)}$", line)
+            assert re.search(f"  not loaded: {expected(name)}$", line)
         else:
             assert facts.strip() == f"`neuralzoo show {name}` imports it · {name}-pack 1.0"
 
@@ -129,7 +129,7 @@ def test_list_that_loads_says_why_in_clean_json(loaded, name):
     found = [row for row in rows if row["name"] == name]
     for row in found:
         assert row["state"] == ("ready" if name in USABLE else "unusable")
-        assert re.fullmatch(told(name) if name in BROKEN else "", row.get("problem", ""))
+        assert re.fullmatch(expected(name) if name in BROKEN else "", row.get("problem", ""))
     assert len(found) == (2 if name in CLASHES else 1)
 
 
@@ -153,7 +153,7 @@ def created(zoo):
 @pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
 def test_create_says_why_in_one_line_or_works(created, name):
     print(created[name])
-    assert re.fullmatch(told(name) if name in BROKEN else "", created[name])
+    assert re.fullmatch(expected(name) if name in BROKEN else "", created[name])
 
 
 def test_create_still_makes_all_the_others(created):
@@ -165,7 +165,7 @@ def test_run_says_why_in_one_line_and_leaves_nothing(zoo, name):
     done = zoo.command("run", name)
     print(done.stderr)
     assert done.returncode == 2
-    assert re.fullmatch(f"neuralzoo: {told(name)}\n", done.stderr)
+    assert re.fullmatch(f"neuralzoo: {expected(name)}\n", done.stderr)
     assert done.stdout == ""
     assert not [run for run in (zoo.path / "runs").glob("*") if name in run.name]
 
@@ -188,11 +188,11 @@ def test_run_trains_the_built_in_of_a_clash_by_its_full_name(zoo):
 def test_prove_leaves_out_those_that_can_not_be_used(zoo):
     others = ["neuralzoo:fnn", *(row["name"] for row in json.loads(zoo.command("list", "--json").stdout))]
     blocked = ",".join(name for name in others if name not in (*FAULTS, "sound"))
-    done = zoo.command("prove", "--no-track", NEURALZOO_BLOCK=blocked)  # nobody is left who has claims
+    done = zoo.command("prove", "--no-track", NEURALZOO_BLOCK=blocked)  # no architecture with claims is left
     assert done.returncode == 2
     assert done.stderr.endswith("neuralzoo: the zoo has no claims in the profile quick\n")
     for name in BROKEN:
-        assert re.search(f"^left out: {told(name)}$", done.stdout, flags=re.MULTILINE) or name in CLASHES
+        assert re.search(f"^left out: {expected(name)}$", done.stdout, flags=re.MULTILINE) or name in CLASHES
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +213,7 @@ def test_the_doctor_shows_package_version_path_state_and_reason(zoo, examined, n
             assert row["version"] == "1.0"
             assert row["path"].startswith(str(zoo.path / "plugin_" if name in FAULTS else zoo.path))
         assert row["state"] == ("unusable" if name in BROKEN else "ready")
-        assert re.fullmatch(told(name) if name in BROKEN else REMARKS[name], row["problem"])
+        assert re.fullmatch(expected(name) if name in BROKEN else REMARKS[name], row["problem"])
 
 
 def test_the_doctor_says_the_same_to_people(zoo, examined):
@@ -248,7 +248,7 @@ def test_fifty_plugins_are_listed_without_importing_one(shelf):
 
 DECLARED = """
 from neuralzoo import registry
-raise RuntimeError("nobody may import this")
+raise RuntimeError("this must not be imported")
 
 def architecture():
     other = registry.Architecture(name="other", summary="Another one")

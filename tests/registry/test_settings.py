@@ -110,25 +110,25 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("settings", "sentence"), SENTENCES, ids=lambda value: str(value)[:40])
-def test_a_wrong_setting_is_told_in_one_sentence(settings, sentence):
+def test_a_wrong_setting_is_reported_in_one_sentence(settings, sentence):
     with pytest.raises(SettingError) as caught:
         parse(Everything, settings, "net")
     assert str(caught.value) == sentence
 
 
-def test_an_unknown_setting_is_told_with_the_nearest_and_all_that_there_are():
+def test_an_unknown_setting_is_reported_with_the_nearest_and_all_that_there_are():
     with pytest.raises(SettingError) as caught:
         parse(Everything, {"hiden": [3]}, "net")
     names = ", ".join(Everything.model_fields)
     assert str(caught.value) == f"net has no setting 'hiden'; did you mean hidden? (it has {names})"
 
 
-def test_a_setting_at_the_wrong_depth_is_told_where_it_belongs():
+def test_a_setting_at_the_wrong_depth_is_reported_where_it_belongs():
     with pytest.raises(SettingError, match=r"no setting 'level'; did you mean noise\.level\? "):
         parse(Everything, {"level": 0.5}, "net")
 
 
-def test_a_misspelt_key_is_told_before_the_value_that_it_leaves_missing():
+def test_a_misspelt_key_is_reported_before_the_value_that_it_leaves_missing():
     class Needy(Config):
         width: int
         depth: int = 1
@@ -200,7 +200,7 @@ def test_the_last_assignment_wins():
 
 
 @pytest.mark.parametrize("assignment", ["lr", "", "=3", " = 3", "a..b=3", ".a=3", "a.=3"])
-def test_what_is_no_assignment_is_told_how_one_looks(assignment):
+def test_what_is_no_assignment_is_reported_how_one_looks(assignment):
     with pytest.raises(SettingError) as caught:
         override({}, [assignment])
     assert str(caught.value) == f"set got {assignment!r}; it needs KEY=VALUE, such as optimizer.lr=0.01"

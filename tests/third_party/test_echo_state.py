@@ -1,4 +1,4 @@
-"""An architecture that somebody else wrote, as a package of its own: installed, checked, run, proved and served."""
+"""An architecture that another author wrote, as a package of its own: installed, checked, run, proved and served."""
 
 import json
 from pathlib import Path
@@ -24,14 +24,16 @@ for run in mlflow.search_runs(search_all_experiments=True, filter_string="params
     )
     served = mlflow.pyfunc.load_model(logged.model_uri).predict(x)
     (folder,) = __import__("pathlib").Path("runs").glob(f"{run.data.params['architecture']}-*-s7-*")
-    found[run.data.params["architecture"]] = bool((served == predict_in_batches(load_model(folder / "model.safetensors").predict, x)).all())
+    loaded = load_model(folder / "model.safetensors")
+    same = bool((served == predict_in_batches(loaded.predict, x)).all())
+    found[run.data.params["architecture"]] = same
 print(json.dumps(found))
 """
 
 
 @pytest.fixture(scope="module")
 def home(environment, tmp_path_factory):
-    """The folder of somebody who has installed the package."""
+    """The folder of a user who has installed the package."""
     environment.install("--no-deps", PACKAGE)
     return tmp_path_factory.mktemp("home")
 
@@ -46,12 +48,12 @@ def test_its_own_tests_pass(environment, home):
     assert " passed" in done.stdout
 
 
-def test_it_is_checked_and_what_does_not_apply_is_told_with_its_reason(environment, home):
-    (told,) = json.loads(environment.run("neuralzoo check esn --json", home).stdout)
-    assert (told["origin"], told["failed"]) == ("neuralzoo-echo-state 1.0.0", 0)
-    reasons = {c["name"]: c["message"] for c in told["checks"] if c["status"] == "not applicable"}
+def test_it_is_checked_and_what_does_not_apply_is_reported_with_its_reason(environment, home):
+    (report,) = json.loads(environment.run("neuralzoo check esn --json", home).stdout)
+    assert (report["origin"], report["failed"]) == ("neuralzoo-echo-state 1.0.0", 0)
+    reasons = {c["name"]: c["message"] for c in report["checks"] if c["status"] == "not applicable"}
     assert "solved" in reasons["training_reaches_every_parameter"]
-    assert told["ran"] + len(reasons) == len(told["checks"])
+    assert report["ran"] + len(reasons) == len(report["checks"])
 
 
 @pytest.mark.slow

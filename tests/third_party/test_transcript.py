@@ -21,8 +21,8 @@ def cpu_seconds():
 @pytest.mark.slow
 def test_four_commands_lead_from_nothing_to_a_checked_and_trained_architecture(environment, tmp_path):
     since, used = time.monotonic(), cpu_seconds()
-    told = environment.run("neuralzoo new my_net", tmp_path).stdout.splitlines()
-    commands = [line.strip() for line in told[told.index("next") + 1 :]]
+    lines = environment.run("neuralzoo new my_net", tmp_path).stdout.splitlines()
+    commands = [line.strip() for line in lines[lines.index("next") + 1 :]]
     said = [environment.run(command, tmp_path).stdout for command in commands]
     used = cpu_seconds() - used
     print(f"from new to a finished run: {time.monotonic() - since:.1f} s, of which {used:.1f} s of one core")

@@ -34,9 +34,9 @@ def test_followed_to_the_letter_it_does_what_it_says(new_environment, tmp_path):
         elif block["language"] == "bash":
             said += [environment.run(command, tmp_path).stdout for command in block["text"].splitlines()]
         else:
-            told = with_a_mistake(environment, tmp_path)
+            output = with_a_mistake(environment, tmp_path)
             for line in block["text"].splitlines():
-                assert re.search(re.escape(line.strip()).replace("…", r"\S+"), told), told
+                assert re.search(re.escape(line.strip()).replace("…", r"\S+"), output), output
     assert "gated gates: no" in "".join(said)
     assert " 0 failed" in said[0]
     assert re.search(r"\d\d passed", said[-1])

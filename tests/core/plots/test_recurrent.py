@@ -167,9 +167,9 @@ def test_both_states_of_an_lstm_have_the_same_order_of_units(figure):
 
 def test_units_of_shifted_phase_are_ordered_by_phase():
     phase = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    waves = np.sin(np.linspace(0, 12, 80)[:, None] + phase)
+    phases = np.sin(np.linspace(0, 12, 80)[:, None] + phase)
     mixed = np.random.default_rng(4).permutation(24)
-    found = mixed[order_by_phase(waves[:, mixed] + 3.0)]
+    found = mixed[order_by_phase(phases[:, mixed] + 3.0)]
     turns = np.diff(np.append(found, found[0])) % 24
     assert set(turns) in ({1}, {23})
 

@@ -108,7 +108,7 @@ def test_a_wrong_file_in_the_mirror_is_an_error_that_names_it(mirror, cache, ser
     assert server.requested == []
 
 
-def test_a_file_missing_in_the_mirror_folder_comes_from_the_cache_and_is_not_written_to_the_mirror(mirror, cache, servers):
+def test_a_file_missing_in_the_mirror_comes_from_the_cache_and_is_not_written_to_the_mirror(mirror, cache, servers):
     before = files_in(mirror)
     assert files.read(File(PATH, SHA, (servers().put(CONTENT),))) == CONTENT
     assert (cache / PATH).read_bytes() == CONTENT

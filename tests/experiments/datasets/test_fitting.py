@@ -52,5 +52,6 @@ def test_the_task_is_known_without_data_where_options_are_sizes():
         architecture="lstm", dataset="tiny-shakespeare", epochs=1, batch_size=1, data={"stride": 42, "test": 1}
     )
     assert assembly.task_of(text) == datasets.info("tiny-shakespeare").task
-    drawn = text.set(["dataset=associative-recall-100", "data={}"]).model_copy(update={"data": {"train": 10, "test": 10}})
+    recall = text.set(["dataset=associative-recall-100", "data={}"])
+    drawn = recall.model_copy(update={"data": {"train": 10, "test": 10}})
     assert assembly.task_of(drawn) == assembly.load(drawn).task

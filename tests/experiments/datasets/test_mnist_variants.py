@@ -98,7 +98,8 @@ def test_mnist_variants_are_a_function_of_the_seed(name, public_data):
 def test_translated_digits_have_the_pixels_of_mnist(public_data):
     plain, translated = load("mnist"), load("translated-mnist", train=500, test=100)
     assert np.array_equal(translated.train[1], plain.train[1][:500])
-    np.testing.assert_allclose(translated.train[0].sum(axis=(1, 2, 3)), plain.train[0][:500].sum(axis=(1, 2, 3)), rtol=1e-5)
+    ink = plain.train[0][:500].sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(translated.train[0].sum(axis=(1, 2, 3)), ink, rtol=1e-5)
 
 
 def test_affine_mnist_trains_on_translated_digits(public_data):

@@ -5,7 +5,6 @@ import pytest
 
 from neuralzoo.experiments.datasets import load, reber
 
-
 REBER = r"(?:(?:TS*X|PT*VP)(?:XT*VP)*(?:S|XT*VV)|PT*VV)"
 EMBEDDED_REBER = re.compile(rf"B([TP])B{REBER}E\1E")
 

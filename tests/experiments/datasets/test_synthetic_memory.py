@@ -91,7 +91,8 @@ def test_binary_recall_trains_on_all_lengths_and_digits():
 
 
 def test_binary_recall_depends_on_the_seed_and_not_on_the_other_split():
-    one, same, other = (load("associative-recall-100", seed=seed, train=n, test=5) for seed, n in ((1, 3), (1, 9), (2, 3)))
+    choices = ((1, 3), (1, 9), (2, 3))
+    one, same, other = (load("associative-recall-100", seed=seed, train=n, test=5) for seed, n in choices)
     np.testing.assert_array_equal(one.test[0], same.test[0])
     assert (one.test[0] != other.test[0]).any()
 

@@ -1,6 +1,6 @@
 """The reference experiment of the echo state network, and its claim."""
 
-from neuralzoo.registry import AdamW, Claim, Condition, Candidate, Cosine, Experiment
+from neuralzoo.registry import AdamW, Candidate, Claim, Condition, Cosine, Experiment
 
 # Radius, leak and ridge were chosen on held-out training examples (seeds 0 and 1).
 QUICK = Experiment(
