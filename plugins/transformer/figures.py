@@ -11,7 +11,7 @@ from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 from neuralzoo.core.plots.palette import INK
 from neuralzoo.core.plots.panels import EACH_STEP, longest_example, token_text, visible_whitespace
-from neuralzoo.core.plots.recurrent import draw_generated_text
+from neuralzoo.core.plots.recurrent import draw_generated_text, text_figure
 from neuralzoo.plugins.transformer.generation import generate
 from neuralzoo.plugins.transformer.layers.block import DecoderBlock
 from neuralzoo.plugins.transformer.layers.dot_product import excluded_pairs, scaled_dot_product_attention
@@ -69,6 +69,9 @@ def _cross_input(decoder: DecoderBlock, norm: LayerNorm, h: Array) -> Array:
 
 def draw_attention(figure: Any, module: Transformer | Seq2SeqTransformer, data: Any) -> None:
     """Draw the attention weights of each head for one test example: on an image, or as a table of positions."""
+    if isinstance(module, Seq2SeqTransformer) and any(decoder.cross is None for decoder in module.stack.decoder):
+        text_figure(figure, "The decoder has no cross-attention, so that there are no weights of it to draw.")
+        return
     image = data.task.input == "image"
     x = data.test[0][0] if image else longest_example(data).x
     if data.task.vocab_size is not None and data.task.kind in EACH_STEP:

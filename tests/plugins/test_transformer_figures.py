@@ -103,3 +103,13 @@ def test_an_encoder_decoder_shows_the_cross_attention_of_each_head():
     assert image.shape == (6, 6)
     np.testing.assert_allclose(image.sum(axis=1), 1, rtol=1e-5)
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["abcd"[token] for token in x[1]]
+
+
+def test_a_decoder_without_cross_attention_has_a_sentence_instead_of_panels():
+    task = Task(kind="sequence-labelling", input="tokens", shape=(6,), vocab_size=4, outputs=4, variable_length=True)
+    x = RNG.integers(4, size=(2, 6))
+    data = Data(task, (x, np.array([4, 6]), x), ("a", "b", "c", "d"))
+    figure = drawn("attention", data, decoder=True, cross_attention=False, layers=1, heads=2)
+    assert any(
+        "no cross-attention" in text.get_text() for text in figure.findobj(match=lambda a: hasattr(a, "get_text"))
+    )
