@@ -79,7 +79,8 @@ class Architecture(BaseModel):
     figures: tuple[Figure, ...] = ()
     claims: tuple[Claim, ...] = ()
     scale_width: Callable[[Any, float], Any] | None = Field(
-        default=None, description="config with its widths times a factor, to compare at equal numbers of parameters"
+        default=None,
+        description="config with its widths times a factor, for comparisons at equal numbers of parameters",
     )
     not_applicable: dict[str, str] = Field(
         default_factory=dict, description="conformance checks that do not apply, each with the reason"

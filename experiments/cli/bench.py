@@ -39,13 +39,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bench(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Architectures [default: all]")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Architectures (default: all)")] = None,
     peer: Annotated[
-        PeerChoice | None, typer.Option(help="Library to time against [default: torch; with --write, all].")
+        PeerChoice | None, typer.Option(help="Library to time against (default: torch; with --write, all).")
     ] = None,
     section: Annotated[
         list[SectionChoice] | None,
-        typer.Option(help="Section to measure (repeatable) [default: times; with --write, all]."),
+        typer.Option(help="Section to measure (repeatable) (default: times; with --write, all)."),
     ] = None,
     file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Save the results as JSON.")] = None,
     loaded: Annotated[

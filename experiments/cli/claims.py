@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def prove(
-    name: Annotated[str | None, typer.Argument(help="Architecture [default: all].")] = None,
+    name: Annotated[str | None, typer.Argument(help="Architecture (default: all).")] = None,
     profile: Annotated[str, typer.Option(help="Profile of the claims: quick or full.")] = "quick",
     claim: Annotated[str | None, typer.Option(help="Only the claim of this name, of any profile.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 0 to N-1 instead of the claim's own.")] = None,
@@ -29,10 +29,10 @@ def prove(
         bool, typer.Option("--write", help="Save the verdicts, and regenerate RESULTS.md and the README's table.")
     ] = False,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow tracking store [default: mlflow.db in this folder].")
+        str | None, typer.Option(help="MLflow tracking store (default: mlflow.db in this folder).")
     ] = None,
     track: Annotated[
-        bool | None, typer.Option("--track/--no-track", help="Log the runs to MLflow [default: if installed].")
+        bool | None, typer.Option("--track/--no-track", help="Log the runs to MLflow (default: if installed).")
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
 ) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Matched(StrEnum):
     """What candidates are matched on."""
 
-    params = "params"
+    parameters = "parameters"
     steps = "steps"
     time = "time"
     none = "none"
@@ -58,13 +58,13 @@ def compare(
         ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the page and the runs [default: within runs/].")
+        Path | None, typer.Option("--out", help="Folder of the page and the runs (default: within runs/).")
     ] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow tracking store [default: mlflow.db in this folder].")
+        str | None, typer.Option(help="MLflow tracking store (default: mlflow.db in this folder).")
     ] = None,
     track: Annotated[
-        bool | None, typer.Option("--track/--no-track", help="Log the runs to MLflow [default: if installed].")
+        bool | None, typer.Option("--track/--no-track", help="Log the runs to MLflow (default: if installed).")
     ] = None,
 ) -> None:
     """Train candidates on one dataset and write a page that compares them; finished runs are not repeated."""
@@ -88,7 +88,7 @@ def compare(
     if not arena and not candidates:
         raise SettingError("compare got no candidate; it needs at least one, such as `neuralzoo compare fnn`")
     uri = resolve_uri(track, tracking_uri)
-    matched: Any = "parameters" if match is Matched.params else match.value
+    matched: Any = match.value
     options: dict[str, Any] = {"match": matched, "seeds": tuple(range(seeds)), "uri": uri, "report": _progress}
     if arena:
         folder = folder or RUNS / "arena"

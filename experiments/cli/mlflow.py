@@ -7,7 +7,7 @@ import typer
 from neuralzoo.experiments.cli.output import out
 
 Uri = Annotated[
-    str | None, typer.Option("--tracking-uri", help="MLflow tracking store [default: mlflow.db in this folder].")
+    str | None, typer.Option("--tracking-uri", help="MLflow tracking store (default: mlflow.db in this folder).")
 ]
 
 

@@ -24,7 +24,7 @@ def run(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="quick (at most a minute, embedded data) or full (published protocol) [default: quick]."),
+        typer.Option(help="quick (at most a minute, bundled data) or full (published protocol) (default: quick)."),
     ] = None,
     set: Annotated[
         list[str] | None,
@@ -36,10 +36,10 @@ def run(
     ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume a run, by name, folder or `last`.")] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow tracking store [default: mlflow.db in this folder].")
+        str | None, typer.Option(help="MLflow tracking store (default: mlflow.db in this folder).")
     ] = None,
     track: Annotated[
-        bool | None, typer.Option("--track/--no-track", help="Log the run to MLflow [default: if installed].")
+        bool | None, typer.Option("--track/--no-track", help="Log the run to MLflow (default: if installed).")
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
 ) -> None:
@@ -71,7 +71,7 @@ def run(
 
 def _title(e: "Experiment") -> str:
     return (
-        f"{e.architecture} on {e.dataset} · {e.epochs} epochs · {e.optimizer.name} lr {e.optimizer.lr} · seed {e.seed}"
+        f"{e.architecture} on {e.dataset} · {e.epochs} epoch{'s' * (e.epochs > 1)} · {e.optimizer.name} lr {e.optimizer.lr} · seed {e.seed}"
     )
 
 

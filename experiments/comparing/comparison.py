@@ -187,7 +187,7 @@ def describe_match(match: Match, ranking: Sequence[CandidateResult], budget_s: f
         "time": [r.seconds for r in ranking],
     }
     if match == "none":
-        return "Each candidate has its own settings; neither parameters, steps nor time are matched."
+        return "Each candidate has its own settings; nothing is matched."
     low, high = min(amounts[match]), max(amounts[match])
     if match == "time":
         return f"Equal training time: budget {budget_s:.2f} s, used {low:.2f} s to {high:.2f} s (whole epochs)."

@@ -1,1 +1,1 @@
-"""New plugin packages, and checking them."""
+"""Scaffolding of plugin packages, and their conformance checks."""

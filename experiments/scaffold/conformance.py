@@ -1,4 +1,4 @@
-"""The conformance checks of an architecture that is installed, or of one whose package lies in a folder."""
+"""Conformance checks of an installed architecture, or of the package in a folder."""
 
 import sys
 import tempfile
@@ -16,13 +16,14 @@ from neuralzoo.core.testing import CheckResult as CheckResult
 from neuralzoo.experiments.running.assembly import task_of
 from neuralzoo.registry import Architecture, SettingError, UnknownNameError, ZooError, entries, get
 from neuralzoo.registry.errors import nearest
+from neuralzoo.registry.installed import join_distributions
 
 GROUP = "neuralzoo.plugins"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An architecture to check, and where it comes from."""
+    """An architecture to check, and its package or folder."""
 
     architecture: Architecture
     origin: str
@@ -30,9 +31,9 @@ class Subject:
 
 @contextmanager
 def subjects(what: str) -> Iterator[list[Subject]]:
-    """Give the architecture of a name, or those of the package in a folder, which need not be installed.
+    """Yield the architecture of a name, or those of the package in a folder, which need not be installed.
 
-    A name that is installed comes before a folder in which you stand; `./my_net` is always the folder.
+    An installed name takes precedence over a folder; `./my_net` is always the folder.
 
     Raises: UnknownNameError when it is neither; SettingError when the folder holds no plugin; NameConflictError;
     PluginError.
@@ -40,18 +41,17 @@ def subjects(what: str) -> Iterator[list[Subject]]:
     known = entries()
     if what.rpartition(":")[2] in known:
         found = get(what)
-        origins = " and ".join(entry.distribution for entry in known[what.rpartition(":")[2]])
-        yield [Subject(found, origins)]
+        yield [Subject(found, join_distributions(known[what.rpartition(":")[2]]))]
     elif (folder := Path(what)).is_dir():
-        with shown(folder) as names:
+        with importable(folder) as names:
             yield [Subject(get(name), f"{folder.resolve()}, not installed") for name in names]
     else:
         raise UnknownNameError(f"{what!r} is neither an installed architecture nor a folder{nearest(what, known)}")
 
 
 @contextmanager
-def shown(folder: Path) -> Iterator[list[str]]:
-    """Let Python see the package in a folder as if it were installed, and give the full names of its plugins.
+def importable(folder: Path) -> Iterator[list[str]]:
+    """Make the package in a folder importable as if it were installed, and yield the full names of its plugins.
 
     Raises: SettingError when its pyproject.toml is missing, is wrong, or names no plugin.
     """
@@ -60,8 +60,8 @@ def shown(folder: Path) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as temporary:
         metadata = Path(temporary, "package-0.dist-info")
         metadata.mkdir()
-        about = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
-        (metadata / "METADATA").write_text(about, encoding="utf-8")
+        header = f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+        (metadata / "METADATA").write_text(header, encoding="utf-8")
         lines = [f"[{GROUP}]", *(f"{name} = {module}" for name, module in points.items())]
         (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         before = list(sys.path)
@@ -74,7 +74,7 @@ def shown(folder: Path) -> Iterator[list[str]]:
 
 
 def declared(folder: Path) -> tuple[str, str, dict[str, str]]:
-    """Return name and version of the package in a folder, and its plugins: the module of each by its name.
+    """Return name and version of the package in a folder, and the module of each of its plugins by name.
 
     Raises: SettingError when its pyproject.toml is missing, is wrong, or names no plugin.
     """
@@ -94,35 +94,35 @@ def declared(folder: Path) -> tuple[str, str, dict[str, str]]:
 
 
 def checks_for(architecture: Architecture) -> list[Check]:
-    """Return the conformance checks, and those of what the architecture declares for runs and proofs."""
-    mine = (experiments_fit_their_datasets, claims_name_architectures_that_are_there)
-    more = [Check(f.__name__, (f.__doc__ or "").split("\n")[0], partial(f, architecture)) for f in mine]
+    """Return the conformance checks, and those of the declared experiments and claims."""
+    declared_checks = (experiments_fit_their_datasets, claims_name_installed_architectures)
+    more = [Check(f.__name__, (f.__doc__ or "").split("\n")[0], partial(f, architecture)) for f in declared_checks]
     return [*checks_for_architecture(architecture), *more]
 
 
 def experiments_fit_their_datasets(architecture: Architecture) -> None:
-    """Every reference experiment names a dataset that is there and asks for what the architecture can do."""
+    """Every reference experiment names a known dataset, with a task that the architecture supports."""
     for profile, experiment in architecture.experiments.items():
         try:
-            reason = architecture.unsupported(task_of(experiment))
+            problem = architecture.unsupported(task_of(experiment))
         except ZooError as error:
-            reason = str(error)
-        if reason:
-            raise CheckFailedError(f"the {profile} experiment can't be run: {reason}")
+            problem = str(error)
+        if problem:
+            raise CheckFailedError(f"the {profile} experiment can't be run: {problem}")
 
 
-def claims_name_architectures_that_are_there(architecture: Architecture) -> None:
-    """Every candidate of every claim is of an architecture that is installed, and of settings that it has."""
+def claims_name_installed_architectures(architecture: Architecture) -> None:
+    """Every candidate of every claim names an installed architecture, with settings that it has."""
     for claim in architecture.claims:
         for candidate in claim.candidates:
             experiment = candidate.experiment
             try:
                 other = architecture if experiment.architecture == architecture.name else get(experiment.architecture)
                 other.configure(experiment.model)
-                reason = other.unsupported(task_of(experiment))
+                problem = other.unsupported(task_of(experiment))
             except ZooError as error:
-                reason = str(error)
-            if reason:
+                problem = str(error)
+            if problem:
                 raise CheckFailedError(
-                    f"claim {claim.name!r} can't be decided, candidate {candidate.label!r}: {reason}"
+                    f"claim {claim.name!r} can't be decided, candidate {candidate.label!r}: {problem}"
                 )

@@ -1,4 +1,4 @@
-"""Writing a package for an architecture of one's own, complete and ready to be changed."""
+"""Scaffolding of a plugin package: complete, working, and ready to be changed."""
 
 import builtins
 import keyword
@@ -21,7 +21,7 @@ TEMPLATE = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Kind:
-    """What differs between the packages for two kinds of task."""
+    """The parts of a package that depend on the kind of task."""
 
     network: str
     inputs: str
@@ -71,21 +71,19 @@ KINDS = {
 
 
 def write_package(name: str, task: str = "classification", into: Path = Path()) -> Path:
-    """Write a package with an architecture that works, in a new folder of its name, and return the folder.
+    """Write a package with a working architecture into a new folder of its name, and return the folder.
 
-    Raises: SettingError when the name can't be that of an architecture and of a module, the folder is there already
+    Raises: SettingError when the name can't be that of an architecture and of a module, the folder exists already
     or can't be written, or there is no such kind of task.
     """
     if task not in KINDS:
-        raise SettingError(f"new got the task {task!r}; it can begin with {', '.join(KINDS)}{nearest(task, KINDS)}")
+        raise SettingError(f"new got the task {task!r}; it supports {', '.join(KINDS)}{nearest(task, KINDS)}")
     check_name(name)
     folder = into / name
     if folder.exists() or folder.is_symlink():
-        raise SettingError(
-            f"{folder} is there already; new needs a name that no file or folder has, it overwrites none"
-        )
+        raise SettingError(f"{folder} exists already; new needs a name that no file or folder has, it overwrites none")
     texts = package_texts(name, task)
-    try:  # whole or not at all
+    try:  # all files or none
         with tempfile.TemporaryDirectory(dir=into, prefix=f".{name}-") as temporary:
             for path, text in texts.items():
                 target = Path(temporary, name, path)
@@ -98,9 +96,9 @@ def write_package(name: str, task: str = "classification", into: Path = Path()) 
 
 
 def check_name(name: str) -> None:
-    """Refuse what can't be the name of an architecture and of a module.
+    """Check that a name can be that of an architecture and of a module.
 
-    Raises: SettingError with the reason.
+    Raises: SettingError with the problem.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         proposal = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -108,7 +106,7 @@ def check_name(name: str) -> None:
         needed = "lower-case letters, digits and _, a letter first"
         raise SettingError(f"new got the name {name!r}; it needs {needed}{hint}")
     if keyword.iskeyword(name):
-        raise SettingError(f"new got the name {name!r}, a word of Python's own; it needs another")
+        raise SettingError(f"new got the name {name!r}, a keyword of Python; it needs another")
     if name in sys.stdlib_module_names:
         raise SettingError(f"new got the name {name!r}, a module of Python's standard library; it needs another")
     if found := entries().get(name):
@@ -128,7 +126,8 @@ def package_texts(name: str, task: str) -> dict[str, str]:
         f"src/{name}/__init__.py": "common/__init__.py",
         f"src/{name}/config.py": f"{kind.network}/config.py",
         f"src/{name}/network.py": f"{kind.network}/network.py",
-        f"src/{name}/experiment.py": f"experiments/{task}.py",
+        f"src/{name}/experiments.py": f"experiments/{task}.py",
+        f"src/{name}/claims.py": f"claims/{task}.py",
         f"tests/test_{name}.py": f"{kind.network}/test.py",
         ".gitignore": "common/gitignore",
         ".github/workflows/ci.yml": "common/ci.yml",
@@ -152,7 +151,7 @@ def package_texts(name: str, task: str) -> dict[str, str]:
 
 
 def class_name(name: str, used: str) -> str:
-    """Return the name of the network's class: no word of Python's, and none that the text of the package uses."""
+    """Return the name of the network's class: no keyword or builtin, and no name that the package uses."""
     camel = "".join(part.capitalize() for part in name.split("_"))
     taken = keyword.iskeyword(camel) or hasattr(builtins, camel) or re.search(rf"\b{camel}\b", used)
     return f"{camel}Net" if taken else camel

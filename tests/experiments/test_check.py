@@ -1,4 +1,4 @@
-"""`neuralzoo check`: what it says of a right plugin, of wrong ones, and of what is no plugin."""
+"""`neuralzoo check`: its report on a valid plugin, on broken ones, and on what is no plugin."""
 
 import json
 import re
@@ -26,14 +26,14 @@ def broken(tmp_path):
 
 
 def failures(done):
-    """The checks that failed, each with what is said about it."""
+    """Return the checks that failed by name."""
     assert done.returncode == 1, done.stdout + done.stderr
     (report,) = json.loads(done.stdout)
     return {check["name"]: check for check in report["checks"] if check["status"] == "fail"}
 
 
-def mistake(done):
-    """The one line of a user's mistake."""
+def user_error(done):
+    """Return the one line of a user's error."""
     assert done.returncode == 2, done.stdout + done.stderr
     (line,) = done.stderr.strip().splitlines()
     return line
@@ -58,7 +58,7 @@ def test_the_counts_in_json_are_those_of_the_checks(neuralzoo):
     assert report["ran"] == counts[0] + counts[1]
 
 
-def test_a_wrong_gradient_is_reported_with_the_parameter_both_numbers_and_what_to_do(neuralzoo, broken):
+def test_a_wrong_gradient_is_reported_with_the_parameter_both_values_and_a_remedy(neuralzoo, broken):
     broken("network.py", ("(1 - h * h)", "(1 - h)"))
     failed = failures(neuralzoo("check", "my_net", "--json", check=False))
     message = failed["gradients_match_finite_differences"]["message"]
@@ -78,7 +78,7 @@ def test_state_outside_parameters_is_reported_with_where_to_keep_it(neuralzoo, b
     assert "keep everything that decides a prediction in a Parameter (trainable=False" in message
 
 
-def test_a_setting_without_description_is_reported_with_what_to_write(neuralzoo, broken):
+def test_a_setting_without_description_is_reported_with_a_remedy(neuralzoo, broken):
     broken("config.py", ("    hidden:", "    depth: int = 2\n    hidden:"))
     failed = failures(neuralzoo("check", "my_net", "--json", check=False))
     assert set(failed) == {"settings_are_described_and_defaulted"}
@@ -115,22 +115,34 @@ def test_an_error_in_the_plugins_code_is_reported_with_its_line(neuralzoo, broke
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "check", "words"),
+    ("right", "wrong", "words"),
     [
-        ('"mnist1d"', '"mnst1d"', "experiments_fit_their_datasets", ["quick", "mnst1d", "did you mean mnist1d"]),
-        ('"mnist1d"', '"sunspots"', "experiments_fit_their_datasets", ["quick", "regression", "classification"]),
-        ("=fnn", "=fn", "claims_name_architectures_that_are_there", ["nonlinear", "linear", "did you mean fnn"]),
-        ("=fnn", '=fnn", "dataset=names', "claims_name_architectures_that_are_there", ["linear", "language-modelling"]),
-        ("hidden=[]", "hiden=[]", "claims_name_architectures_that_are_there", ["hiden", "did you mean hidden"]),
+        ('"mnist1d"', '"mnst1d"', ["quick", "mnst1d", "did you mean mnist1d"]),
+        ('"mnist1d"', '"sunspots"', ["quick", "regression", "classification"]),
     ],
 )
-def test_what_an_experiment_or_a_claim_names_is_looked_up(neuralzoo, broken, right, wrong, check, words):
-    broken("experiment.py", (right, wrong))
+def test_the_dataset_of_an_experiment_is_looked_up(neuralzoo, broken, right, wrong, words):
+    broken("experiments.py", (right, wrong))
+    message = failures(neuralzoo("check", "my_net", "--json", check=False))["experiments_fit_their_datasets"]["message"]
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("=fnn", "=fn", ["nonlinear", "linear", "did you mean fnn"]),
+        ("=fnn", '=fnn", "dataset=names', ["linear", "language-modelling"]),
+        ("hidden=[]", "hiden=[]", ["hiden", "did you mean hidden"]),
+    ],
+)
+def test_the_candidates_of_a_claim_are_looked_up(neuralzoo, broken, right, wrong, words):
+    broken("claims.py", (right, wrong))
     failed = failures(neuralzoo("check", "my_net", "--json", check=False))
-    assert all(word in failed[check]["message"] for word in words), failed[check]["message"]
+    message = failed["claims_name_installed_architectures"]["message"]
+    assert all(word in message for word in words), message
 
 
-def test_what_a_plugin_prints_does_not_get_into_the_json(neuralzoo, broken):
+def test_output_of_a_plugin_does_not_get_into_the_json(neuralzoo, broken):
     broken("network.py", ("rows = x.reshape", "print('hello')\n        rows = x.reshape"))
     done = neuralzoo("check", "my_net", "--json")
     assert json.loads(done.stdout)[0]["failed"] == 0
@@ -184,9 +196,9 @@ def architecture():
         (".", {"pyproject.toml": "ENTRY"}, ["can't be used", "No module named 'net'"]),
     ],
 )
-def test_what_is_no_plugin_is_reported_in_one_line(neuralzoo, tmp_path, what, files, words):
+def test_a_folder_or_name_that_is_no_plugin_is_reported_in_one_line(neuralzoo, tmp_path, what, files, words):
     entry = '[project]\nname = "a"\n[project.entry-points."neuralzoo.plugins"]\nnet = "net"\n'
     for path, text in files.items():
         (tmp_path / path).write_text(text.replace("ENTRY", entry))
-    line = mistake(neuralzoo("check", what, check=False))
+    line = user_error(neuralzoo("check", what, check=False))
     assert all(word in line for word in words), line

@@ -1,4 +1,4 @@
-"""`neuralzoo new`: a package that works as it is written, and names that can't be."""
+"""`neuralzoo new`: a package that works unchanged, and names that are refused."""
 
 import os
 import re
@@ -14,8 +14,8 @@ from neuralzoo.experiments.scaffold.new_package import KINDS, class_name, packag
 from neuralzoo.registry import SettingError
 
 
-def mistake(done):
-    """The one line of a user's mistake."""
+def user_error(done):
+    """Return the one line of a user's error."""
     assert done.returncode == 2, done.stdout + done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("neuralzoo: ")
@@ -33,7 +33,7 @@ def test_it_prints_what_to_change_and_the_next_three_commands(neuralzoo, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["my_net"]
 
 
-def test_it_writes_a_whole_package(tmp_path):
+def test_all_files_of_a_package_are_written(tmp_path):
     folder = write_package("my_net", into=tmp_path)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == {
@@ -41,7 +41,7 @@ def test_it_writes_a_whole_package(tmp_path):
         "pyproject.toml",
         ".gitignore",
         ".github/workflows/ci.yml",
-        *(f"src/my_net/{name}.py" for name in ("__init__", "config", "network", "experiment")),
+        *(f"src/my_net/{name}.py" for name in ("__init__", "config", "network", "experiments", "claims")),
         "tests/test_my_net.py",
     }
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
@@ -49,7 +49,7 @@ def test_it_writes_a_whole_package(tmp_path):
 
 
 @pytest.mark.parametrize("task", KINDS)
-def test_what_it_writes_is_in_order_and_leaves_nothing_to_fill_in(tmp_path, task):
+def test_generated_packages_pass_the_linter_and_have_no_placeholders(tmp_path, task):
     ruff = Path(sys.executable).with_name("ruff")
     if not ruff.exists():
         pytest.skip("needs ruff, of the extra 'dev'")
@@ -66,7 +66,7 @@ def test_what_it_writes_is_in_order_and_leaves_nothing_to_fill_in(tmp_path, task
 
 
 @pytest.mark.parametrize("task", KINDS)
-def test_what_it_writes_passes_every_check_for_each_task(neuralzoo, task):
+def test_generated_packages_of_each_task_pass_every_check(neuralzoo, task):
     neuralzoo("new", "some_net", "--task", task)
     done = neuralzoo("check", "some_net")
     assert re.search(r"\d\d checks ran: \d\d passed, 0 failed", done.stdout.splitlines()[-1])
@@ -86,52 +86,52 @@ def test_the_same_name_and_task_give_the_same_files():
         ("a/b", ["'a/b'", "did you mean a_b?"]),
         ("", ["''", "lower-case letters"]),
         ("_net", ["'_net'", "did you mean net?"]),
-        ("lambda", ["'lambda'", "a word of Python's own"]),
+        ("lambda", ["'lambda'", "a keyword of Python"]),
         ("random", ["'random'", "standard library"]),
         ("fnn", ["'fnn'", "an architecture of neuralzoo"]),
         ("numpy", ["'numpy'", "installed here"]),
         ("neuralzoo", ["'neuralzoo'", "installed here"]),
     ],
 )
-def test_a_name_that_can_not_be_is_refused_in_one_line_and_nothing_is_written(neuralzoo, tmp_path, name, words):
-    line = mistake(neuralzoo("new", name, check=False))
+def test_an_invalid_name_is_refused_in_one_line_and_nothing_is_written(neuralzoo, tmp_path, name, words):
+    line = user_error(neuralzoo("new", name, check=False))
     assert all(word in line for word in words), line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_task_that_it_does_not_know_is_refused_with_those_that_it_does(neuralzoo, tmp_path):
-    line = mistake(neuralzoo("new", "my_net", "--task", "clasification", check=False))
+def test_an_unknown_task_is_refused_with_the_known_ones(neuralzoo, tmp_path):
+    line = user_error(neuralzoo("new", "my_net", "--task", "clasification", check=False))
     assert all(task in line for task in KINDS)
     assert "did you mean classification?" in line
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("there", ["file", "empty folder", "package", "dangling link"])
-def test_it_never_writes_over_anything(neuralzoo, tmp_path, there):
-    place = tmp_path / "my_net"
-    match there:
+@pytest.mark.parametrize("existing", ["file", "empty folder", "package", "dangling link"])
+def test_nothing_is_overwritten(neuralzoo, tmp_path, existing):
+    target = tmp_path / "my_net"
+    match existing:
         case "file":
-            place.write_text("mine")
+            target.write_text("mine")
         case "empty folder":
-            place.mkdir()
+            target.mkdir()
         case "package":
             write_package("my_net", into=tmp_path)
-            (place / "README.md").write_text("mine")
+            (target / "README.md").write_text("mine")
         case "dangling link":
-            place.symlink_to(tmp_path / "nowhere")
+            target.symlink_to(tmp_path / "nowhere")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.exists()}
-    line = mistake(neuralzoo("new", "my_net", check=False))
-    assert "my_net is there already" in line
+    line = user_error(neuralzoo("new", "my_net", check=False))
+    assert "my_net exists already" in line
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.exists()} == before
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root is never refused")
 def test_a_folder_that_can_not_be_written_to_is_reported_in_one_line(neuralzoo, tmp_path):
     tmp_path.chmod(S_IRUSR | S_IXUSR)
-    assert "can't be written" in mistake(neuralzoo("new", "my_net", check=False))
+    assert "can't be written" in user_error(neuralzoo("new", "my_net", check=False))
 
 
-def test_a_folder_that_is_not_there_is_reported(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     with pytest.raises(SettingError, match=r"my_net can't be written \(No such file or directory\)"):
         write_package("my_net", into=tmp_path / "nowhere")
 
@@ -144,14 +144,17 @@ def test_the_class_is_named_like_the_architecture_unless_that_name_is_taken(name
     assert class_name(name, "from neuralzoo.core.layer import Layer") == camel
 
 
-@pytest.mark.parametrize("name", ["layer", "none", "config", "linear", "ours", "x", "quick", "claim", "architecture"])
-def test_names_that_the_package_uses_itself_do_no_harm(neuralzoo, name):
+@pytest.mark.parametrize(
+    "name",
+    ["layer", "none", "config", "linear", "ours", "x", "quick", "claim", "claims", "experiments", "architecture"],
+)
+def test_names_that_the_package_uses_itself_work(neuralzoo, name):
     neuralzoo("new", name)
     assert " 0 failed" in neuralzoo("check", name).stdout
 
 
 @pytest.mark.slow
-def test_what_it_writes_has_types_that_a_strict_checker_accepts(tmp_path):
+def test_generated_packages_pass_strict_type_checking(tmp_path):
     mypy = Path(sys.executable).with_name("mypy")
     if not mypy.exists():
         pytest.skip("needs mypy, of the extra 'dev'")

@@ -107,7 +107,7 @@ class Shelf:
         )
 
     def command(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line as a person does who has this shelf installed; the folder is the shelf's."""
+        """Run the command line in the shelf's folder, with the shelf's packages installed."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("NEURALZOO_", "MLFLOW_"))}
         return subprocess.run(
             [sys.executable, "-m", "neuralzoo.experiments.cli", *words],

@@ -140,14 +140,14 @@ def test_a_broken_plugin_is_listed_with_the_same_reason(report, name):
     assert report["listed"][name] == report["got"][name][1]
 
 
-def test_a_changed_contract_is_reported_without_the_fields_that_changed_with_it(report):
+def test_another_plugin_api_is_reported_without_the_fields_that_changed_with_it(report):
     for name in ("newer", "older"):
         message = report["got"][name][1]
         assert message.count(";") == 1
         assert not any(field in message for field in ("summary", "colour", "url"))
 
 
-def test_the_others_stay_as_they_are(report):
+def test_the_other_plugins_are_unaffected(report):
     assert report["got"]["sound"] == ["fine", ""]
     assert report["listed"]["sound"] == ""
     assert report["got"]["fnn"] == ["fine", ""]
@@ -174,7 +174,7 @@ def test_what_a_plugin_prints_when_it_is_imported_goes_to_standard_error(shelf, 
     assert "hello from the plugin" in done.stderr
 
 
-def test_what_a_plugin_sets_globally_is_set_back(shelf, source):
+def test_global_state_that_a_plugin_sets_is_restored(shelf, source):
     rude = "import warnings, numpy\nwarnings.simplefilter('ignore')\nnumpy.seterr(all='raise')\n" + source("rude")
     shelf.add("rude-pack", {"rude": "rude_plugin"}, {"rude_plugin": rude})
     assert shelf.ask("""
@@ -185,6 +185,6 @@ def test_what_a_plugin_sets_globally_is_set_back(shelf, source):
     """)
 
 
-def test_an_interrupt_while_a_plugin_is_imported_is_no_fault_of_the_plugin(shelf):
+def test_an_interrupt_while_a_plugin_is_imported_is_not_reported_as_its_error(shelf):
     shelf.add("slow", {"slow": "slow_plugin"}, {"slow_plugin": "raise KeyboardInterrupt"})
     assert "KeyboardInterrupt" in shelf.start("import neuralzoo; neuralzoo.get('slow')").stderr.splitlines()[-1]

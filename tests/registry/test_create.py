@@ -1,4 +1,4 @@
-"""Building a network by its architecture's name: from good words, and from bad ones."""
+"""Building a network by its architecture's name, from valid and invalid arguments."""
 
 import numpy as np
 import pytest
@@ -79,37 +79,37 @@ def test_an_unknown_name_suggests_the_nearest(name, words):
     assert str(caught.value).startswith(words)
 
 
-def test_the_built_in_network_is_created_through_the_same_door():
+def test_a_built_in_network_is_created_like_that_of_a_plugin():
     network = create("fnn", inputs=(5,), outputs=2, hidden=(3,), seed=1)
     assert network.num_parameters == 5 * 3 + 3 + 3 * 2 + 2
     assert [a.name for a in matching("f*", task="regression")] == ["fnn"]
 
 
-def test_a_task_that_it_can_not_do_is_refused():
+def test_an_unsupported_task_is_refused():
     task = Task(kind="regression", input="tabular", shape=(4,), outputs=1)
     assert message_of(build, tiny(), {}, task, 0) == "tiny got the task 'regression'; it supports classification"
 
 
-def test_an_input_that_it_can_not_read_is_refused():
+def test_an_unsupported_input_is_refused():
     task = Task(kind="classification", input="tokens", shape=(4,), outputs=2, vocab_size=9)
     assert message_of(build, tiny(), {}, task, 0) == "tiny got tokens inputs; it supports image, tabular"
 
 
-def test_examples_of_different_lengths_are_refused_unless_it_reads_them():
+def test_examples_of_variable_length_are_refused_unless_supported():
     task = Task(kind="classification", input="sequence", shape=(9, 2), outputs=2, variable_length=True)
     one = tiny(inputs=frozenset({"sequence"}))
     assert message_of(build, one, {}, task, 0) == "tiny got examples of different lengths; it supports one length only"
-    assert build(one.model_copy(update={"variable_length": True}), {}, task, 0).task == task
+    assert build(one.model_copy(update={"supports_variable_length": True}), {}, task, 0).task == task
 
 
-def test_answers_that_it_can_not_learn_are_refused():
+def test_an_unsupported_kind_of_target_is_refused():
     task = TABLE.model_copy(update={"target": "classes"})
     assert message_of(build, tiny(), {}, task, 0) == "tiny got targets of kind 'classes'; it supports class, continuous"
     assert build(tiny(targets=frozenset({"classes"})), {}, task, 0).task == task
 
 
 @pytest.mark.parametrize("error", [ValueError("4 is no square"), MemoryError("4 is no square")])
-def test_what_can_not_be_built_has_the_reason(error):
+def test_a_network_that_can_not_be_built_is_reported_with_the_cause(error):
     def refuse(config, task, rng):
         raise error
 
@@ -134,7 +134,7 @@ def test_an_error_of_the_plugin_is_not_blamed_on_the_settings(error):
     assert isinstance(caught.value.__cause__, error)
 
 
-def test_a_fault_of_a_plugin_names_the_package(shelf):
+def test_an_error_of_a_plugin_names_the_package(shelf):
     shelf.add_plugin("faulty_pack", "faulty", "build=lambda config, task, rng: 1 / 0", version="2.1")
     message = shelf.ask("""
         import json, neuralzoo
@@ -149,7 +149,7 @@ def test_a_fault_of_a_plugin_names_the_package(shelf):
     )
 
 
-def test_what_a_network_asks_another_architecture_for_keeps_its_own_message():
+def test_an_error_of_a_nested_architecture_keeps_its_message():
     def borrow(config, task, rng):
         raise UnknownNameError("no architecture is named 'lender'")
 
@@ -166,7 +166,7 @@ def test_what_a_network_asks_another_architecture_for_keeps_its_own_message():
     ],
     ids=str,
 )
-def test_a_filter_that_nothing_could_pass_is_refused(keywords, words):
+def test_an_unknown_filter_value_is_refused(keywords, words):
     assert words in message_of(matching, **keywords)
 
 
@@ -179,13 +179,13 @@ def test_sizes_come_from_the_example_unless_they_are_given(created):
     assert created("tiny", task=task, inputs=(4, 4, 1), outputs=5).task.shape == (4, 4, 1)
 
 
-def test_the_number_of_axes_says_what_an_example_is(created):
+def test_the_number_of_axes_determines_the_kind_of_input(created):
     assert created("tiny", inputs=(8, 8, 1)).task.input == "image"
     assert created("tiny", inputs=[8, 8, 1]).task.shape == (8, 8, 1)
     assert created("tiny", inputs=(8,)).task.input == "tabular"
 
 
-def test_an_image_has_no_length_and_no_vocabulary_also_where_the_example_has():
+def test_an_image_has_no_lengths_and_no_vocab_size_even_if_the_example_has():
     network = create("transformer", inputs=(28, 28, 1), outputs=10, patch=7)
     assert network.predict(np.zeros((1, 28, 28, 1), np.float32)).shape == (1, 10)
     assert create("transformer", inputs=(20, 3)).predict(np.zeros((1, 20, 3), np.float32)).shape[0] == 1
@@ -209,7 +209,7 @@ def test_an_image_has_no_length_and_no_vocabulary_also_where_the_example_has():
     ],
     ids=str,
 )
-def test_wrong_words_are_reported_in_one_sentence(created, arguments, sentence):
+def test_wrong_arguments_are_reported_in_one_sentence(created, arguments, sentence):
     assert message_of(created, "tiny", **arguments) == sentence
 
 
@@ -238,21 +238,23 @@ def test_a_task_knows_the_axes_of_its_input(input, shape, vocab_size):
     ("kind", "target"),
     [("classification", "class"), ("regression", "continuous"), ("language-modelling", "class")],
 )
-def test_a_task_that_does_not_say_has_the_answers_usual_for_its_kind(kind, target):
+def test_the_default_target_of_a_task_is_the_first_of_its_kind(kind, target):
     assert Task(kind=kind, input="sequence", shape=(4, 2), outputs=2).target == target
 
 
-def test_answers_that_do_not_go_with_the_kind_are_refused():
-    with pytest.raises(ValidationError, match="the target is 'numbers'; classification needs class or classes or mar"):
+def test_a_kind_of_target_that_the_task_lacks_is_refused():
+    with pytest.raises(
+        ValidationError, match="the target is 'continuous'; classification needs class or classes or mul"
+    ):
         Task(kind="classification", input="tabular", shape=(4,), outputs=2, target="continuous")
 
 
-def test_only_what_has_a_time_axis_can_differ_in_length():
+def test_only_inputs_with_a_time_axis_have_variable_length():
     needed = "variable_length is true; image has one length, it needs to be sequence or tokens"
     with pytest.raises(ValidationError, match=needed):
         Task(kind="classification", input="image", shape=(4, 4, 1), outputs=2, variable_length=True)
 
 
-def test_tokens_need_a_vocabulary():
+def test_tokens_need_a_vocab_size():
     with pytest.raises(ValidationError, match="tokens need the number of different ones"):
         Task(kind="classification", input="tokens", shape=(4,), outputs=2)

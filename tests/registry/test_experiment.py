@@ -85,13 +85,13 @@ def test_any_options_of_a_dataset_come_back_from_toml(seed):
     assert Experiment.model_validate(one.settings()) == one
 
 
-def test_toml_explains_options_and_task():
+def test_toml_describes_options_and_task():
     lines = experiment(data={"context": 64}, task="generation").to_toml().splitlines()
     assert "[data]  # options of the dataset" in lines
     assert 'task = "generation"  # kind of task; none for that of the dataset' in lines
 
 
-def test_options_and_task_are_set_like_everything_else():
+def test_options_and_task_are_set_like_other_settings():
     one = experiment().set(["data.context=64", "data.stride=none", "task=reconstruction"])
     assert one.data == {"context": 64, "stride": "none"}
     assert one.task == "reconstruction"
@@ -148,7 +148,7 @@ def test_none_in_the_settings_of_a_model_is_still_none_after_toml():
         assert parse(Clipped, settings, "net") == Clipped(clip=None, hidden=(4, 5))
 
 
-def test_what_toml_can_not_hold_is_refused_at_once():
+def test_values_that_toml_lacks_are_refused_at_once():
     with pytest.raises(ValueError, match="can't be written as TOML; it needs numbers"):
         experiment(model={"x": object()})
 
@@ -160,14 +160,14 @@ def test_an_experiment_does_not_change_with_the_dictionary_it_was_made_from():
     assert one.model == {"hidden": [3]}
 
 
-def test_toml_explains_each_setting_of_its_own():
+def test_toml_describes_each_setting_of_the_experiment():
     text = experiment(optimizer=SGD(), model={"epochs": 3}).to_toml()
     lines = text.splitlines()
-    assert "epochs = 2  # times that every training example is used" in lines
+    assert "epochs = 2  # passes over the training examples" in lines
     assert "lr = 0.1  # learning rate" in lines
-    assert 'clip = "none"  # largest norm of the gradient; a longer one is scaled down' in lines
-    assert "[model]  # settings of the architecture" in lines
-    assert lines[-1] == "epochs = 3"  # the model's, of which an experiment knows nothing
+    assert 'clip = "none"  # largest gradient norm; a longer gradient is scaled down' in lines
+    # A setting of the model has no description here: it belongs to the architecture.
+    assert lines[lines.index("[model]  # settings of the architecture") + 1] == "epochs = 3"
     assert tomllib.loads(text)["optimizer"]["name"] == "sgd"
 
 
@@ -199,14 +199,14 @@ def test_assignments_change_what_they_name(assignments, expected):
     assert experiment().set(iter(assignments)) == experiment(**expected)
 
 
-def test_none_takes_a_setting_away():
+def test_none_unsets_a_setting():
     assert experiment(optimizer=Adam(clip=1.0)).set(["optimizer.clip=none"]) == experiment()
 
 
 @pytest.mark.parametrize(
     ("old", "new"), list(itertools.permutations(OPTIMIZERS, 2)), ids=lambda settings: settings.name
 )
-def test_another_optimizer_keeps_what_it_knows_and_drops_the_rest(old, new):
+def test_another_optimizer_keeps_the_settings_it_has_and_drops_the_others(old, new):
     changed = experiment(optimizer=old).set([f"optimizer.name={new.name}"]).optimizer
     assert type(changed) is type(new)
     for key in type(changed).model_fields.keys() - {"name"}:
@@ -215,7 +215,7 @@ def test_another_optimizer_keeps_what_it_knows_and_drops_the_rest(old, new):
 
 
 @pytest.mark.parametrize(("old", "new"), list(itertools.permutations(SCHEDULES, 2)), ids=lambda settings: settings.name)
-def test_another_schedule_drops_what_it_does_not_know(old, new):
+def test_another_schedule_drops_the_settings_it_lacks(old, new):
     changed = experiment(optimizer=SGD(lr=0.3, schedule=old)).set([f"optimizer.schedule.name={new.name}"])
     assert changed.optimizer == SGD(lr=0.3, schedule=type(new)())
 
@@ -273,7 +273,7 @@ def test_a_wrong_assignment_is_reported_in_one_sentence(assignment, sentence):
     assert "\n" not in str(caught.value)
 
 
-def test_a_setting_that_the_chosen_optimizer_does_not_know_is_no_silent_loss():
+def test_a_setting_that_the_chosen_optimizer_lacks_is_refused():
     with pytest.raises(SettingError, match=r"no setting 'optimizer.beta1' \(sgd has lr, "):
         experiment().set(["optimizer.beta1=0.5", "optimizer.name=sgd"])
 

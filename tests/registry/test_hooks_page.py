@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md's reference of the hooks: it names them all, and what it shows works."""
+"""The hook reference in CONTRIBUTING.md: it names all hooks, and its examples work."""
 
 import inspect
 import re
@@ -17,9 +17,9 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.s
 MODULES = re.findall(r"^`(\w+)\.py`, with the entry point `(\S+) = \"\1\"`:\n\n```python\n(.*?)^```", PAGE, re.M | re.S)
 
 
-def specs(place):
-    """Return the hooks that a place declares, each with the names of its arguments."""
-    marked = {name: spec for name, spec in vars(place).items() if hasattr(spec, "neuralzoo_spec")}
+def specs(owner):
+    """Return the hooks that a module or class declares, each with the names of its arguments."""
+    marked = {name: spec for name, spec in vars(owner).items() if hasattr(spec, "neuralzoo_spec")}
     return {name: [a for a in inspect.signature(spec).parameters if a != "self"] for name, spec in marked.items()}
 
 
@@ -38,7 +38,7 @@ def test_every_trainer_hook_is_in_the_second_table_with_its_arguments():
 
 
 @pytest.mark.parametrize("name", [*specs(hookspecs), *specs(TrainerHooks)])
-def test_the_drawing_has_every_hook(name):
+def test_the_call_diagram_has_every_hook(name):
     (drawing,) = re.findall(r"^```text\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     arguments = ", ".join((specs(hookspecs) | specs(TrainerHooks))[name])
     assert f" {name}({arguments})" in drawing

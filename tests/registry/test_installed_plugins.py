@@ -1,4 +1,4 @@
-"""A plugin that works, installed by pip; and what is learned about plugins without importing any."""
+"""A working plugin, installed by pip; and metadata of plugins without importing any."""
 
 HEAVY = ("mlflow", "pandas", "scipy", "matplotlib", "sklearn", "torch")
 NAMES = "import json, neuralzoo; print(json.dumps(neuralzoo.names()))"
@@ -51,7 +51,7 @@ def test_importing_neuralzoo_imports_not_even_numpy(shelf):
     assert [m for m in ("numpy", "pydantic", "pluggy", *HEAVY) if m in modules] == []
 
 
-def test_names_answer_quickly(shelf):
+def test_names_are_listed_quickly(shelf):
     seconds = shelf.ask("""
         import json, time
         start = time.perf_counter()
@@ -71,7 +71,7 @@ def test_names_take_a_glob(shelf):
     ]
 
 
-def test_globs_take_capitals_for_small_letters(shelf):
+def test_globs_are_case_insensitive(shelf):
     shelf.add_plugin("pack", "tiny")
     assert shelf.ask("import json, neuralzoo; print(json.dumps(neuralzoo.names('T?NY')))") == ["tiny"]
 
@@ -103,7 +103,7 @@ def test_of_two_copies_of_a_package_the_first_on_the_path_counts(new_shelf):
     assert second.ask(code, first) == ["my-pack 1.0"]
 
 
-def test_packages_with_damaged_metadata_are_survived(shelf):
+def test_packages_with_damaged_metadata_are_skipped(shelf):
     shelf.add_plugin("good", "tiny")
     shelf.add("no-metadata", {"nameless": "nowhere"}, {})
     (shelf.path / "no_metadata-1.0.dist-info" / "METADATA").unlink()
@@ -113,7 +113,7 @@ def test_packages_with_damaged_metadata_are_survived(shelf):
     assert "tiny" in shelf.ask(NAMES)
 
 
-def test_packages_with_damaged_entry_points_are_survived(shelf):
+def test_packages_with_damaged_entry_points_are_skipped(shelf):
     shelf.add_plugin("good", "tiny")
     shelf.add("no-equals", "[neuralzoo.plugins]\njust a name\n", {})
     shelf.add("others", "[console_scripts]\njust a name\n", {})

@@ -1,4 +1,4 @@
-"""Twelve plugins that misbehave, installed side by side: what every command says, and that all the rest works."""
+"""Twelve plugins that misbehave, installed side by side: the output of every command, and that all others work."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def _trainable(source, name, changes="", first="", last=""):
 
 
 # name: the message for a user behind "'name' from package 1.0 can't be used: ", or nothing if it can be used
-FAULTS = {
+PROBLEMS = {
     "unimportable": "ImportError: cannot import name 'NotYetThere' from 'neuralzoo.registry' "
     ".*; it may have been written for another version of neuralzoo, a newer unimportable-pack may help",
     "raising": r"RuntimeError: no luck \(plugin_raising.py, line 4\); a newer raising-pack may help, "
@@ -38,10 +38,10 @@ FAULTS = {
     "dependent": "ModuleNotFoundError: No module named 'no_such_module'; it needs no_such_module installed",
     "undescribed": "",
     "Wéird näme!": "the name of its entry point is 'Wéird näme!'; it needs lower-case letters, digits, - and _, "
-    "behind data., hook., figure. if it is no architecture",
+    "behind dataset., hook., figure. if it is no architecture",
     "loud": "",
 }
-CLASHES = {
+CONFLICTS = {
     "fnn": f"'fnn' is provided by neuralzoo {__version__} and rival 1.0; {CONFLICT}neuralzoo:fnn or rival:fnn, or "
     "uninstall one",
     "twin": f"'twin' is provided by blue-pack 1.0 and red-pack 1.0; {CONFLICT}blue-pack:twin or red-pack:twin, or "
@@ -83,14 +83,14 @@ def zoo(new_shelf, source):
 
 def expected(name):
     """Return the pattern of the message for a user of a plugin."""
-    if name in CLASHES:
-        return re.escape(CLASHES[name])
+    if name in CONFLICTS:
+        return re.escape(CONFLICTS[name])
     package = name if name.isascii() else "weird"
-    return f"{re.escape(repr(name))} from {package}-pack 1\\.0 can't be used: {FAULTS[name]}"
+    return f"{re.escape(repr(name))} from {package}-pack 1\\.0 can't be used: {PROBLEMS[name]}"
 
 
-BROKEN = [name for name in (*FAULTS, *CLASHES) if FAULTS.get(name) != ""]
-USABLE = [name for name in FAULTS if not FAULTS[name]]
+BROKEN = [name for name in (*PROBLEMS, *CONFLICTS) if PROBLEMS.get(name) != ""]
+USABLE = [name for name in PROBLEMS if not PROBLEMS[name]]
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +102,13 @@ def listed(zoo):
     return list(zip(lines[::2], lines[1::2], strict=True))
 
 
-@pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
+@pytest.mark.parametrize("name", [*PROBLEMS, *CONFLICTS])
 def test_list_names_all_of_them_and_imports_none(listed, name):
     found = [(line, facts) for line, facts in listed if line.startswith(f"{name} ")]
     print(*found, sep="\n")
-    assert len(found) == (2 if name in CLASHES else 1)
+    assert len(found) == (2 if name in CONFLICTS else 1)
     for line, facts in found:
-        if name in CLASHES or not name.isascii():
+        if name in CONFLICTS or not name.isascii():
             assert re.search(f"  not loaded: {expected(name)}$", line)
         else:
             assert facts.strip() == f"`neuralzoo show {name}` imports it · {name}-pack 1.0"
@@ -122,15 +122,15 @@ def loaded(zoo):
     return json.loads(done.stdout), done.stderr
 
 
-@pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
-def test_list_that_loads_says_why_in_clean_json(loaded, name):
+@pytest.mark.parametrize("name", [*PROBLEMS, *CONFLICTS])
+def test_list_with_load_reports_problems_in_clean_json(loaded, name):
     rows, errors = loaded
     assert errors == "hello from a plugin\n"
     found = [row for row in rows if row["name"] == name]
     for row in found:
         assert row["state"] == ("ready" if name in USABLE else "unusable")
         assert re.fullmatch(expected(name) if name in BROKEN else "", row.get("problem", ""))
-    assert len(found) == (2 if name in CLASHES else 1)
+    assert len(found) == (2 if name in CONFLICTS else 1)
 
 
 @pytest.fixture(scope="module")
@@ -139,29 +139,29 @@ def created(zoo):
     return zoo.ask(f"""
         import json, neuralzoo
         from neuralzoo.registry import ZooError
-        told = {{}}
-        for name in {[*FAULTS, *CLASHES, "sound", "neuralzoo:fnn"]}:
+        messages = {{}}
+        for name in {[*PROBLEMS, *CONFLICTS, "sound", "neuralzoo:fnn"]}:
             try:
                 neuralzoo.create(name)
-                told[name] = ""
+                messages[name] = ""
             except ZooError as error:
-                told[name] = str(error)
-        print(json.dumps(told))
+                messages[name] = str(error)
+        print(json.dumps(messages))
     """)
 
 
-@pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
-def test_create_says_why_in_one_line_or_works(created, name):
+@pytest.mark.parametrize("name", [*PROBLEMS, *CONFLICTS])
+def test_create_reports_the_problem_in_one_line_or_works(created, name):
     print(created[name])
     assert re.fullmatch(expected(name) if name in BROKEN else "", created[name])
 
 
-def test_create_still_makes_all_the_others(created):
+def test_create_still_builds_all_the_others(created):
     assert created["sound"] == created["neuralzoo:fnn"] == ""
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_run_says_why_in_one_line_and_leaves_nothing(zoo, name):
+def test_run_reports_the_problem_in_one_line_and_leaves_no_files(zoo, name):
     done = zoo.command("run", name)
     print(done.stderr)
     assert done.returncode == 2
@@ -179,20 +179,20 @@ def test_run_trains_those_that_can_be_used(zoo, name):
     assert done.stderr.replace("hello from a plugin\n", "") == ""
 
 
-def test_run_trains_the_built_in_of_a_clash_by_its_full_name(zoo):
+def test_run_trains_the_built_in_of_a_name_conflict_by_its_full_name(zoo):
     small = ["--set", "dataset=two-spirals", "--set", "epochs=1", "--set", "model.hidden=[4]"]
     done = zoo.command("run", "neuralzoo:fnn", "--no-track", *small)
     assert "test/accuracy" in done.stdout, done.stderr
 
 
-def test_prove_leaves_out_those_that_can_not_be_used(zoo):
+def test_prove_skips_the_unusable(zoo):
     others = ["neuralzoo:fnn", *(row["name"] for row in json.loads(zoo.command("list", "--json").stdout))]
-    blocked = ",".join(name for name in others if name not in (*FAULTS, "sound"))
+    blocked = ",".join(name for name in others if name not in (*PROBLEMS, "sound"))
     done = zoo.command("prove", "--no-track", NEURALZOO_BLOCK=blocked)  # no architecture with claims is left
     assert done.returncode == 2
     assert done.stderr.endswith("neuralzoo: the zoo has no claims in the profile quick\n")
     for name in BROKEN:
-        assert re.search(f"^left out: {expected(name)}$", done.stdout, flags=re.MULTILINE) or name in CLASHES
+        assert re.search(f"^skipped: {expected(name)}$", done.stdout, flags=re.MULTILINE) or name in CONFLICTS
 
 
 @pytest.fixture(scope="module")
@@ -203,20 +203,20 @@ def examined(zoo):
     return json.loads(done.stdout)["plugins"]
 
 
-@pytest.mark.parametrize("name", [*FAULTS, *CLASHES])
-def test_the_doctor_shows_package_version_path_state_and_reason(zoo, examined, name):
+@pytest.mark.parametrize("name", [*PROBLEMS, *CONFLICTS])
+def test_the_doctor_shows_package_version_path_state_and_problem(zoo, examined, name):
     found = [row for row in examined if row["name"] == name]
-    assert len(found) == (2 if name in CLASHES else 1)
+    assert len(found) == (2 if name in CONFLICTS else 1)
     for row in found:
         print(row)
         if row["package"] != "neuralzoo":
             assert row["version"] == "1.0"
-            assert row["path"].startswith(str(zoo.path / "plugin_" if name in FAULTS else zoo.path))
+            assert row["path"].startswith(str(zoo.path / "plugin_" if name in PROBLEMS else zoo.path))
         assert row["state"] == ("unusable" if name in BROKEN else "ready")
         assert re.fullmatch(expected(name) if name in BROKEN else REMARKS[name], row["problem"])
 
 
-def test_the_doctor_says_the_same_to_people(zoo, examined):
+def test_the_doctor_prints_the_same_as_a_table(zoo, examined):
     shown = zoo.command("doctor").stdout
     for row in examined:
         reason = re.sub(r"\d\.\d s", "_ s", row["problem"])
@@ -259,7 +259,7 @@ def architecture():
 """
 
 
-def test_what_a_plugin_declares_in_plain_words_is_listed_without_running_it(shelf):
+def test_literals_of_a_declaration_are_listed_without_running_it(shelf):
     shelf.add("plain-pack", {"plain": "plain_package.inner:thing"}, {})
     (shelf.path / "plain_package").mkdir()
     (shelf.path / "plain_package" / "__init__.py").write_text("raise RuntimeError")
@@ -278,7 +278,7 @@ def test_what_a_plugin_declares_in_plain_words_is_listed_without_running_it(shel
     assert "plain" not in shelf.command("list", "--input", "sequence").stdout
 
 
-def test_what_can_not_be_read_is_described_by_its_package(shelf):
+def test_an_unreadable_declaration_is_described_by_its_package(shelf):
     unreadable = {
         "binary": "\0",
         "endless": "x = " + "(" * 5000,
@@ -300,13 +300,13 @@ def test_what_can_not_be_read_is_described_by_its_package(shelf):
         assert "tasks" not in rows[name]
 
 
-def test_a_question_that_text_does_not_answer_imports_the_plugins_that_it_is_about(shelf):
+def test_a_filter_that_the_text_can_not_decide_imports_the_plugins(shelf):
     shelf.add_plugin("pack", "tiny")
     assert "tiny" in shelf.command("list", "--task", "classification").stdout
     assert "tiny" not in shelf.command("list", "--task", "generation").stdout
 
 
-def test_every_built_in_is_listed_as_it_declares_itself(shelf):
+def test_every_built_in_is_listed_as_declared(shelf):
     found = shelf.ask("""
         import json, sys
         from neuralzoo.registry import summaries

@@ -1,4 +1,4 @@
-"""What people read when a setting is wrong: one sentence with the key, what it got, what it needs, the nearest name."""
+"""Errors of wrong settings: one sentence with the key, what it got, what it needs, the nearest name."""
 
 from typing import Annotated, Any, Literal
 
@@ -116,7 +116,7 @@ def test_a_wrong_setting_is_reported_in_one_sentence(settings, sentence):
     assert str(caught.value) == sentence
 
 
-def test_an_unknown_setting_is_reported_with_the_nearest_and_all_that_there_are():
+def test_an_unknown_setting_is_reported_with_the_nearest_and_all_known():
     with pytest.raises(SettingError) as caught:
         parse(Everything, {"hiden": [3]}, "net")
     names = ", ".join(Everything.model_fields)
@@ -139,23 +139,23 @@ def test_a_misspelt_key_is_reported_before_the_value_that_it_leaves_missing():
         parse(Needy, {"depth": 3}, "net")
 
 
-def test_a_long_value_is_cut_short():
+def test_a_long_value_is_abbreviated():
     with pytest.raises(SettingError) as caught:
         parse(Everything, {"hidden": "x" * 5000}, "net")
     assert len(str(caught.value)) < 150
 
 
-def test_values_that_are_right_are_taken_as_they_are():
+def test_valid_values_are_taken_unchanged():
     config = parse(Everything, {"kernel": [3, 5], "steps": 7, "noise": {"name": "noisy"}, "dropout": 0}, "net")
     assert (config.kernel, config.steps, config.noise, config.dropout) == ((3, 5), 7, Noisy(), 0.0)
 
 
-def test_none_is_a_word_where_a_setting_may_be_none():
+def test_the_text_none_is_none_where_a_setting_may_be_none():
     config = parse(Everything, {"clip": "none", "gaps": [1, "none", 2], "extra": "none", "label": "none"}, "net")
     assert (config.clip, config.gaps, config.extra, config.label) == (None, (1, None, 2), None, "none")
 
 
-def test_settings_can_not_be_changed_behind_the_back_of_validation():
+def test_settings_are_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         Everything().dropout = 2.0
 
@@ -188,7 +188,7 @@ def test_an_assigned_value_is_toml_or_else_text(text, value):
     assert type(result["key"]) is type(value)
 
 
-def test_an_assignment_reaches_any_depth_and_leaves_the_original_alone():
+def test_an_assignment_reaches_any_depth_and_does_not_change_the_original():
     original = {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
     changed = override(original, ["a.b.c=5", " a . x . y = 6 ", "e=[1]"])
     assert changed == {"a": {"b": {"c": 5, "d": 2}, "x": {"y": 6}}, "e": [1]}
@@ -200,7 +200,7 @@ def test_the_last_assignment_wins():
 
 
 @pytest.mark.parametrize("assignment", ["lr", "", "=3", " = 3", "a..b=3", ".a=3", "a.=3"])
-def test_what_is_no_assignment_is_reported_how_one_looks(assignment):
+def test_a_malformed_assignment_is_reported_with_an_example(assignment):
     with pytest.raises(SettingError) as caught:
         override({}, [assignment])
     assert str(caught.value) == f"set got {assignment!r}; it needs KEY=VALUE, such as optimizer.lr=0.01"

@@ -1,4 +1,4 @@
-"""An environment of its own, in which neuralzoo is installed as other people install it: from its wheel."""
+"""A virtual environment in which neuralzoo is installed from its wheel."""
 
 import os
 import subprocess
@@ -14,24 +14,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 SCRIPT = "#!{python}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
-collect_ignore = ["echo_state"]  # a package of its own, whose tests are run where it is installed
+collect_ignore = ["echo_state"]  # a package of its own, whose tests run where it is installed
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment, in which commands are run."""
+    """A virtual environment to run commands in."""
 
     path: Path
 
     @property
     def bin(self) -> Path:
-        """Where the commands are."""
+        """The folder of the commands."""
         return self.path / "bin"
 
     def run(
         self, command: str, folder: Path, *, check: bool = True, timeout: int = 600
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command line as a person types it, in a folder."""
+        """Run a shell command line in a folder."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("NEURALZOO_", "PYTEST_"))}
         done = subprocess.run(
             command,
@@ -58,7 +58,7 @@ class Environment:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the wheel of neuralzoo as it is now."""
+    """Return the wheel of the working tree."""
     pytest.importorskip("pip", reason="building a wheel needs pip")
     pytest.importorskip("hatchling", reason="building a wheel without the network needs hatchling")
     folder = tmp_path_factory.mktemp("dist")
@@ -92,5 +92,5 @@ def new_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 @pytest.fixture(scope="session")
 def environment(new_environment: Callable[[], Environment]) -> Environment:
-    """Return an environment that tests share; what they install into it has names of its own."""
+    """Return an environment that tests share; each installs packages of other names."""
     return new_environment()

@@ -1,4 +1,4 @@
-"""An architecture that another author wrote, as a package of its own: installed, checked, run, proved and served."""
+"""A third-party architecture as a package of its own: installed, checked, run, proved and served."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def home(environment, tmp_path_factory):
-    """The folder of a user who has installed the package."""
+    """Return a folder to run commands in, with the package installed."""
     environment.install("--no-deps", PACKAGE)
     return tmp_path_factory.mktemp("home")
 

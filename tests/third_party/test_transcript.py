@@ -13,7 +13,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def cpu_seconds():
-    """The seconds of a core that the commands have used which were run so far."""
+    """Return the core seconds that all commands used so far."""
     times = os.times()
     return times.children_user + times.children_system
 
@@ -23,12 +23,12 @@ def test_four_commands_lead_from_nothing_to_a_checked_and_trained_architecture(e
     since, used = time.monotonic(), cpu_seconds()
     lines = environment.run("neuralzoo new my_net", tmp_path).stdout.splitlines()
     commands = [line.strip() for line in lines[lines.index("next") + 1 :]]
-    said = [environment.run(command, tmp_path).stdout for command in commands]
+    outputs = [environment.run(command, tmp_path).stdout for command in commands]
     used = cpu_seconds() - used
     print(f"from new to a finished run: {time.monotonic() - since:.1f} s, of which {used:.1f} s of one core")
     assert "\n".join(["```sh", "neuralzoo new my_net", *commands, "```"]) in README
-    assert re.search(r"\d\d checks ran: \d\d passed, 0 failed", said[1])
-    assert "test/accuracy" in said[2]
+    assert re.search(r"\d\d checks ran: \d\d passed, 0 failed", outputs[1])
+    assert "test/accuracy" in outputs[2]
     assert used < 120  # minutes on a machine that does something else must not fail a test
     assert re.search(r"\d\d passed", environment.run("pytest my_net", tmp_path).stdout)
     assert "my_net nonlinear: yes" in environment.run("neuralzoo prove my_net", tmp_path).stdout
@@ -47,8 +47,8 @@ def test_a_package_for_each_other_task_runs_proves_and_passes_its_tests_unchange
 
 
 @pytest.mark.slow
-def test_the_continuous_integration_of_the_package_passes_unchanged(environment, tmp_path):
-    yaml = pytest.importorskip("yaml", reason="reading the workflow needs PyYAML, which MLflow brings")
+def test_the_continuous_integration_of_a_generated_package_passes_unchanged(environment, tmp_path):
+    yaml = pytest.importorskip("yaml", reason="reading the workflow needs PyYAML, which MLflow installs")
     environment.run("neuralzoo new integrated", tmp_path)
     workflow = yaml.safe_load((tmp_path / "integrated" / ".github" / "workflows" / "ci.yml").read_text())
     variables = "".join(f"export {name}='{value}'; " for name, value in workflow["env"].items())

@@ -11,7 +11,7 @@ BLOCK = re.compile(r"(?:^`(?P<file>[\w./]+)`:\n\n)?^```(?P<language>\w+)\n(?P<te
 BLOCKS = [match.groupdict() for match in BLOCK.finditer(SECTION)]
 
 
-def test_every_block_is_a_file_to_write_commands_to_type_or_what_is_said():
+def test_every_block_is_a_file_commands_or_an_output():
     assert {block["language"] for block in BLOCKS if block["file"]} == {"python", "toml"}
     assert {block["language"] for block in BLOCKS if not block["file"]} == {"bash", "text"}
     assert len([block for block in BLOCKS if block["file"]]) == SECTION.count("```python") + SECTION.count("```toml")
@@ -23,27 +23,27 @@ def test_the_first_plugin_has_ten_lines():
 
 
 @pytest.mark.slow
-def test_followed_to_the_letter_it_does_what_it_says(new_environment, tmp_path):
+def test_the_tutorial_works_as_written(new_environment, tmp_path):
     environment = new_environment()
-    said = []
+    outputs = []
     for block in BLOCKS:
         if block["file"]:
             path = tmp_path / block["file"]
             path.parent.mkdir(exist_ok=True)
             path.write_text(block["text"])
         elif block["language"] == "bash":
-            said += [environment.run(command, tmp_path).stdout for command in block["text"].splitlines()]
+            outputs += [environment.run(command, tmp_path).stdout for command in block["text"].splitlines()]
         else:
             output = with_a_mistake(environment, tmp_path)
             for line in block["text"].splitlines():
                 assert re.search(re.escape(line.strip()).replace("…", r"\S+"), output), output
-    assert "gated gates: no" in "".join(said)
-    assert " 0 failed" in said[0]
-    assert re.search(r"\d\d passed", said[-1])
+    assert "gated gates: no" in "".join(outputs)
+    assert " 0 failed" in outputs[0]
+    assert re.search(r"\d\d passed", outputs[-1])
 
 
 def with_a_mistake(environment, folder):
-    """What `check` says while the gate is missing in the backward formula, as the text before the block has it."""
+    """Return the report of `check` while the gate is missing in the backward formula, as in the text."""
     path = folder / "gated" / "src" / "gated" / "network.py"
     right = path.read_text()
     wrong = right.replace("dh * g * (1 - a * a)", "dh * (1 - a * a)")

@@ -93,7 +93,7 @@ def test_more_seeds_train_only_the_new_ones(tmp_path):
 @pytest.mark.parametrize(
     ("match", "budget", "expected"),
     [
-        ("none", None, "Each candidate has its own settings; neither parameters, steps nor time are matched."),
+        ("none", None, "Each candidate has its own settings; nothing is matched."),
         ("parameters", None, "Equal numbers of parameters: 6 to 42."),
         ("steps", None, "Equal numbers of optimizer steps (whole epochs): 18."),
         ("time", 1.25, "Equal training time: budget 1.25 s, used 1.50 s to 1.50 s (whole epochs)."),

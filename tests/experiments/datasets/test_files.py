@@ -34,9 +34,9 @@ class Server:
         self.thread.start()
 
     def put(self, content, path=PATH):
-        place = self.folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
         return f"{self.url}/{path}"
 
     def close(self):

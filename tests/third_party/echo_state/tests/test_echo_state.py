@@ -27,7 +27,7 @@ def test_reservoir_conforms(check):
     check()
 
 
-def test_states_are_what_the_equations_say():
+def test_states_satisfy_the_equations():
     reservoir = Reservoir(1, EchoStateConfig(units=3, density=1, leak=0.25), RNG).astype(np.float64)
     w_in, b, w = (parameter.value for parameter in reservoir.named_parameters().values())
     x, h, states = RNG.normal(size=(5, 1)), np.zeros(3), []
@@ -43,12 +43,12 @@ def test_the_largest_eigenvalue_is_the_radius(radius):
     assert np.abs(np.linalg.eigvals(scaled)).max() == pytest.approx(radius)
 
 
-def test_a_matrix_without_eigenvalues_stays_as_it_is():
+def test_a_nilpotent_matrix_is_unchanged():
     nilpotent = np.triu(np.ones((4, 4)), 1)
     assert with_radius(nilpotent, 0.9) is nilpotent
 
 
-def test_the_state_forgets_where_it_began():
+def test_the_state_does_not_depend_on_early_inputs():
     reservoir = Reservoir(1, EchoStateConfig(units=50, radius=0.5, leak=1), RNG).astype(np.float64)
     ending = RNG.normal(size=(60, 1))
     starts = RNG.normal(size=(2, 10, 1))

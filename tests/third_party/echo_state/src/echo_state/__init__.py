@@ -1,16 +1,17 @@
-"""The echo state network: a recurrent network that is never trained, and a readout solved in one step."""
+"""Echo state network: a fixed random recurrent network, and a readout by ridge regression."""
 
 from neuralzoo.registry import Architecture, Task, hookimpl
 
+from echo_state.claims import CLAIMS
 from echo_state.config import EchoStateConfig
-from echo_state.experiment import CLAIMS, QUICK
+from echo_state.experiments import QUICK
 from echo_state.learner import learner
 from echo_state.network import build
 
 
 @hookimpl
 def architecture() -> Architecture:
-    """Hand over the echo state network."""
+    """Return the echo state network architecture."""
     return Architecture(
         api_version=1,
         name="esn",
@@ -34,5 +35,5 @@ def architecture() -> Architecture:
 
 
 def scale_width(config: EchoStateConfig, factor: float) -> EchoStateConfig:
-    """Return the config with its units times a factor, which is what the readout's size goes with."""
+    """Return the config with its units times a factor; the size of the readout is proportional to them."""
     return config.model_copy(update={"units": max(1, round(config.units * factor))})

@@ -1,4 +1,4 @@
-"""Learning in one step: the readout by ridge regression, and nothing else."""
+"""Ridge regression of the readout, in closed form."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ from echo_state.network import EchoState
 
 
 class RidgeRegression(Learner):
-    """Solves for the readout before the first step; the steps that follow only measure.
+    """Solves for the readout before the first step; the steps that follow only evaluate.
 
         minimise  sum |z V + c - t|² + r N |V|²          over V and c, the sum and N over all training examples
         V = (Z.T Z + r N 1)^-1 Z.T T          with Z and T less their means;  c = mean of t - (mean of z) V
 
-    A class is the target 1 in its place and 0 elsewhere.
+    Classes are one-hot targets.
     """
 
     def __init__(self, module: EchoState, ridge: float, task: Task) -> None:
-        super().__init__(module, {})  # no optimizer: nothing goes down a gradient
+        super().__init__(module, {})  # no optimizer: there is no gradient descent
         self.network = module
         self.ridge = ridge
         self.task = task
@@ -43,7 +43,7 @@ class RidgeRegression(Learner):
         self.network.bias.value[...] = c
 
     def learn(self, batch: Batch, ctx: Context) -> MetricValues:
-        """Evaluate: all that there was to learn has been learned."""
+        """Evaluate: the readout is solved already."""
         return self.evaluate(batch)
 
     def evaluate(self, batch: Batch) -> MetricValues:
@@ -61,7 +61,7 @@ class RidgeRegression(Learner):
 
 
 def solve(z: Array, t: Array, ridge: float) -> tuple[Array, Array]:
-    """Return the weights and the bias of the ridge regression of t on z; the bias is not pulled towards zero.
+    """Return the weights and the bias of the ridge regression of t on z; the bias has no penalty.
 
     Shapes: z is (N, D), t is (N, K); the weights are (D, K), the bias (K,).
     """
@@ -72,6 +72,6 @@ def solve(z: Array, t: Array, ridge: float) -> tuple[Array, Array]:
 
 
 def learner(module: EchoState, config: Any, task: Task, optimizer_factory: OptimizerFactory) -> RidgeRegression:
-    """Return what trains an echo state network; it needs no optimizer."""
+    """Return the learner of an echo state network; it needs no optimizer."""
     settings: EchoStateConfig = config
     return RidgeRegression(module, settings.ridge, task)

@@ -1,12 +1,11 @@
-"""The echo state network: a recurrent network that is never trained, and a linear readout of its echoes.
+"""Echo state network: a fixed random recurrent network (the reservoir), and a linear readout of its states.
 
     h_t = (1 - a) h_(t-1) + a tanh(x_t W_in + h_(t-1) W + b)          t = 1 .. T, h_0 = 0, a the leak
-    z   = [ mean of h_1 .. h_T,  h_T ]                                what is read of a sequence
-    y   = z V + c                                                     logits, or the numbers of the answer
+    z   = [ mean of h_1 .. h_T,  h_T ]                                features of a sequence
+    y   = z V + c                                                     logits, or a continuous target
 
-W_in, W and b are drawn and stay as they are. W is sparse and scaled to a spectral radius; where it is small enough the
-state forgets where it began and is an echo of the latest inputs. Only V and c are learned, by ridge regression in one
-step.
+W_in, W and b are random and fixed. W is sparse and scaled to a spectral radius; where it is small enough the state does
+not depend on the initial state and is an echo of the latest inputs. Only V and c are learned, by ridge regression.
 
 Sources: Jaeger (2001), The "echo state" approach to analysing and training recurrent neural networks, GMD Report 148,
 https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf; leaky units: Jaeger, Lukosevicius, Popovici and Siewert
@@ -24,9 +23,9 @@ from echo_state.config import EchoStateConfig
 
 
 class Reservoir(Layer):
-    """A leaky recurrent network whose weights are drawn, not learned; it gives the mean state and the last one.
+    """A leaky recurrent network with fixed random weights; its features are the mean state and the last one.
 
-    Shapes: x is (N, T, inputs), alone or as (x, lengths); what it gives is (N, 2 units).
+    Shapes: x is (N, T, inputs), alone or as (x, lengths); features are (N, 2 units).
     """
 
     def __init__(self, inputs: int, config: EchoStateConfig, rng: np.random.Generator) -> None:
@@ -42,20 +41,22 @@ class Reservoir(Layer):
         x, lengths = x if isinstance(x, tuple) else (x, np.full(len(x), x.shape[1]))
         w, a = self.weight.value, self.leak
         drive = x @ self.input_weight.value + self.bias.value  # (N, T, units)
-        inside = np.arange(x.shape[1]) < lengths[:, None]  # (N, T): beyond its length a sequence stands still
+        inside = (
+            np.arange(x.shape[1]) < lengths[:, None]
+        )  # (N, T): beyond its length the state of a sequence is constant
         states = np.zeros((x.shape[1] + 1, len(x), len(w)), drive.dtype)
         new = np.empty_like(states[1:])
         for t in range(x.shape[1]):
             new[t] = np.tanh(drive[:, t] + states[t] @ w)
             states[t + 1] = np.where(inside[:, t, None], (1 - a) * states[t] + a * new[t], states[t])
-        share = (inside / lengths[:, None]).astype(drive.dtype)  # of each step in the mean
-        mean = np.einsum("tnu,nt->nu", states[1:], share)
+        weight = (inside / lengths[:, None]).astype(drive.dtype)  # of each step in the mean
+        mean = np.einsum("tnu,nt->nu", states[1:], weight)
 
         def pull(dz: Array) -> Array:
             dmean, dh = np.split(dz, 2, axis=1)
             ddrive = np.zeros_like(drive)
             for t in reversed(range(x.shape[1])):
-                dh = dh + share[:, t, None] * dmean
+                dh = dh + weight[:, t, None] * dmean
                 ddrive[:, t] = np.where(inside[:, t, None], a * dh * (1 - new[t] ** 2), 0)
                 dh = np.where(inside[:, t, None], (1 - a) * dh, dh) + ddrive[:, t] @ w.T
             dx: Array = ddrive @ self.input_weight.value.T
@@ -76,7 +77,7 @@ class EchoState(Layer):
         self.bias = Parameter(np.zeros(outputs, np.float32))
 
     def __call__(self, x: Any, ctx: Context) -> tuple[Array, Pullback]:
-        """Return the answers and their pullback."""
+        """Return the outputs and their pullback."""
         z, through_reservoir = self.reservoir(x, ctx)
         v = self.readout.value
 
@@ -89,12 +90,12 @@ class EchoState(Layer):
 
 
 def fixed(value: Array) -> Parameter:
-    """Return a parameter that is saved with the network and never trained."""
+    """Return a parameter that is saved and not trained."""
     return Parameter(value.astype(np.float32), trainable=False)
 
 
 def with_radius(weight: Array, radius: float) -> Array:
-    """Scale a matrix so that its largest eigenvalue has this absolute value; one without any stays as it is."""
+    """Scale a matrix so that its largest eigenvalue has this absolute value; a nilpotent one is unchanged."""
     largest = float(np.abs(np.linalg.eigvals(weight)).max())
     return weight * (radius / largest) if largest > 0 else weight
 

@@ -1,17 +1,10 @@
-"""The reference experiment of the echo state network, and its claim."""
+"""Claims of the echo state network."""
 
 from neuralzoo.registry import AdamW, Candidate, Claim, Condition, Cosine, Experiment
 
-# Radius, leak and ridge were chosen on held-out training examples (seeds 0 and 1).
-QUICK = Experiment(
-    architecture="esn",
-    dataset="mnist1d",
-    epochs=1,
-    batch_size=100,
-    model={"units": 300, "radius": 0.8, "leak": 0.6, "ridge": 1e-7},
-)
+from echo_state.experiments import QUICK
 
-# The settings with which fnn itself competes on these data.
+# The settings of fnn's own experiment on this dataset.
 FEEDFORWARD = Experiment(
     architecture="fnn",
     dataset="mnist1d",
@@ -25,8 +18,8 @@ FEEDFORWARD = Experiment(
 CLAIMS = (
     Claim(
         name="echoes",
-        sentence="Echoes of a recurrent network that is never trained, read by a linear model, tell shifted shapes "
-        "apart better than a trained feed-forward network does",
+        sentence="MNIST-1D: ridge regression on a fixed random recurrent network has an accuracy at least 0.1 above "
+        "that of a trained feed-forward network",
         candidates=(
             Candidate(label="esn", experiment=QUICK.set(["validation=0.0"])),
             Candidate(label="fnn", experiment=FEEDFORWARD),

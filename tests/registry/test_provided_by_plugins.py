@@ -1,4 +1,4 @@
-"""Datasets, trainer hooks and figures that real packages bring, beside architectures."""
+"""Datasets, trainer hooks and figures that packages provide, beside architectures."""
 
 import json
 import re
@@ -41,7 +41,7 @@ class Notifier:
     def epoch_ended(self, trainer, metrics):
         with self.notes.open("a") as notes:
             notes.write(f"epoch {trainer.epoch}: {sorted(metrics)[0]}\\n")
-        FAULT
+        ERROR
 
 
 @hookimpl
@@ -72,8 +72,8 @@ def zoo(new_shelf):
     shelf = new_shelf()
     shelf.add("stripes-pack", {"dataset.stripes": "stripes"}, {"stripes": STRIPES.replace("NAME", "stripes")})
     shelf.add("rival-pack", {"dataset.mnist1d": "rival"}, {"rival": STRIPES.replace("NAME", "mnist1d")}, "2.0")
-    shelf.add("notify-pack", {"hook.notifier": "notify"}, {"notify": NOTIFIER.replace("FAULT", "")})
-    broken = NOTIFIER.replace("FAULT", "raise OSError('no network')")
+    shelf.add("notify-pack", {"hook.notifier": "notify"}, {"notify": NOTIFIER.replace("ERROR", "")})
+    broken = NOTIFIER.replace("ERROR", "raise OSError('no network')")
     shelf.add("failing-pack", {"hook.failing": "failing"}, {"failing": broken}, "3.1")
     shelf.add("scatter-pack", {"figure.scatter": "scatter"}, {"scatter": FIGURE})
     return shelf
@@ -131,7 +131,7 @@ def test_an_experiment_runs_on_a_dataset_of_a_package(zoo, name):
     assert f'dataset = "{name}"' in next(one_run(zoo, folder).glob("*.toml")).read_text()
 
 
-def test_a_dataset_that_clashes_with_a_built_in_names_both(zoo):
+def test_a_dataset_in_conflict_with_a_built_in_names_both(zoo):
     line = line_of(zoo.command(*RUN, "--set", "dataset=mnist1d"))
     assert re.fullmatch(
         r"'mnist1d' is provided by neuralzoo \S+ and rival-pack 2\.0; name the one you mean: neuralzoo:mnist1d or "
@@ -142,7 +142,7 @@ def test_a_dataset_that_clashes_with_a_built_in_names_both(zoo):
     assert re.search(r"mnist1d +not loaded: 'mnist1d' is provided by .*\n +rival-pack 2\.0", listed)
 
 
-def test_the_name_with_its_package_says_which_dataset(zoo):
+def test_the_full_name_selects_the_dataset(zoo):
     shapes = zoo.ask("""
         import json
         from neuralzoo.experiments import datasets
@@ -157,7 +157,7 @@ def test_a_misspelt_dataset_or_option_suggests_the_nearest(zoo):
     assert line == "dataset stripes has no option 'trian'; did you mean train? (it has train, test)"
 
 
-def test_a_trainer_hook_of_a_package_watches_a_run_that_names_it(zoo):
+def test_a_trainer_hook_of_a_package_is_called_in_a_run_that_names_it(zoo):
     done = zoo.command(*RUN, "--set", "dataset=two-spirals", "--hook", "notifier", "--runs", "watched")
     assert done.returncode == 0, done.stderr
     run = one_run(zoo, "watched")
@@ -165,7 +165,7 @@ def test_a_trainer_hook_of_a_package_watches_a_run_that_names_it(zoo):
     assert tomllib.loads(next(run.glob("*.toml")).read_text())["hooks"] == ["notifier"]
 
 
-def test_a_failing_trainer_hook_costs_only_itself(zoo):
+def test_a_failing_trainer_hook_is_isolated(zoo):
     given = ["--set", "dataset=two-spirals"]
     alone = zoo.command(*RUN, *given, "--runs", "alone")
     done = zoo.command(*RUN, *given, "--runs", "failed", "--hook", "failing", "--hook", "notifier")
@@ -204,7 +204,7 @@ def test_a_figure_of_a_package_is_drawn_beside_the_others(zoo):
     ("error", "words"),
     [("1 / 0", "ZeroDivisionError: division by zero"), ("raise SystemExit(1)", "it called sys.exit(1)")],
 )
-def test_a_figure_that_fails_costs_only_itself_and_names_its_package(shelf, error, words):
+def test_a_figure_that_fails_is_isolated_and_names_its_package(shelf, error, words):
     shelf.add("odd-pack", {"figure.scatter": "odd"}, {"odd": FIGURE.replace("x = data", f"{error}\n    x = data")})
     done = shelf.command(*RUN, "--set", "dataset=two-spirals", "--set", 'figures=["scatter"]')
     assert done.returncode == 0, done.stderr
@@ -220,7 +220,7 @@ def test_two_figures_of_one_file_name_are_refused(shelf):
     assert line == f"fnn got the figure '{TAKEN}'; it has one named {TAKEN}, it needs another"
 
 
-def test_the_doctor_shows_what_kind_each_is_of(zoo):
+def test_the_doctor_shows_the_kind_of_each_plugin(zoo):
     plugins = json.loads(zoo.command("doctor", "--json").stdout)["plugins"]
     states = {(p["kind"], p["name"], p["package"]): p["state"] for p in plugins if p["package"] != "neuralzoo"}
     assert states == {
@@ -232,8 +232,8 @@ def test_the_doctor_shows_what_kind_each_is_of(zoo):
     }
 
 
-def test_one_package_may_bring_one_of_each_in_one_module(shelf, source):
-    whole = "\n".join([source("all_in_one"), STRIPES.replace("NAME", "all"), NOTIFIER.replace("FAULT", ""), FIGURE])
+def test_one_module_may_provide_one_plugin_of_each_kind(shelf, source):
+    whole = "\n".join([source("all_in_one"), STRIPES.replace("NAME", "all"), NOTIFIER.replace("ERROR", ""), FIGURE])
     points = dict.fromkeys(("all_in_one", "dataset.all", "hook.all", "figure.scatter"), "everything")
     shelf.add("all-pack", points, {"everything": whole})
     plugins = json.loads(shelf.command("doctor", "--json").stdout)["plugins"]
@@ -266,7 +266,7 @@ WRONG = {
 }
 
 
-def test_each_kind_that_is_declared_wrongly_is_reported_in_one_line(shelf):
+def test_a_wrong_declaration_of_each_kind_is_reported_in_one_line(shelf):
     for number, (point, (code, _)) in enumerate(WRONG.items()):
         shelf.add(f"wrong-{number}", {point: f"wrong_{number}"}, {f"wrong_{number}": code})
     plugins = json.loads(shelf.command("doctor", "--json").stdout)["plugins"]
