@@ -50,7 +50,8 @@ def test_values_that_lead_to_another_decision_are_an_error(before, declared, fin
 
 
 def test_the_quickest_claim_of_an_architecture_is_not_matched_on_time(verdict):
-    slow = verdict.model_copy(update={"claim": "slow", "minutes": 9.0})
+    verdict = verdict.model_copy(update={"minutes": 0.1 * len(verdict.seeds)})
+    slow = verdict.model_copy(update={"claim": "slow", "minutes": 0.15 * len(verdict.seeds)})
     timed = verdict.model_copy(update={"claim": "timed", "minutes": 0.1, "match": "time"})
     assert quickest([slow, verdict, timed]) == [verdict]
 
