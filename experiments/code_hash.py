@@ -18,9 +18,10 @@ from types import FunctionType
 from typing import Any
 
 from neuralzoo.core.batches import ArrayBatches
+from neuralzoo.core.blocks.stopping import StopWhen
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.running.assembly import OPTIMIZERS, schedule, split
+from neuralzoo.experiments.running.assembly import EVALUATION_BATCH, OPTIMIZERS, schedule, split
 from neuralzoo.registry import Experiment, get, names
 
 PACKAGE = "neuralzoo"
@@ -35,15 +36,20 @@ def fingerprint(*parts: Any) -> str:
 
 
 def experiment_hash(experiment: Experiment) -> str:
-    """Return a hash of all that the result of a run depends on: settings other than defaults, data files and code."""
-    settings = experiment.model_dump(mode="json", exclude_defaults=True, exclude={"primary_metric", "figures"})
+    """Return a hash of the settings, the data files, and the code that trains and evaluates.
+
+    Not in it is the code that puts these together (`running.assembly`, `run`).
+    """
+    settings = experiment.model_dump(mode="json", exclude={"primary_metric", "figures"})
     info = datasets.info(experiment.dataset)
-    return fingerprint(settings, [file.sha256 for file in info.files], code_hash(*_roots(experiment)))
+    return fingerprint(settings, EVALUATION_BATCH, [file.sha256 for file in info.files], code_hash(*_roots(experiment)))
 
 
 def _roots(experiment: Experiment) -> Iterator[Any]:
     """Yield the functions and classes that a run calls first."""
     yield from (Trainer, ArrayBatches, split, schedule)
+    if experiment.stop_when is not None:
+        yield StopWhen
     yield OPTIMIZERS[type(experiment.optimizer)]
     yield datasets.entry(experiment.dataset).loader
     architecture = get(experiment.architecture)
@@ -108,11 +114,20 @@ def _follow(root: Definition, digest: Any, order: dict[Definition, int]) -> None
 
 @cache
 def _source(module: str) -> Path | None:
+    """Return the file of a module; the packages around it are not imported, since what they need may be missing."""
+    top, *inner = module.split(".")
     try:
-        spec = find_spec(module)
+        spec = find_spec(top)
     except (ImportError, ValueError):
         return None
-    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+    if spec is None or not inner:
+        return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+    for folder in spec.submodule_search_locations or ():
+        path = Path(folder, *inner)
+        for file in (path / "__init__.py", path.with_suffix(".py")):
+            if file.is_file():
+                return file
+    return None
 
 
 class _Module:

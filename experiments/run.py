@@ -9,13 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from neuralzoo.core.blocks.stopping import StopWhen
 from neuralzoo.core.checkpoint import Checkpoints, load_checkpoint
 from neuralzoo.core.learner import MetricValues
 from neuralzoo.core.module import Module
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running import run_folder as folders
-from neuralzoo.experiments.running.assembly import Assembly
+from neuralzoo.experiments.running.assembly import Assembly, stop_hooks
 from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.running.plugin_hooks import isolated_hooks
 from neuralzoo.experiments.running.preflight import experiment_of, prepare
@@ -112,9 +111,7 @@ def _train(
 
         all_hooks.append(run_logger := RunLogger(assembly, folder, uri, tags, figures))
     experiment = assembly.experiment
-    if experiment.stop_condition is not None:
-        metric, sign, bound = experiment.stop_condition
-        all_hooks.append(StopWhen(metric, at_least=bound) if sign == ">=" else StopWhen(metric, at_most=bound))
+    all_hooks += stop_hooks(experiment)
     trainer = Trainer(assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=all_hooks)
     if folder.checkpoint.exists():
         load_checkpoint(folder.checkpoint, trainer, assembly.about)

@@ -8,6 +8,7 @@ weights and of the metrics: after the first two steps, or after the whole run.
 
 import hashlib
 import json
+import re
 import sys
 import warnings
 from collections.abc import Mapping
@@ -20,11 +21,12 @@ import numpy as np
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.claims.runner import claim_key, claims_of
-from neuralzoo.experiments.running.assembly import Assembly
+from neuralzoo.experiments.running.assembly import Assembly, stop_hooks
 from neuralzoo.experiments.running.preflight import prepare
 from neuralzoo.registry import Claim
 
 STEPS = 2
+NOT_MEASURED = "not of the test split"
 EXAMPLES = 300  # of each split, to evaluate the weights after these steps
 
 
@@ -67,18 +69,31 @@ def _decision(claim: Claim, labels: list[str], metrics: list[str]) -> list[Any]:
 
 def _candidate(claim: Claim, assembly: Assembly, metrics: list[str], whole: bool) -> dict[str, Any]:
     experiment = assembly.experiment
-    trainer = Trainer(
-        assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=() if whole else (_FirstSteps(),)
-    )
+    hooks = stop_hooks(experiment) if whole else [_FirstSteps()]
+    trainer = Trainer(assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=hooks)
     with suppress(_EnoughError):
         trainer.run(assembly.train, assembly.validation)
     data = assembly.data if whole else _few(assembly.data)
-    test = trainer._evaluate("test", assembly.test) if whole else _evaluate(assembly, data)
+    known = trainer._evaluate("test", assembly.test) if whole else _evaluate(assembly, data)
+    if whole:
+        known = {**known, "time/epochs": trainer.epoch}
     return {
         "steps": trainer.step,
+        "settings": _values(experiment.model_dump(mode="json", exclude_defaults=True)),
         "weights": _hash([array.tobytes() for array in assembly.module.state().values()]),
-        "measured": [_hash(_measured(claim, assembly, data, test, metric)) for metric in metrics],
+        "measured": [_hash(_measured(claim, assembly, data, known, metric)) for metric in metrics],
     }
+
+
+def _values(settings: Any) -> list[Any]:
+    """Return the numbers among nested settings, and the texts that hold one: names may change, values may not."""
+    if isinstance(settings, dict):
+        settings = list(settings.values())
+    if isinstance(settings, list):
+        return [value for part in settings for value in _values(part)]
+    if isinstance(settings, str):
+        return re.findall(r"[<>]=\s*[-+.\de]+", settings)  # of a stop condition
+    return [settings]
 
 
 def _few(data: Any) -> Any:
@@ -101,7 +116,7 @@ def _evaluate(assembly: Assembly, data: Any) -> Mapping[str, float]:
     return {f"test/{name}": value for name, value in assembly.learner.evaluate(data.test).items()}
 
 
-def _measured(claim: Claim, assembly: Assembly, data: Any, test: Mapping[str, float], metric: str) -> list[Any]:
+def _measured(claim: Claim, assembly: Assembly, data: Any, known: Mapping[str, float], metric: str) -> list[Any]:
     """Return a metric's value, or the type of its error: not every metric exists after two steps on few examples."""
     if metric in claim.evaluators:
         try:
@@ -110,7 +125,7 @@ def _measured(claim: Claim, assembly: Assembly, data: Any, test: Mapping[str, fl
             return [type(error).__name__]
     if metric == "model/n_params":
         return [assembly.module.num_parameters]
-    return [float(test[metric]).hex()] if metric in test else ["not of the test split"]
+    return [float(known[metric]).hex()] if metric in known else [NOT_MEASURED]
 
 
 def _hash(parts: list[Any]) -> str:

@@ -2,8 +2,8 @@
 
 A verdict holds for the code that it was reached with, named by its key. Where the code has changed since, the key is
 carried over only if the claim's fingerprint (see `fingerprint`) is the same at the commit where the verdict was fresh
-and here: after the first steps, for the quickest claim of each architecture after a whole run, unless that takes
-minutes. The others stay stale.
+and here: after the first steps, for the quickest claim of each architecture after a whole run if a seed of
+it takes seconds. The others stay stale.
 """
 
 import json
@@ -20,9 +20,11 @@ from typing import Any, NamedTuple
 from neuralzoo.experiments.claims import results
 from neuralzoo.experiments.claims.runner import claims_of, datasets_of
 from neuralzoo.experiments.claims.verdict import Verdict, decide
+from neuralzoo.experiments.running.files import write_json
 from neuralzoo.registry import SettingError
 
 ROOT = results.ROOT
+TIMES_NOT_MEASURED = "; its times were not measured again"
 MAX_WHOLE_MINUTES = 0.2  # of a seed
 
 
@@ -87,15 +89,20 @@ def _carry(verdict: Verdict, old_source: Path, folder: Path, whole: set[tuple[st
     new = Fingerprint(*now.values())
     if old.decision != new.decision:
         return RekeyResult(verdict, None, "its decision rule differs")
-    if [each["weights"] for each in old.candidates] != [each["weights"] for each in new.candidates]:
-        return RekeyResult(verdict, None, "its weights differ")
-    if old.candidates != new.candidates:
-        return RekeyResult(verdict, None, "its metrics differ")
+    for part, name_of_part in (("settings", "settings"), ("weights", "weights"), ("measured", "metrics")):
+        pairs = zip(old.candidates, new.candidates, strict=True)
+        if any(part in there and there[part] != here[part] for there, here in pairs):
+            return RekeyResult(verdict, None, f"its {name_of_part} differ")
     steps = ", ".join(str(each["steps"]) for each in new.candidates)
-    return RekeyResult(verdict, renamed(verdict, old, new), f"the same bits after {steps} steps{' (whole)' * is_whole}")
+    timed = any(condition.condition.metric == "time/train_s" for condition in verdict.conditions)
+    reason = f"the same bits after {steps} steps{' (whole)' * is_whole}{TIMES_NOT_MEASURED * timed}"
+    try:
+        return RekeyResult(verdict, renamed(verdict, old, new, f"{folder.name}: {reason}"), reason)
+    except ValueError as error:
+        return RekeyResult(verdict, None, str(error))
 
 
-def renamed(verdict: Verdict, old: Fingerprint, new: Fingerprint) -> Verdict:
+def renamed(verdict: Verdict, old: Fingerprint, new: Fingerprint, carried: str = "") -> Verdict:
     """Return a verdict with today's names: the values are the old ones, labels, metrics and sentences the new ones.
 
     Raises: ValueError when the values do not lead to the same decision.
@@ -110,6 +117,7 @@ def renamed(verdict: Verdict, old: Fingerprint, new: Fingerprint) -> Verdict:
     return verdict.model_copy(
         update={
             "sentence": claim.sentence,
+            "profile": claim.profile,
             "conditions": conditions,
             "datasets": datasets_of(claim),
             "values": values,
@@ -117,6 +125,7 @@ def renamed(verdict: Verdict, old: Fingerprint, new: Fingerprint) -> Verdict:
             "published": claim.published,
             "counter_evidence": claim.counter_evidence,
             "key": new.key,
+            "carried": carried,
         }
     )
 
@@ -127,8 +136,9 @@ def _cached_fingerprint(file: Path, source: Path, name: tuple[str, str], whole: 
         cached: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return cached
     found = _fingerprint(source, name, whole)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(found), encoding="utf-8")
+    if "error" not in found:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, found)
     return found
 
 

@@ -126,6 +126,7 @@ def _section(v: Verdict) -> list[str]:
     lines += [
         f"- Budget matched on: {v.match}. Profile: {v.profile}. {v.minutes:g} minutes on {machine['machine']}; "
         f"neuralzoo {machine['neuralzoo']}, Python {machine['python']}, NumPy {machine['numpy']}, {machine['date']}.",
+        *([f"- Carried over to today's code from {v.carried}."] if v.carried else []),
         f"- Settings: [`plugins/{v.architecture}/claims.py`](../../plugins/{v.architecture}/claims.py); run again: "
         f"`neuralzoo prove {v.architecture} --claim {v.claim}`.",
     ]

@@ -19,6 +19,7 @@ from neuralzoo.experiments.running.files import read_json, write_json, write_tex
 from neuralzoo.experiments.running.markdown import markdown_table
 from neuralzoo.experiments.running.model_file import load_model
 from neuralzoo.experiments.running.run_folder import RUNS
+from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.experiments.tracking.provenance import git_commit
 from neuralzoo.registry import Architecture, Claim, SettingError, build, get
 from neuralzoo.registry.errors import nearest
@@ -146,10 +147,10 @@ def datasets_of(claim: Claim) -> dict[str, str]:
 
 
 def claim_key(claim: Claim) -> str:
-    """Return a hash of all that the verdict of a claim depends on, and of nothing else.
+    """Return a hash of what the verdict of a claim depends on.
 
     That is each candidate's settings, data files and code, how they are matched, the seeds, the conditions, and the
-    code of the evaluators. Words decide nothing: sentence, published values and labels are excluded.
+    code that evaluates and decides. Words decide nothing: sentence, published values and labels are excluded.
     """
     index = {c.label: i for i, c in enumerate(claim.candidates)}
     conditions = [
@@ -161,6 +162,7 @@ def claim_key(claim: Claim) -> str:
         [(experiment_hash(c.experiment), c.control) for c in claim.candidates],
         (claim.match, claim.seeds, conditions, claim.metrics),
         {name: code_hash(evaluator) for name, evaluator in claim.evaluators.items()},
+        code_hash(decide, *([TimeBudget] if claim.match == "time" else [])),
     )
 
 

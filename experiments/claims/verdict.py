@@ -56,6 +56,7 @@ class Verdict(BaseModel):
     minutes: float
     key: str = Field(description="hash of the claim and of the code that it reaches")
     environment: dict[str, str] = Field(description="machine, versions, date, commit")
+    carried: str = Field(default="", description="from which commit it was carried over to today's code, and on what")
 
 
 class ConditionRow(NamedTuple):

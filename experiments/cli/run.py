@@ -70,9 +70,8 @@ def run(
 
 
 def _title(e: "Experiment") -> str:
-    return (
-        f"{e.architecture} on {e.dataset} · {e.epochs} epoch{'s' * (e.epochs > 1)} · {e.optimizer.name} lr {e.optimizer.lr} · seed {e.seed}"
-    )
+    epochs = f"{e.epochs} epochs" if e.epochs > 1 else "1 epoch"
+    return f"{e.architecture} on {e.dataset} · {epochs} · {e.optimizer.name} lr {e.optimizer.lr} · seed {e.seed}"
 
 
 def _changed(experiment: "Experiment", settings: list[str]) -> "Experiment":

@@ -8,6 +8,7 @@ import numpy as np
 from neuralzoo.core import kernels
 from neuralzoo.core.batches import ArrayBatches, Batch
 from neuralzoo.core.blocks import optimizers, schedules
+from neuralzoo.core.blocks.stopping import StopWhen
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer, Schedule
@@ -173,6 +174,14 @@ def optimizer_factory(experiment: Experiment, steps_per_epoch: int) -> Optimizer
     arguments = settings.model_dump(exclude={"name", "lr", "schedule"})
     lr = schedule(experiment, steps_per_epoch)
     return lambda module: OPTIMIZERS[type(settings)](module, lr, **arguments)
+
+
+def stop_hooks(experiment: Experiment) -> list[StopWhen]:
+    """Return the hook that ends training where the experiment says so, if it does."""
+    if experiment.stop_condition is None:
+        return []
+    metric, sign, bound = experiment.stop_condition
+    return [StopWhen(metric, at_least=bound) if sign == ">=" else StopWhen(metric, at_most=bound)]
 
 
 def schedule(experiment: Experiment, steps_per_epoch: int) -> Schedule:

@@ -190,7 +190,7 @@ def test_a_flipped_bit_in_the_arrays_is_detected(saved, small_run, bits):
 
 
 def test_a_file_without_a_checksum_is_read(tmp_path):
-    save_file({"a": np.ones(3)}, tmp_path / "old.safetensors", metadata={"neuralzoo": '{"format": 1, "model": {}}'})
+    save_file({"a": np.ones(3)}, tmp_path / "old.safetensors", metadata={"neuralzoo": '{"format": 2, "model": {}}'})
     assert read(tmp_path / "old.safetensors").metadata == {"model": {}}
 
 

@@ -1,6 +1,7 @@
 """The hash of code: code that can change a result changes the hash, and nothing else does."""
 
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -184,3 +185,21 @@ def test_the_primary_metric_and_the_figures_of_an_experiment_do_not_change_its_h
     quick = get("fnn").experiments["quick"]
     assert experiment_hash(quick.model_copy(update={"primary_metric": "test/loss"})) == experiment_hash(quick)
     assert experiment_hash(quick.model_copy(update={"batch_size": 7})) != experiment_hash(quick)
+
+
+def test_the_hash_does_not_depend_on_whether_numba_is_installed():
+    program = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from neuralzoo.experiments.code_hash import experiment_hash\n"
+        "from neuralzoo.registry import get\n"
+        "print(experiment_hash(get('cnn').experiments['quick']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == experiment_hash(get("cnn").experiments["quick"])
+
+
+def test_a_changed_default_of_a_setting_changes_the_hash():
+    quick = get("fnn").experiments["quick"]
+    decayed = quick.optimizer.model_copy(update={"epsilon": 1e-7})
+    assert experiment_hash(quick.model_copy(update={"optimizer": decayed})) != experiment_hash(quick)
+    assert "epsilon" not in quick.optimizer.model_fields_set  # a default, which counts by its value

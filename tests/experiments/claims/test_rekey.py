@@ -58,3 +58,49 @@ def test_the_quickest_claim_of_an_architecture_is_not_matched_on_time(verdict):
 
 def test_no_claim_is_run_whole_where_a_seed_takes_minutes(verdict):
     assert quickest([verdict.model_copy(update={"minutes": 2.1 * len(verdict.seeds)})]) == []
+
+
+def carried(verdict, monkeypatch, tmp_path, **changes):
+    """Return the result of rekeying a verdict whose fingerprint here differs in `changes`."""
+    candidate = {"steps": 2, "settings": [5, 0.1], "weights": "w", "measured": ["m"]}
+    then = {
+        "key": "a-key",
+        "decision": [1],
+        "labels": ["deep"],
+        "metrics": ["test/accuracy"],
+        "candidates": [candidate],
+    }
+    now = {**then, "key": "new-key", **{k: v for k, v in changes.items() if k not in candidate}}
+    now["candidates"] = [{**candidate, **{k: v for k, v in changes.items() if k in candidate}}]
+    answers = iter([then, now])
+    monkeypatch.setattr(rekey, "_fingerprint", lambda *arguments: next(answers))
+    monkeypatch.setattr(
+        rekey, "renamed", lambda verdict, old, new, carried: verdict.model_copy(update={"key": new.key})
+    )
+    return rekey._carry(verdict.model_copy(update={"key": "a-key"}), tmp_path, tmp_path, set())
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"weights": "others"}, "its weights differ"),
+        ({"settings": [20, 0.1]}, "its settings differ"),
+        ({"measured": ["other"]}, "its metrics differ"),
+        ({"decision": [2]}, "its decision rule differs"),
+    ],
+)
+def test_a_verdict_stays_stale_where_anything_differs(verdict, monkeypatch, tmp_path, changes, reason):
+    result = carried(verdict, monkeypatch, tmp_path, **changes)
+    assert (result.new, result.reason) == (None, reason)
+
+
+def test_a_verdict_with_the_same_bits_is_carried_over(verdict, monkeypatch, tmp_path):
+    result = carried(verdict, monkeypatch, tmp_path)
+    assert result.new.key == "new-key"
+    assert result.reason == "the same bits after 2 steps"
+
+
+def test_failures_are_not_kept_for_the_next_time(verdict, monkeypatch, tmp_path):
+    monkeypatch.setattr(rekey, "_fingerprint", lambda *arguments: {"error": "no memory"})
+    assert rekey._carry(verdict, tmp_path, tmp_path, set()).reason.endswith("failed: no memory")
+    assert list(tmp_path.iterdir()) == []
