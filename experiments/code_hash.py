@@ -135,6 +135,7 @@ class _Module:
 
     def __init__(self, name: str, file: Path) -> None:
         self.name = name
+        self.package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         self.definitions: dict[str, list[ast.AST]] = {}
         self.imports: dict[str, Definition] = {}
         self._read(ast.parse(file.read_text(encoding="utf-8")).body)
@@ -142,7 +143,7 @@ class _Module:
     def _read(self, statements: Iterable[ast.stmt]) -> None:
         for statement in statements:
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                self.imports |= imported(statement)
+                self.imports |= imported(statement, self.package)
             elif isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
                 self._read(statement.body)  # names that are imported on first use
             else:
@@ -155,10 +156,14 @@ def _module(name: str) -> _Module:
     return _Module(name, _source(name) or Path())
 
 
-def imported(statement: ast.Import | ast.ImportFrom) -> dict[str, Definition]:
-    """Return where the names come from that an import binds; a module has no second part."""
+def imported(statement: ast.Import | ast.ImportFrom, package: str) -> dict[str, Definition]:
+    """Return where the names come from that an import in a package binds; a module has no second part."""
     if isinstance(statement, ast.ImportFrom):
-        return {alias.asname or alias.name: (statement.module or "", alias.name) for alias in statement.names}
+        module = statement.module or ""
+        if statement.level:  # relative: one dot is the package itself
+            parents = package.split(".")[: len(package.split(".")) - statement.level + 1]
+            module = ".".join([*parents, *([module] if module else [])])
+        return {alias.asname or alias.name: (module, alias.name) for alias in statement.names}
     plain = {alias.name.partition(".")[0]: (alias.name.partition(".")[0], "") for alias in statement.names}
     return plain | {alias.asname: (alias.name, "") for alias in statement.names if alias.asname}
 
@@ -212,7 +217,7 @@ class _Writer:
         for statement in statements:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Import | ast.ImportFrom):
-                    self.imports |= imported(node)
+                    self.imports |= imported(node, self.module.package)
             self._local_names(statement)
             self._node(statement, top=True)
         return self.out
@@ -234,8 +239,9 @@ class _Writer:
                 return
             case ast.Raise():
                 self.out.append("Raise")
-                if isinstance(node.exc, ast.Call):
-                    self._node(node.exc.func)
+                error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+                if error is not None:  # its type; its text decides nothing
+                    self._node(error)
                 return
             case ast.Name():
                 self._name(node.id, top)

@@ -143,6 +143,21 @@ def test_the_code_of_an_optimizer_changes_the_hash_of_experiments_with_it(monkey
     assert after[1] == before[1]
 
 
+def test_relative_imports_are_followed(hash_of):
+    relative = (
+        "from strangers.parts import other, scale\nfrom strangers import parts\n",
+        "from .parts import other, scale\nfrom . import parts\n",
+    )
+    assert hash_of(relative) == hash_of()
+    assert hash_of(relative, ("FACTOR = 2.0", "FACTOR = 3.0")) != hash_of()
+
+
+def test_the_type_of_an_error_counts_and_its_text_does_not(hash_of):
+    bare = ('raise ValueError("it needs to be positive")', "raise ValueError")
+    assert hash_of(bare, ("raise ValueError", "raise KeyError")) != hash_of(bare)
+    assert hash_of(bare) == hash_of()
+
+
 @pytest.mark.parametrize(
     "changed", ["core.kernels.numpy_backend.elementwise", "core.module", "core.trainer", "core.blocks.dense"]
 )
