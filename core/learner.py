@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from neuralzoo.core.batches import Batch, Batches, inputs_of
 from neuralzoo.core.layer import Context, Gradients, Layer, Workspace
 from neuralzoo.core.loss import Loss
+from neuralzoo.core.metric import MetricInfo, loss_info
 from neuralzoo.core.module import Array, Module, StateDict
 from neuralzoo.core.optimizer import DivergenceError, Optimizer
 
@@ -20,7 +22,10 @@ class Learner(ABC):
     """Base class of learners: the training and evaluation step of one batch; the trainer only feeds batches and counts.
 
     `grads[name]` are the gradients of the module of `optimizers[name]`; `main` is the name of a single one.
+    `metric_info` declares its loss and those of its metrics that have no common name, such as accuracy.
     """
+
+    metric_info: Mapping[str, MetricInfo] = MappingProxyType({})
 
     def __init__(self, module: Module, optimizers: Mapping[str, Optimizer]) -> None:
         self.module = module
@@ -98,6 +103,7 @@ class Supervised(Learner):
         self.layer = module
         self.loss = loss
         self.metrics = dict(metrics or {})
+        self.metric_info = {"loss": loss_info(loss)}
 
     @IGNORE_OVERFLOW
     def learn(self, batch: Batch, ctx: Context) -> MetricValues:

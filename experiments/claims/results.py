@@ -9,7 +9,7 @@ from neuralzoo.experiments.claims.runner import claim_key, claims_of
 from neuralzoo.experiments.claims.verdict import Verdict, condition_rows
 from neuralzoo.experiments.running.files import write_text
 from neuralzoo.experiments.running.markdown import markdown_table
-from neuralzoo.experiments.running.metrics import metric_info
+from neuralzoo.experiments.running.metrics import unit_of
 from neuralzoo.registry import Condition, SettingError, ZooError
 
 HOME = Path(os.path.realpath(__file__)).parent
@@ -86,7 +86,7 @@ def _quantity(condition: Condition) -> str:
     """Return what the value of a condition is: a metric, or a difference or ratio of two, and its unit."""
     if condition.ratio:
         return f"{condition.metric}, ratio"
-    unit = metric_info(condition.metric).unit
+    unit = unit_of(condition.metric)
     return f"{condition.metric}{', difference' * (condition.over is not None)}{f' ({unit})' if unit else ''}"
 
 
@@ -134,7 +134,7 @@ def _section(v: Verdict) -> list[str]:
 
 
 def _with_unit(metric: str) -> str:
-    unit = metric_info(metric).unit
+    unit = unit_of(metric)
     return f"{metric} ({unit})" if unit else metric
 
 

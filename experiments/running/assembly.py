@@ -14,6 +14,7 @@ from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer, Schedule
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.datasets import Dataset
+from neuralzoo.experiments.running.metrics import MetricInfo, metric_info
 from neuralzoo.registry import (
     Architecture,
     Config,
@@ -174,6 +175,19 @@ def optimizer_factory(experiment: Experiment, steps_per_epoch: int) -> Optimizer
     arguments = settings.model_dump(exclude={"name", "lr", "schedule"})
     lr = schedule(experiment, steps_per_epoch)
     return lambda module: OPTIMIZERS[type(settings)](module, lr, **arguments)
+
+
+def primary_metric_info(experiment: Experiment) -> MetricInfo | None:
+    """Return the declaration of an experiment's primary metric, or None where there is none.
+
+    Raises: UnknownNameError, NameConflictError, PluginError, SettingError or DataError.
+    """
+    architecture, task = get(experiment.architecture), task_of(experiment)
+    module = build(architecture, experiment.model, task, experiment.seed)
+    config = architecture.configure(experiment.model)
+    return metric_info(
+        experiment.primary_metric, learner(architecture, module, config, task, optimizer_factory(experiment, 1))
+    )
 
 
 def stop_hooks(experiment: Experiment) -> list[StopWhen]:

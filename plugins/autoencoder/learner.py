@@ -24,6 +24,7 @@ from neuralzoo.core.blocks.activation import Sigmoid
 from neuralzoo.core.blocks.losses import BinaryCrossEntropy
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.core.module import Array
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
@@ -47,6 +48,7 @@ class ReconstructionLearner(Learner):
         self.config = config
         self.images = task.input == "image"
         self.cross_entropy = uses_cross_entropy(module, config)
+        self.metric_info = {"loss": self._loss_info()}
         self.targets_are_inputs = task.kind != "reconstruction"  # in generation the batch's targets are labels, unused
 
     @IGNORE_OVERFLOW
@@ -74,6 +76,14 @@ class ReconstructionLearner(Learner):
             noisy, _ = self.network.noise(batch[0], ctx)
             metrics["denoised_psnr"] = float(psnr(self.network.predict(noisy), target).mean())
         return {"loss": loss + penalty} | metrics | more
+
+    def _loss_info(self) -> MetricInfo:
+        """Return the declaration of the loss, which depends on the output and on the penalty."""
+        error = "cross-entropy of an example" if self.cross_entropy else "squared error of an example"
+        config = self.config
+        if self.config.variational:
+            return MetricInfo(f"{error} and KL divergence times {config.beta:g}", "lower")
+        return MetricInfo(error + (f" and sparsity times {config.sparsity:g}" if config.sparsity else ""), "lower")
 
     def _target(self, batch: Batch) -> Array:
         return batch[0] if self.targets_are_inputs else batch[-1]

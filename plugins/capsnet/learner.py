@@ -18,6 +18,7 @@ from neuralzoo.core.batches import Batch
 from neuralzoo.core.blocks.collapse import CollapseMonitor
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.core.module import Array
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
@@ -110,6 +111,8 @@ class CapsuleLearner(Learner):
         super().__init__(module, {"main": optimizer})
         self.network = module
         self.config = config
+        reconstruction = f" and {config.reconstruction:g} times the squared error" if config.reconstruction else ""
+        self.metric_info = {"loss": MetricInfo(f"margin loss{reconstruction}", "lower")}
         self.margin_loss = MarginLoss(config.m_plus, config.m_minus, config.lambda_absent)
         self.collapse_monitor = CollapseMonitor(MONITORED_EXAMPLES, _collapse_message)
 

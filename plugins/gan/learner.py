@@ -30,6 +30,7 @@ training methods for GANs do actually converge?, https://arxiv.org/abs/1801.0440
 """
 
 from collections.abc import Iterable
+from types import MappingProxyType
 
 import numpy as np
 
@@ -38,6 +39,7 @@ from neuralzoo.core.blocks.activation import sigmoid, softplus
 from neuralzoo.core.blocks.collapse import CollapseMonitor
 from neuralzoo.core.layer import Context, Gradients
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.core.module import Array
 from neuralzoo.core.optimizer import DivergenceError, Optimizer
 from neuralzoo.plugins.gan.config import GANConfig
@@ -85,6 +87,8 @@ class AdversarialLearner(Learner):
     Metrics in training: both losses, discriminator_accuracy, std_ratio. In evaluation `loss` is the energy distance
     of samples from the examples, since the adversarial losses do not measure sample quality; see `metrics.modes`.
     """
+
+    metric_info = MappingProxyType({"loss": MetricInfo("energy distance", "lower")})
 
     def __init__(self, module: GAN, config: GANConfig, task: Task, optimizers: dict[str, Optimizer]) -> None:
         super().__init__(module, optimizers)

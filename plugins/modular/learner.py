@@ -34,6 +34,7 @@ from neuralzoo.core.blocks.supervised import supervised
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, Mean, Metric, MetricValues
 from neuralzoo.core.loss import Loss
+from neuralzoo.core.metric import MetricInfo, loss_info
 from neuralzoo.core.module import Array
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.plugins.modular.config import ModularConfig
@@ -73,6 +74,11 @@ def normal_density(outputs: Array, target: Array, std: float = 1.0) -> tuple[Arr
     error = target.astype(outputs.dtype, copy=False) - outputs
     precision = 1 / std**2
     return (error * error).sum(axis=-1).T * (-precision / 2), lambda d: error * (d.T[:, :, None] * precision)
+
+
+def normal_info(std: float) -> MetricInfo:
+    """Return the declaration of the loss with normal densities; with classes it is the cross-entropy of the mixture."""
+    return MetricInfo(f"negative log-likelihood, normal with standard deviation {std:g}, up to a constant", "lower")
 
 
 def compete(
@@ -136,9 +142,10 @@ REGRESSION_METRICS: Mapping[str, Metric] = {
 
 @dataclass(frozen=True)
 class MixtureObjective:
-    """Objective of a mixture: its loss, the weight of load balancing, and the optimizer steps of an M-step."""
+    """Objective of a mixture: its loss, what that measures, the weight of load balancing, the steps of an M-step."""
 
     loss: Objective
+    info: MetricInfo
     load_balance_weight: float
     m_steps: int
 
@@ -152,6 +159,7 @@ class MixtureLearner(Learner):
         super().__init__(module, {"main": optimizer})
         self.mixture = module
         self.objective = objective
+        self.metric_info = {"loss": objective.info}
         self.metrics = dict(metrics)
         self.collapse_monitor = CollapseMonitor(MONITOR_EXAMPLES, _collapse_message)
 
@@ -237,8 +245,11 @@ def learner(module: Mixture, config: ModularConfig, task: Task, optimizer_factor
     metrics = {"accuracy": accuracy} if classes else REGRESSION_METRICS
     if config.loss == "cooperative":
         loss = CrossEntropy() if classes else MeanSquaredError()
-        objective: Objective = partial(cooperate, loss=loss, mix=module.mix)
+        function: Objective = partial(cooperate, loss=loss, mix=module.mix)
+        info = loss_info(loss)
     else:
         normal = partial(normal_density, std=config.output_std)
-        objective = partial(compete, density=class_density if classes else normal)
-    return MixtureLearner(module, optimizer, MixtureObjective(objective, config.load_balance_weight, m_steps), metrics)
+        function = partial(compete, density=class_density if classes else normal)
+        info = loss_info(CrossEntropy()) if classes else normal_info(config.output_std)
+    objective = MixtureObjective(function, info, config.load_balance_weight, m_steps)
+    return MixtureLearner(module, optimizer, objective, metrics)

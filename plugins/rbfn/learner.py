@@ -122,6 +122,7 @@ class RadialLearner(Learner):
     def __init__(self, module: RBFN, config: RBFNConfig, task: Task, optimizer_factory: OptimizerFactory) -> None:
         self.supervised = supervised(module, config, task, optimizer_factory)
         super().__init__(module, self.supervised.optimizers)
+        self.metric_info = self.supervised.metric_info
         self.network = module
         self.config = config
         self.task = task

@@ -10,6 +10,7 @@ from neuralzoo.core.blocks.metrics import accuracy
 from neuralzoo.core.blocks.supervised import mask_padding, supervised
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
+from neuralzoo.core.metric import loss_info
 from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.plugins.transformer.config import TransformerConfig
@@ -28,6 +29,7 @@ class TeacherForcingLearner(Learner):
         super().__init__(network, {"main": optimizer})
         self.stack = network.stack
         self.loss = CrossEntropy()
+        self.metric_info = {"loss": loss_info(self.loss)}
 
     @IGNORE_OVERFLOW
     def learn(self, batch: Batch, ctx: Context) -> MetricValues:

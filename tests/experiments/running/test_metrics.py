@@ -2,9 +2,25 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from neuralzoo.experiments.running.metrics import format_metric, format_value, lower_is_better, metric_info
+from neuralzoo.core.batches import ArrayBatches
+from neuralzoo.core.blocks.optimizers import Adam
+from neuralzoo.core.layer import Context
+from neuralzoo.core.learner import Supervised
+from neuralzoo.core.testing.examples import tiny_data
+from neuralzoo.experiments.claims.results import load
+from neuralzoo.experiments.running.assembly import primary_metric_info
+from neuralzoo.experiments.running.metrics import (
+    MetricInfo,
+    format_metric,
+    format_value,
+    lower_is_better,
+    metric_info,
+    unit_of,
+)
+from neuralzoo.registry import Task, build, get, learner, names
 
 
 @pytest.mark.parametrize(
@@ -30,20 +46,83 @@ def test_counts_are_written_with_thousands_separators_and_metrics_with_four_deci
 
 
 @pytest.mark.parametrize(
-    ("metric", "unit", "lower"),
+    ("metric", "unit", "direction"),
     [
-        ("test/accuracy", "fraction", False),
-        ("test/class_accuracy", "fraction", False),
-        ("test/loss", "", True),
-        ("test/nats_per_step", "nats/step", True),
-        ("test/mean_squared_error", "", True),
-        ("denoised_psnr", "dB", False),
-        ("time/train_s", "s", True),
-        ("test/something_new", "", False),
-        ("test/something_newloss", "", True),
-        ("test/glossy", "", False),
+        ("test/accuracy", "fraction", "higher"),
+        ("test/loss", "", "lower"),
+        ("test/nats_per_step", "nats/step", "lower"),
+        ("test/mean_squared_error", "", "lower"),
+        ("denoised_psnr", "dB", "higher"),
+        ("accuracy_drop_3", "fraction", "lower"),
+        ("variance_1956_1979", "", "lower"),
+        ("time/train_s", "s", "lower"),
+        ("train/grad_norm", "", "neither"),
     ],
 )
-def test_a_metric_has_unit_and_direction_by_its_name_or_its_last_words(metric, unit, lower):
-    assert metric_info(metric).unit == unit
-    assert lower_is_better(metric) is lower
+def test_a_metric_declares_unit_and_direction(metric, unit, direction):
+    assert (metric_info(metric).unit, metric_info(metric).direction) == (unit, direction)
+
+
+@pytest.mark.parametrize("metric", ["test/top_1", "test/my_accuracy", "test/newloss", "test/glossy"])
+def test_a_metric_that_nobody_declares_has_no_direction_by_the_end_of_its_name(metric):
+    assert metric_info(metric) is None
+    assert not lower_is_better(metric)
+    assert unit_of(metric) == ""
+
+
+def test_a_learner_declares_metrics_of_its_own():
+    own = MetricInfo("seconds of silence", "higher", "s")
+
+    class Own(Supervised):
+        metric_info = {"silence": own}  # noqa: RUF012
+
+    learner = Own.__new__(Own)
+    assert metric_info("test/silence", learner) == own
+    assert metric_info("test/silence") is None
+
+
+LOSSES = [
+    ("fnn", {}, {}, "cross-entropy"),
+    ("fnn", {}, {"kind": "regression"}, "mean squared error"),
+    ("rbfn", {}, {}, "cross-entropy"),
+    ("modular", {}, {}, "cross-entropy"),
+    ("modular", {"loss": "cooperative"}, {}, "cross-entropy"),
+    ("modular", {}, {"kind": "regression"}, "negative log-likelihood, normal with standard deviation"),
+    ("modular", {"loss": "cooperative"}, {"kind": "regression"}, "mean squared error"),
+]
+
+
+@pytest.mark.parametrize(("name", "model", "task", "measures"), LOSSES, ids=str)
+def test_a_loss_says_what_it_measures(name, model, task, measures):
+    plain = {"kind": "classification", "input": "tabular", "shape": (3,), "outputs": 3}
+    assert metric_info("test/loss", learner_of(name, model, Task(**plain | task))).measures.startswith(measures)
+
+
+@pytest.mark.parametrize("name", sorted(names()))
+def test_every_metric_of_a_built_in_learner_is_declared(name):
+    task = get(name).example
+    learner, data = learner_of(name, {}, task), tiny_data(task)
+    ctx = Context(training=True, rng=np.random.default_rng(0))
+    learner.prepare(ArrayBatches(data, len(data[0])), ctx)
+    reported = learner.learn(data, ctx) | learner.evaluate(data)
+    assert [metric for metric in reported if metric_info(metric, learner) is None] == []
+    assert metric_info("loss", learner) != metric_info("loss"), "its loss says what it measures"
+
+
+def test_every_metric_of_the_saved_verdicts_is_declared():
+    saved = {metric for verdict in load() for by_metric in verdict.values.values() for metric in by_metric}
+    assert [metric for metric in sorted(saved) if metric_info(metric) is None] == []
+
+
+def test_an_experiment_knows_what_its_primary_metric_measures():
+    experiment = get("fnn").experiments["quick"]
+    loss = experiment.set(["primary_metric=test/loss"])
+    assert primary_metric_info(experiment).measures == "accuracy"
+    assert primary_metric_info(loss).measures == "cross-entropy"
+    assert primary_metric_info(experiment.set(["primary_metric=test/unheard_of"])) is None
+
+
+def learner_of(name, model, task):
+    architecture = get(name)
+    module = build(architecture, model, task, 0)
+    return learner(architecture, module, architecture.configure(model), task, lambda module: Adam(module, 0.01))
