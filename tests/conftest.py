@@ -1,12 +1,22 @@
 """What all tests share: where the public data files are, if they are there at all."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 MIRROR = Path(__file__).parents[2] / "shared" / "data" / "mirror"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job ignores Ctrl-C, and so would children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the cores
+    os.environ |= {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    from threadpoolctl import threadpool_limits  # what is imported already has its threads
+
+    threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]))
 
 
 @pytest.fixture(scope="session", autouse=True)
