@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from neuralzoo.core.inputs import as_array
 from neuralzoo.core.module import Array
 
 Batch = tuple[Array, ...]
@@ -28,11 +29,13 @@ class Batches(Protocol):
 class ArrayBatches:
     """Arrays with one row for each example, split into batches; the last one may be smaller.
 
-    Raises: ValueError when there are no examples, the arrays differ in length, or the size is not positive.
+    Raises: ValueError when there are no examples, the arrays differ in length, a list is not made of numbers, or the
+    size is not positive.
     """
 
     def __init__(self, arrays: Batch, size: int, *, shuffle: bool = False) -> None:
-        lengths = {len(array) for array in arrays}
+        arrays = tuple(a if isinstance(a, np.ndarray) else as_array("ArrayBatches", a) for a in arrays)
+        lengths = {len(array) if array.ndim else 0 for array in arrays}
         if len(lengths) != 1 or lengths == {0}:
             raise ValueError(f"ArrayBatches got arrays of lengths {sorted(lengths)}; it needs one length of at least 1")
         if size < 1:

@@ -2,14 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from neuralzoo.core import buffers
 from neuralzoo.core.buffers import Workspace
+from neuralzoo.core.inputs import FLOAT32, predict_rows
 from neuralzoo.core.module import Array, Module, Parameter, split
 
 __all__ = [
@@ -144,15 +146,45 @@ class Layer(Module, ABC):
     `pull` takes dL/dy, adds the gradients of the layer's parameters to `ctx.grads` and returns dL/dx. Everything it
     needs is in its closure: a layer keeps no state but its parameters, computes in the dtype of x, and never modifies
     x or dy. Instead of one array x may be a tuple; dL/dx is then of its first array (the others: lengths).
+
+    `__call__` gets x as `as_input` returns it: float32, or the dtype of the parameters (float64 in gradient checks),
+    whatever the caller has, and integers only if the layer or one in it sets `reads_tokens = True`.
     """
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "__call__" in vars(cls):
+            setattr(cls, "__call__", _with_inputs_converted(cls.__call__))  # noqa: B010 - mypy: a method is assigned
 
     @abstractmethod
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return the output and the function from dL/d output to dL/d input."""
 
-    def predict(self, x: Array) -> Array:
-        """Return the output in evaluation mode."""
-        return self(x, Context())[0]
+    def predict(self, x: Any) -> Array:
+        """Return the output in evaluation mode; x is what `as_input` takes, and may have no examples."""
+        return predict_rows(lambda x: self(x, Context())[0], self.as_input(x))
+
+
+Call = Callable[[Any, Any, Context], tuple[Array, Pullback]]
+
+
+def _with_inputs_converted(call: Call) -> Call:
+    """Return a layer's `__call__` behind the door at which inputs are converted; float32 goes through at once."""
+
+    ndarray = np.ndarray  # a local name, for speed
+
+    @wraps(call)
+    def converting_call(self: Layer, x: Any, ctx: Context) -> tuple[Array, Pullback]:
+        if type(x) is ndarray and x.dtype is FLOAT32 and not self.reads_tokens:
+            return call(self, x, ctx)
+        first = x[0] if type(x) is tuple and x else x
+        converted = self.as_input(x)
+        new = converted[0] if type(converted) is tuple else converted
+        if new is not first and isinstance(first, ndarray) and not ctx.needs_grad(first):
+            ctx = replace(ctx, inputs_without_grad=new)
+        return call(self, converted, ctx)
+
+    return converting_call
 
 
 def zero_grad_like(x: Array) -> Array:

@@ -1,12 +1,15 @@
 """What a learner is: a module, its losses and optimizers, and the training step on one batch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from neuralzoo.core.batches import Batch, Batches, inputs_of
+from neuralzoo.core.inputs import FLOAT32, as_array
 from neuralzoo.core.layer import Context, Gradients, Layer, Workspace
 from neuralzoo.core.loss import Loss
 from neuralzoo.core.metric import MetricInfo, loss_info
@@ -27,6 +30,12 @@ class Learner(ABC):
 
     metric_info: Mapping[str, MetricInfo] = MappingProxyType({})
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        for name in ("prepare", "learn", "evaluate"):
+            if name in vars(cls):
+                setattr(cls, name, _with_data_converted(getattr(cls, name)))
+
     def __init__(self, module: Module, optimizers: Mapping[str, Optimizer]) -> None:
         self.module = module
         self.optimizers = dict(optimizers)
@@ -43,6 +52,18 @@ class Learner(ABC):
     @abstractmethod
     def evaluate(self, batch: Batch) -> MetricValues:
         """Evaluate one batch without changing anything; each metric is a mean over `num_examples(batch)`."""
+
+    def as_batch(self, batch: Batch) -> Batch:
+        """Return a batch whose inputs the module reads (see `Module.as_input`), and whose other arrays are native.
+
+        Raises: ValueError when an array is not made of numbers, or one is too large for the dtype.
+        """
+        first, *rest = batch
+        x = first if type(first) is np.ndarray and first.dtype is FLOAT32 else self.module.as_input(first)
+        name = type(self).__name__
+        others = [x if array is first else array if _is_native(array) else as_array(name, array) for array in rest]
+        unchanged = x is first and all(new is old for new, old in zip(others, rest, strict=True))
+        return batch if unchanged else (x, *others)
 
     def training_context(self, x: Array, ctx: Context, optimizer: str = "main") -> Context:
         """Return the context of a training step on x: gradients zero, workspace reset, dL/dx not needed."""
@@ -88,6 +109,36 @@ class Learner(ABC):
         for prefix, part in parts.items():
             start = len(prefix) + 1
             part.load_state({name[start:]: a for name, a in state.items() if name.startswith(prefix + ".")})
+
+
+def _is_native(array: Any) -> bool:
+    return isinstance(array, np.ndarray) and array.dtype.isnative
+
+
+class ConvertedBatches:
+    """Batches as a learner's module reads them."""
+
+    def __init__(self, batches: Batches, learner: Learner) -> None:
+        self.batches = batches
+        self.learner = learner
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def epoch(self, rng: np.random.Generator, start: int = 0) -> Iterator[Batch]:
+        """Yield the converted batches of one epoch from number `start` on."""
+        return map(self.learner.as_batch, self.batches.epoch(rng, start))
+
+
+def _with_data_converted(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `prepare`, `learn` or `evaluate` behind the door at which data are converted."""
+
+    @wraps(method)
+    def converting_method(self: Learner, data: Any, *arguments: Any) -> Any:
+        data = self.as_batch(data) if isinstance(data, tuple) else ConvertedBatches(data, self)
+        return method(self, data, *arguments)
+
+    return converting_method
 
 
 class Supervised(Learner):

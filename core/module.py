@@ -8,7 +8,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from neuralzoo.core.inputs import Array as Array
+from neuralzoo.core.inputs import as_array, as_floats, as_tokens
+
 StateDict = dict[str, Array]
 
 
@@ -34,7 +36,12 @@ class Module:
 
     Parameters and submodules are found in the attributes (and in lists, tuples and dicts there), in the order in
     which they were set, and named by their path: `layers.0.weight`. A shared one keeps its first name.
+
+    Integers that come in are numbers, and computed with as floats, unless it `reads_tokens`: a layer that looks up a
+    vector for each token says so, in its class or for itself; of a network for a task with tokens the registry does.
     """
+
+    reads_tokens: bool = False
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """Yield this module and its submodules with their dotted names, parents first."""
@@ -70,6 +77,32 @@ class Module:
     def num_parameters(self) -> int:
         """Number of trainable parameters (scalars)."""
         return sum(p.value.size for p in self.trainable_parameters().values())
+
+    @property
+    def compute_dtype(self) -> np.dtype[Any] | None:
+        """The dtype in which it computes, that of its floating-point parameters; None without any."""
+        for path, module in self.named_modules():
+            for _, parameter in _members(vars(module), path, Parameter):
+                if parameter.value.dtype.kind == "f":
+                    return parameter.value.dtype
+        return None
+
+    def as_input(self, x: Any) -> Any:
+        """Return x as the module reads it; an array that needs no change is returned itself.
+
+        Integers, bool and floats of any size and byte order, in arrays or lists, become floats of `compute_dtype`.
+        Tokens stay integers, and so does what a module passes on to a layer in it that reads tokens. Of a tuple the
+        first is converted like that, and the others to arrays.
+
+        Raises: ValueError when x is not made of numbers, or one is too large for the dtype.
+        """
+        name = type(self).__name__
+        if isinstance(x, tuple) and x:
+            return (self.as_input(x[0]), *(as_array(name, each) for each in x[1:]))
+        if self.reads_tokens:
+            return as_tokens(name, x)
+        passes_on = any(module.reads_tokens for _, module in self.named_modules())
+        return as_array(name, x) if passes_on else as_floats(name, x, self.compute_dtype)
 
     def pack(self) -> Array:
         """Lay all trainable parameters out in one vector, of which they become views, and return it.

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from neuralzoo.core.capacity import BoundedGenerator
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
 from neuralzoo.core.task import AXES, InputKind, Task, TaskKind
@@ -138,13 +139,29 @@ def create(
         sizes["outputs"] = outputs
     if inputs is not None:
         sizes["shape"] = inputs
-        axes = len(inputs) if isinstance(inputs, tuple | list) else 0
-        fitting = [kind for kind in sorted(architecture.inputs) if len(AXES[kind]) == axes]
-        if task is None and fitting and chosen.input not in fitting:
-            sizes["input"] = fitting[0]  # three axes are an image also where the example is a table
-            sizes["variable_length"] &= fitting[0] in ("sequence", "tokens")
-            sizes["vocab_size"] = None
+        if task is None and isinstance(inputs, tuple | list):
+            sizes["input"] = kind = _kind_of(inputs, architecture)
+            sizes["variable_length"] &= kind in ("sequence", "tokens")
+            sizes["vocab_size"] = chosen.vocab_size if kind == "tokens" else None
     return build(architecture, settings, parse(Task, sizes, f"the task of {name}"), seed)
+
+
+def _kind_of(inputs: Sequence[int], architecture: Architecture) -> InputKind:
+    """Return the kind of examples of a shape: that of the example task, or the only other one that it can be.
+
+    Raises: SettingError when there is none, or when two axes may also be an image without its channels.
+    """
+    example = architecture.example.input
+    if len(AXES[example]) == len(inputs):
+        return example
+    known: list[InputKind] = sorted(architecture.inputs - {"tokens"})  # a shape gives no vocabulary
+    fitting = [kind for kind in known if len(AXES[kind]) == len(inputs)]
+    if fitting and not (example == "image" and len(inputs) == 2):
+        return fitting[0]  # three axes are an image also where the example is a table
+    needed = [f"({', '.join(AXES[kind])}) for {kind} inputs" for kind in known if kind not in fitting]
+    by_task = [*fitting, *({"tokens"} & architecture.inputs)]
+    needed += [f"task=Task(input={kind!r}, ...)" for kind in by_task]
+    raise SettingError(f"{architecture.name} got inputs={tuple(inputs)}; it needs {' or '.join(needed)}")
 
 
 def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed: int) -> Module:
@@ -157,13 +174,16 @@ def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed
         raise SettingError(unsupported)
     config = architecture.configure(settings)
     try:
-        return architecture.build(config, task, np.random.default_rng([seed, 0]))
+        module = architecture.build(config, task, BoundedGenerator(np.random.PCG64([seed, 0])))
     except (ValueError, MemoryError) as error:
         raise SettingError(f"{architecture.name} can't be built: {error}") from error
     except ZooError:  # of another architecture, which this one named
         raise
     except (Exception, SystemExit) as error:
         raise _plugin_error(error, architecture, "build") from error
+    if task.input == "tokens" and isinstance(module, Module):
+        module.reads_tokens = True
+    return module
 
 
 def learner(

@@ -19,6 +19,8 @@ class Embedding(Layer):
     Raises: ValueError when a token is no integer or out of range.
     """
 
+    reads_tokens = True
+
     def __init__(
         self, vocab_size: int, features: int, rng: np.random.Generator, *, init: Initializer = STANDARD_NORMAL
     ) -> None:
@@ -28,8 +30,6 @@ class Embedding(Layer):
         """Return the vectors and their pullback."""
         weight = self.weight.value
         vocab_size, features = weight.shape
-        if x.dtype.kind not in "iu":
-            raise ValueError(f"Embedding got tokens of dtype {x.dtype}; it needs integers")
         if x.size and (x.min() < 0 or x.max() >= vocab_size):
             wrong = x[(x < 0) | (x >= vocab_size)][0]
             raise ValueError(f"Embedding got token {wrong}; it needs tokens from 0 to {vocab_size - 1}")

@@ -1,5 +1,7 @@
 """Normalisation layers: batch norm over the examples of a batch, layer norm over the features of each position."""
 
+import math
+
 import numpy as np
 
 from neuralzoo.core import kernels
@@ -49,7 +51,7 @@ class BatchNorm(Layer):
         features = len(gain)
         if x.ndim < 2 or x.shape[-1] != features:
             raise ValueError(f"BatchNorm got x of shape {x.shape}; it needs (N, ..., {features})")
-        shape = (len(x), x.size // (len(x) * features), features)  # (N, positions, D)
+        shape = (len(x), math.prod(x.shape[1:-1]), features)  # (N, positions, D)
         z = ctx.empty(shape, np.result_type(x, gain))
         if ctx.training:
             y = ctx.empty(shape, z.dtype)

@@ -1,5 +1,7 @@
 """Layers that change only the shape of an array, by a view where possible."""
 
+import math
+
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array
 
@@ -33,4 +35,4 @@ class Flatten(Layer):
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:
         """Return x as rows, and the pullback that restores the old shape."""
         before = x.shape
-        return x.reshape(before[0], -1), lambda dy: dy.reshape(before)
+        return x.reshape(before[0], math.prod(before[1:])), lambda dy: dy.reshape(before)

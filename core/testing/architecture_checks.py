@@ -16,6 +16,7 @@ from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.core.task import Task
 from neuralzoo.core.testing._probes import expect_equal, perturb
 from neuralzoo.core.testing.checks import Check, CheckFailedError, NotApplicable, make_checks, require
+from neuralzoo.core.testing.conversions import data_of_any_kind_train_the_same, empty_batches_are_predicted
 from neuralzoo.core.testing.declarations import (
     citation_has_a_year_and_a_url,
     example_is_a_declared_task,
@@ -251,6 +252,8 @@ ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureCase], None], ...] = (
     examples_are_independent,
     padding_does_not_matter,
     float32_stays_float32,
+    data_of_any_kind_train_the_same,
+    empty_batches_are_predicted,
     gradients_match_finite_differences,
     training_reaches_every_parameter,
     evaluation_changes_nothing,

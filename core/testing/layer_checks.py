@@ -26,6 +26,7 @@ from neuralzoo.core.testing._probes import (
     strided_copy,
 )
 from neuralzoo.core.testing.checks import Check, NotApplicable, make_checks, require
+from neuralzoo.core.testing.conversions import batches_may_be_empty, inputs_of_any_kind_work
 from neuralzoo.core.testing.differences import compare_input_gradient, compare_parameter_gradients
 from neuralzoo.core.testing.inputs import arrays_of, each, first_of, reversed_rows, rows_of
 from neuralzoo.core.testing.numerics import (
@@ -254,6 +255,8 @@ LAYER_CHECKS: tuple[Callable[[LayerCase], None], ...] = (
     gradients_hold_inside_a_stack,
     noncontiguous_inputs_work,
     dtype_is_kept,
+    inputs_of_any_kind_work,
+    batches_may_be_empty,
     fresh_parameters_are_float32,
     every_parameter_matters,
     large_inputs_stay_finite,

@@ -47,6 +47,7 @@ class ArchitectureCase:
         """Return a fresh module."""
         module = self.architecture.build(self.config, self.task, np.random.default_rng(seed))
         require(isinstance(module, Module), f"build returned {type(module).__name__}; it needs to be a Module")
+        module.reads_tokens = module.reads_tokens or self.task.input == "tokens"
         return module  # type: ignore[no-any-return]
 
     def learner(self, module: Module) -> Learner:

@@ -34,6 +34,7 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import ACTIVATIONS, Identity, Sigmoid
 from neuralzoo.core.blocks.dense import Dense
+from neuralzoo.core.inputs import predict_rows
 from neuralzoo.core.layer import Context, Layer, Pullback, unrecorded_pullback
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
@@ -130,7 +131,7 @@ class Autoencoder(Layer):
 
         Shapes: x is (N, *shape), the code is (N, code).
         """
-        return self.run(x, Context()).code
+        return predict_rows(lambda x: self.run(x, Context()).code, self.as_input(x))
 
     def decode(self, code: Array) -> Array:
         """Return the examples that codes decode to.
@@ -138,10 +139,11 @@ class Autoencoder(Layer):
         Shapes: the code is (N, code), y is (N, *shape).
         Raises: ValueError when the codes have another number of dimensions.
         """
+        code = self.as_input(code)
         if code.ndim != 2 or code.shape[1] != self.code:
             raise ValueError(f"Autoencoder got codes of shape {code.shape}; it needs {('N', self.code)}")
         ctx = Context()
-        return self.output(self.decoder(code, ctx)[0], ctx)[0]
+        return predict_rows(lambda code: self.output(self.decoder(code, ctx)[0], ctx)[0], code)
 
     def sample(self, count: int, rng: np.random.Generator) -> Array:
         """Return new examples, decoded from codes drawn from the standard normal distribution.

@@ -25,6 +25,7 @@ from neuralzoo.core.blocks.conv import Conv2D
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.init import glorot_uniform, he_normal
 from neuralzoo.core.blocks.reductions import sum_last_axis
+from neuralzoo.core.inputs import predict_rows
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
@@ -112,14 +113,14 @@ class CapsNet(Layer):
 
         Shapes: x is (N, *shape), the capsules are (N, classes, class_dim).
         """
-        return self.run(x, Context()).v
+        return predict_rows(lambda x: self.run(x, Context()).v, self.as_input(x))
 
     def couplings(self, x: Array) -> Array:
         """Return the coupling coefficients of each routing iteration.
 
         Shapes: x is (N, *shape), couplings are (iterations, N, positions * types, classes).
         """
-        return self.routing.couplings(self.primary_capsules(x, Context())[0])
+        return self.routing.couplings(self.primary_capsules(self.as_input(x), Context())[0])
 
     def decode(self, v: Array, classes: Array) -> Array:
         """Return the reconstruction from one class capsule of each example.

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from neuralzoo.core.capacity import MOST_LAYERS
 from neuralzoo.registry import Config
 
 Count = Annotated[int, Field(ge=1)]
@@ -45,7 +46,7 @@ class CNNConfig(Config):
     channels: tuple[Count, ...] = Field(
         default=(32, 64), min_length=1, description="channels of each stage; their number is that of the stages"
     )
-    convolutions: Count = Field(default=1, description="convolutions in each stage")
+    convolutions: Count = Field(default=1, le=MOST_LAYERS, description="convolutions in each stage")
     kernel: Count = Field(default=3, description="kernel size: height and width, or steps of a sequence")
     stride: Count = Field(default=1, description="stride of the first convolution of each stage")
     padding: Literal["same", "valid", "first"] = Field(
@@ -53,7 +54,10 @@ class CNNConfig(Config):
         description="zero padding that keeps the size: same, in all convolutions; valid, in none; first, in the first",
     )
     residual: int = Field(
-        default=0, ge=0, description="residual blocks, of two convolutions each, at the end of each stage"
+        default=0,
+        ge=0,
+        le=MOST_LAYERS,
+        description="residual blocks, of two convolutions each, at the end of each stage",
     )
     pooling: Literal["max", "average"] | None = Field(
         default="max", description="pooling after each stage, except the last before a global head"

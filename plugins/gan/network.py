@@ -78,6 +78,7 @@ class GAN(Module):
         Shapes: z is (N, latent), the examples are (N, *shape).
         Raises: ValueError when z has another shape.
         """
+        z = self.as_input(z)
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise ValueError(f"GAN got latent noise of shape {z.shape}; it needs {('N', self.latent)}")
         sampler: Layer = self.generator if self.ema_generator is None else self.ema_generator

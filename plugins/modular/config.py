@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from neuralzoo.core.capacity import MOST_LAYERS
 from neuralzoo.registry import Config, ZooError, get
 from neuralzoo.registry.config import Settings, to_toml_value
 
@@ -20,7 +21,7 @@ class Expert(Settings):
 class ModularConfig(Config):
     """Configuration of a mixture of experts."""
 
-    experts: int = Field(default=4, ge=1, description="number of experts of the architecture `expert`")
+    experts: int = Field(default=4, ge=1, le=MOST_LAYERS, description="number of experts of the architecture `expert`")
     expert: str = Field(default="fnn", description="registry name of the experts' architecture")
     expert_settings: PlainSettings = Field(
         default_factory=lambda: {"hidden": [16]}, description="settings of the experts' architecture"

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neuralzoo.core.inputs import predict_rows
 from neuralzoo.core.layer import Context, Layer, Pullback, unrecorded_pullback, zero_grad_like
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.modular.config import Expert, ModularConfig
@@ -75,7 +76,8 @@ class Mixture(Layer):
     ) -> tuple[ExpertOutputs, ExpertPullback]:
         """Return expert outputs and gate weights, and the pullback of both; `without` is an expert to leave out."""
         log_gate, pull_gate = self._gate(x, ctx, without)
-        results = [self._run_expert(expert, x, log_gate[:, i] > -np.inf, ctx) for i, expert in enumerate(self.experts)]
+        routed = ~np.isneginf(log_gate)  # NaN goes to every expert, so that the output is NaN
+        results = [self._run_expert(expert, x, routed[:, i], ctx) for i, expert in enumerate(self.experts)]
         shape = next(output.shape for output, _, _ in results if output is not None)
         outputs = np.zeros((len(results), len(x), *shape[1:]), log_gate.dtype)
         for i, (output, rows, _) in enumerate(results):
@@ -102,11 +104,13 @@ class Mixture(Layer):
 
         Shapes: (N, E); each row adds up to 1.
         """
-        return np.exp(self._gate(x, Context(), None)[0])
+        return predict_rows(lambda x: np.exp(self._gate(x, Context(), None)[0]), self.as_input(x))
 
     def predict_without(self, x: Array, expert: int) -> Array:
         """Return the mixed output when one expert is removed and the gate weights the others."""
-        return self.mix(self.expert_outputs(x, Context(), without=expert)[0])[0]
+        return predict_rows(
+            lambda x: self.mix(self.expert_outputs(x, Context(), without=expert)[0])[0], self.as_input(x)
+        )
 
     def _gate(self, x: Array, ctx: Context, without: int | None) -> tuple[Array, Pullback]:
         if self.gate is None:

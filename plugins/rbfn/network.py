@@ -179,7 +179,8 @@ class RBFN(Layer):
 
         Shapes: x is (N, ...), the features are (N, units).
         """
-        return self.units.predict(x.reshape(len(x), -1))
+        x = self.as_input(x)
+        return self.units.predict(x.reshape(len(x), math.prod(x.shape[1:])))
 
 
 def build(config: RBFNConfig, task: Task, rng: np.random.Generator) -> RBFN:

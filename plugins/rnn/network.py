@@ -26,6 +26,7 @@ from neuralzoo.core.blocks.recurrent.cell import Cell, CellState, UnrollPullback
 from neuralzoo.core.blocks.recurrent.network import SequenceNetwork, sequence_network
 from neuralzoo.core.blocks.recurrent.packing import PackedSequences
 from neuralzoo.core.blocks.reductions import flush_denormals
+from neuralzoo.core.capacity import require_capacity
 from neuralzoo.core.layer import Context
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.rnn.config import RNNConfig
@@ -107,4 +108,5 @@ def build(config: RNNConfig, task: Task, rng: np.random.Generator) -> SequenceNe
 
 def identity(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Return the identity: without input a ReLU unit with these initial weights repeats its output."""
+    require_capacity(math.prod(shape))
     return np.eye(shape[0], shape[1], dtype=np.float32)

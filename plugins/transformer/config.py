@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from neuralzoo.core.capacity import MOST_LAYERS
 from neuralzoo.registry import Config
 
 
@@ -11,7 +12,10 @@ class TransformerConfig(Config):
     """Configuration of a transformer."""
 
     layers: int = Field(
-        default=2, ge=1, description="blocks, each self-attention and a position-wise feed-forward network"
+        default=2,
+        ge=1,
+        le=MOST_LAYERS,
+        description="blocks, each self-attention and a position-wise feed-forward network",
     )
     heads: int = Field(default=4, ge=1, description="attention heads; they divide the width")
     width: int = Field(default=64, ge=1, description="features at each position (d_model)")

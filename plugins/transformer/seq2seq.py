@@ -17,6 +17,7 @@ from neuralzoo.core.blocks.dropout import Dropout
 from neuralzoo.core.blocks.init import normal
 from neuralzoo.core.blocks.norm import LayerNorm
 from neuralzoo.core.blocks.recurrent.packing import check_lengths
+from neuralzoo.core.inputs import predict_rows
 from neuralzoo.core.layer import Context, Layer, Pullback, zero_grad_like
 from neuralzoo.core.module import Array, Module
 from neuralzoo.plugins.transformer.config import TransformerConfig
@@ -142,6 +143,9 @@ class Seq2SeqTransformer(Module):
 
     def predict(self, x: Array | tuple[Array, Array]) -> Array:
         """Return the logits at each position of greedy decoding, in evaluation mode."""
+        return predict_rows(self._decode_greedily, self.as_input(x))
+
+    def _decode_greedily(self, x: Array | tuple[Array, Array]) -> Array:
         x, lengths = x if isinstance(x, tuple) else (x, np.full(len(x), x.shape[1]))
         memory, _ = self.stack.encode(x, lengths, Context())
         caches = [Cache(x.shape[1]) for _ in self.stack.decoder]

@@ -12,19 +12,19 @@ from neuralzoo.plugins.cnn.figures import (
     max_activating_patches,
 )
 from neuralzoo.plugins.cnn.receptive_field import ReceptiveField, receptive_fields
-from neuralzoo.registry import create, get
+from neuralzoo.registry import Task, create, get
 
 SETTINGS = {
-    "fashion-mnist-5k": ((28, 28, 1), {"channels": (5, 3), "hidden": ()}),
-    "mnist1d": ((40, 1), {"channels": (5, 3, 2), "kernel": 5, "head": "max", "residual": 1}),
+    "fashion-mnist-5k": {"channels": (5, 3), "hidden": ()},
+    "mnist1d": {"channels": (5, 3, 2), "kernel": 5, "head": "max", "residual": 1},
 }
 
 
 @pytest.fixture(params=SETTINGS)
 def data_and_network(request):
     """A dataset and an untrained network, which is drawn like a trained one."""
-    shape, settings = SETTINGS[request.param]
-    return datasets.load(request.param), create("cnn", inputs=shape, outputs=10, **settings)
+    settings = SETTINGS[request.param]
+    return datasets.load(request.param), create("cnn", task=datasets.info(request.param).task, **settings)
 
 
 def test_every_figure_is_drawn_for_images_and_sequences(data_and_network, tmp_path):
@@ -61,7 +61,8 @@ def test_the_feature_maps_drawn_are_those_of_the_first_test_example(data_and_net
 
 def test_max_activating_patches_are_drawn_with_all_channels(tmp_path):
     x = np.random.default_rng(0).random((20, 9, 3)).astype(np.float32)
-    network = create("cnn", inputs=(9, 3), outputs=2, channels=(4,))
+    sequences = Task(kind="classification", input="sequence", shape=(9, 3), outputs=2)
+    network = create("cnn", task=sequences, channels=(4,))
     with save_figure(tmp_path / "patches.png") as figure:
         draw_max_activating_patches(figure, network, SimpleNamespace(test=(x, None)))
     unit = int(figure.axes[0].get_title().split()[-1])

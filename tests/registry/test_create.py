@@ -14,7 +14,9 @@ from neuralzoo.registry import (
     Task,
     UnknownNameError,
     create,
+    get,
     matching,
+    names,
 )
 from neuralzoo.registry.discovery import build
 
@@ -47,6 +49,20 @@ def tiny(build=lambda config, task, rng: Tiny(task, config, rng), **changes):
         "experiments": {"quick": Experiment(architecture="tiny", dataset="none", epochs=1, batch_size=2)},
     }
     return Architecture(**(declared | changes))
+
+
+def whole_numbers(name):
+    """Return the settings of an architecture that are whole numbers, or lists of them."""
+    fields = get(name).config.model_fields.items()
+    return [key for key, field in fields if "int" in str(field.annotation) and "Literal" not in str(field.annotation)]
+
+
+def created_or_said(name, **arguments):
+    """Return the number of parameters of a network, or the sentence with which it is refused."""
+    try:
+        return create(name, **arguments).num_parameters
+    except SettingError as error:
+        return str(error)
 
 
 @pytest.fixture
@@ -118,7 +134,48 @@ def test_a_network_that_can_not_be_built_is_reported_with_the_cause(error):
 
 def test_a_network_too_large_for_the_memory_is_reported_in_one_sentence():
     message = message_of(build, tiny(), {"width": 10**14}, TABLE, 0)
-    assert message.startswith("tiny can't be built: Unable to allocate")
+    assert message == (
+        "tiny can't be built: it would have 300,000,000,000,000 parameters or more; it needs at most 268,435,456, "
+        "so fewer or smaller layers"
+    )
+
+
+def test_endless_layers_are_refused_before_they_take_memory():
+    def build_layers(config, task, rng):
+        while True:
+            rng.normal(size=2)
+
+    message = message_of(build, tiny(build_layers), {}, TABLE, 0)
+    assert message.startswith("tiny can't be built: it would have more than 20,000 weight arrays, with 40,002 param")
+
+
+@pytest.mark.parametrize("size", [10**9, 10**30])
+@pytest.mark.parametrize(("name", "setting"), [(n, s) for n in names() for s in whole_numbers(n)], ids=str)
+def test_any_size_is_built_or_refused_in_one_sentence(name, setting, size):
+    value = (size,) if "tuple" in str(get(name).config.model_fields[setting].annotation) else size
+    said = created_or_said(name, **{setting: value})
+    assert isinstance(said, int) or (" need" in said and "\n" not in said)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("sizes", ["inputs", "outputs"])
+def test_data_of_any_size_are_built_or_refused_in_one_sentence(name, sizes):
+    value = 10**9 if sizes == "outputs" else (10**9,) * len(get(name).example.shape)
+    said = created_or_said(name, **{sizes: value})
+    assert isinstance(said, int) or "parameters or more; it needs at most 268,435,456" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "needed"),
+    [
+        ("lstm", (30,), "(T, D) for sequence inputs or task=Task(input='tokens', ...)"),
+        ("cnn", (28, 28), "(H, W, C) for image inputs or task=Task(input='sequence', ...)"),
+        ("capsnet", (28, 28), "(H, W, C) for image inputs or task=Task(input='sequence', ...)"),
+        ("cnn", (5,), "(H, W, C) for image inputs or (T, D) for sequence inputs"),
+    ],
+)
+def test_a_shape_that_may_mean_several_inputs_is_not_guessed(name, inputs, needed):
+    assert message_of(create, name, inputs=inputs) == f"{name} got inputs={inputs}; it needs {needed}"
 
 
 @pytest.mark.parametrize("error", [TypeError, ZeroDivisionError, KeyError])
@@ -200,9 +257,9 @@ def test_an_image_has_no_lengths_and_no_vocab_size_even_if_the_example_has():
         ({"outputs": 0}, "the task of tiny got outputs=0; it needs to be greater than or equal to 1"),
         (
             {"inputs": (3, 2)},
-            "the task of tiny: the shape of one example is (3, 2); tabular needs to be of shape (D)",
+            "tiny got inputs=(3, 2); it needs (H, W, C) for image inputs or (D) for tabular inputs",
         ),
-        ({"inputs": ()}, "the task of tiny: the shape of one example is (); tabular needs to be of shape (D)"),
+        ({"inputs": ()}, "tiny got inputs=(); it needs (H, W, C) for image inputs or (D) for tabular inputs"),
         ({"task": "regression"}, "create got task='regression'; it needs to be a Task, or inputs= and outputs="),
         ({"widht": 3}, "tiny has no setting 'widht'; did you mean width? (it has width)"),
         ({"width": "x"}, "tiny got width='x'; it needs to be a whole number"),

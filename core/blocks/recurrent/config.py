@@ -4,6 +4,8 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from neuralzoo.core.capacity import MOST_LAYERS
+
 Readout = Literal["last", "mean"]
 
 
@@ -13,7 +15,9 @@ class RecurrentConfig(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     hidden: int = Field(default=64, ge=1, description="units in each direction of each layer")
-    layers: int = Field(default=1, ge=1, description="recurrent layers, each reading the outputs of the one below")
+    layers: int = Field(
+        default=1, ge=1, le=MOST_LAYERS, description="recurrent layers, each reading the outputs of the one below"
+    )
     bidirectional: bool = Field(default=False, description="read every sequence from its end to its start, too")
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="dropout rate of each layer's outputs, the fraction zeroed in training"

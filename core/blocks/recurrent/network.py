@@ -122,8 +122,6 @@ class SequenceNetwork(Layer):
             raise ValueError(
                 f"{self.name} got x of shape {x.shape}; it needs (N, T, {self.recurrent.inputs}), T at least 1"
             )
-        if self.embedding is None and x.dtype.kind not in "fiub":
-            raise ValueError(f"{self.name} got x of dtype {x.dtype}; it needs real numbers")
 
 
 def _sum(dlast: Array | None, dfinal: RecurrentState | None, like: RecurrentState) -> RecurrentState | None:

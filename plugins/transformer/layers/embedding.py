@@ -8,6 +8,7 @@ import numpy as np
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.embedding import Embedding
 from neuralzoo.core.blocks.init import Initializer
+from neuralzoo.core.capacity import require_capacity
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array, Parameter
 
@@ -155,6 +156,7 @@ def sinusoidal_positions(context: int, width: int) -> Array:
     Shapes: the result is (context, width) float32.
     Source: Vaswani et al. (2017), Attention is all you need, https://arxiv.org/abs/1706.03762
     """
+    require_capacity(context * width)
     pairs = -(-width // 2)
     frequencies = np.exp(-math.log(10_000) * 2 * np.arange(pairs) / width)
     angles = np.arange(context)[:, None] * frequencies

@@ -4,7 +4,7 @@ import pytest
 from neuralzoo.core.blocks.shape import Flatten, Reshape
 from neuralzoo.core.layer import Context
 
-X = np.arange(24).reshape(2, 3, 4)
+X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
 
 def test_flatten_returns_a_view():

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from neuralzoo.core.layer import Layer, zero_grad_like
+from neuralzoo.core.layer import Context, Layer, zero_grad_like
 from neuralzoo.core.module import Parameter
 from neuralzoo.core.testing import CheckFailedError, CheckResult, NotApplicable, checks_for_layer
 
@@ -43,6 +43,8 @@ class Affine(Layer):
 class Lookup(Layer):
     """A row of a table for each token: an input without a derivative."""
 
+    reads_tokens = True
+
     def __init__(self, rng):
         self.table = Parameter(rng.normal(size=(6, 3)).astype(np.float32))
 
@@ -73,6 +75,20 @@ class ModifiesItsInput(Squash):
     def __call__(self, x, ctx):
         np.tanh(x, out=x)
         return x, lambda dy: (1 - x * x) * dy
+
+
+class ReadsIntegersAsTheyAre(Squash):
+    def as_input(self, x):
+        return x
+
+    def __call__(self, x, ctx):
+        t = np.tanh(x - x.dtype.type(1))
+        return t, lambda dy: (1 - t * t) * dy
+
+
+class PredictsOneByOne(Squash):
+    def predict(self, x):
+        return np.stack([self(row[None], Context())[0][0] for row in x])
 
 
 class ModifiesTheIncomingGradient(Squash):
@@ -333,6 +349,8 @@ BROKEN = [
     ),
     (ModifiesTheIncomingGradient, "inputs_are_left_alone", {STACK, "noncontiguous_inputs_work"}),
     (DriftsToFloat64, "dtype_is_kept", set()),
+    (ReadsIntegersAsTheyAre, "inputs_of_any_kind_work", set()),
+    (PredictsOneByOne, "batches_may_be_empty", set()),
     (DriftsInThePullback, "dtype_is_kept", set()),
     (AlwaysFloat32, "dtype_is_kept", set()),
     (DriftsInAParameterGradient, "dtype_is_kept", set()),
@@ -418,6 +436,14 @@ def test_a_broken_layer_fails_the_check_made_for_it(kind, made_for_it, others):
 def test_examples_that_are_all_equal_are_refused(x):
     with pytest.raises(ValueError, match=r"got [23] equal examples; it needs examples that differ: random values"):
         checks_for_layer(Affine, x)
+
+
+def test_integers_that_a_layer_does_not_declare_as_tokens_are_explained():
+    class Undeclared(Lookup):
+        reads_tokens = False
+
+    result = outcomes(Undeclared, np.array([[1, 2], [3, 3], [0, 5]]))["inputs_of_any_kind_work"]
+    assert "needs `reads_tokens = True` in its class" in result.message
 
 
 def test_every_check_is_failed_by_a_broken_layer():
