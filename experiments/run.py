@@ -17,12 +17,13 @@ from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import Assembly, stop_hooks
 from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.running.plugin_hooks import isolated_hooks
-from neuralzoo.experiments.running.preflight import experiment_of, prepare
+from neuralzoo.experiments.running.preflight import changed, experiment_of, prepare
 from neuralzoo.experiments.running.run_folder import RUNS, RunFolder
 from neuralzoo.experiments.running.save_model import SaveModel
 from neuralzoo.experiments.running.signals import sigterm_as_exception
 from neuralzoo.experiments.tracking.client import resolve_uri
 from neuralzoo.registry import Experiment, ZooError
+from neuralzoo.registry.config import path_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def run(
     profile: str | None = None,
     track: bool | None = None,
     tracking_uri: str | None = None,
-    root: Path = RUNS,
+    root: str | Path = RUNS,
     hooks: Sequence[Any] = (),
 ) -> RunResult:
     """Run an experiment, one from a TOML file, or the reference experiment of an architecture, in a new run folder.
@@ -54,7 +55,8 @@ def run(
     requested and not installed; TrackingError when its store can't be used; DivergenceError when a loss is not
     finite. A run that fails keeps its folder, one that can't start leaves none.
     """
-    experiment = experiment_of(experiment, profile)
+    root = path_of(root, "root")
+    experiment = changed(experiment_of(experiment, profile))
     uri = resolve_uri(track, tracking_uri)
     assembly = prepare(experiment)
     folder = folders.create(experiment, root, uri)
@@ -66,13 +68,13 @@ def run(
         raise
 
 
-def resume(run: str, *, root: Path = RUNS, hooks: Sequence[Any] = ()) -> RunResult:
+def resume(run: str, *, root: str | Path = RUNS, hooks: Sequence[Any] = ()) -> RunResult:
     """Resume an interrupted run from its checkpoint, bit-identically, and in the store that it was tracked in.
 
     Raises: SettingError when there is no such run or it is finished; CheckpointError when its checkpoint is
     damaged.
     """
-    folder = folders.find_unfinished(run, root)
+    folder = folders.find_unfinished(run, path_of(root, "root"))
     assembly = prepare(Experiment.from_file(folder.experiment))
     return train(assembly, folder, read_json(folder.tracking).get("uri"), hooks)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralzoo.core.learner import MetricValues
-from neuralzoo.experiments.code_hash import experiment_hash
+from neuralzoo.experiments.code_hash import code_hash, experiment_hash, fingerprint
 from neuralzoo.experiments.run import train
 from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import load
@@ -16,6 +16,7 @@ from neuralzoo.experiments.running.preflight import prepare
 from neuralzoo.experiments.running.run_folder import RunFolder
 from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.registry import Experiment
+from neuralzoo.registry.dataset import digest
 
 Evaluator = Callable[[Any, Any], float]
 
@@ -36,10 +37,9 @@ class RunSpec:
         """The name of the run folder."""
         return f"{self.label}-s{self.experiment.seed}"
 
-    @property
-    def key(self) -> str:
-        """The hash of all that the result depends on."""
-        return experiment_hash(self.experiment)
+    def key(self, data: str) -> str:
+        """Return the hash of all that the result depends on: settings, code, and the data by their digest."""
+        return fingerprint(experiment_hash(self.experiment), data)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class RunRecord:
     history: list[MetricValues]
     steps: int
     tracked: dict[str, Any]
+    data: str
+    """The digest of its data."""
 
 
 @dataclass
@@ -61,7 +63,7 @@ class RunGroup:
     """Runs under one parent run: a folder with a run folder for each spec, and a parent run in the tracking store.
 
     A run whose folder has a result with its key is not trained again; an interrupted one is resumed; one with another
-    key (settings or code have changed since) is trained again. `uri=None` tracks nothing.
+    key (settings, code or data have changed since) is trained again. `uri=None` tracks nothing.
     """
 
     name: str
@@ -70,6 +72,8 @@ class RunGroup:
     evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
     hooks: Sequence[Any] = ()
     report: Callable[[str], None] = lambda text: None
+    digests: dict[str, str] = field(default_factory=dict)
+    """Of the data that were read already, by what decides them."""
 
     def run(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
         """Run what is missing and return a record for each spec.
@@ -102,21 +106,24 @@ class RunGroup:
 
     def _run(self, spec: RunSpec, parent: Any, earlier: Sequence[RunRecord]) -> RunRecord:
         folder = RunFolder(self.folder / spec.name)
+        data = self._digest(spec.experiment)
         key = folder.path / "key"
-        if key.is_file() and key.read_text() != spec.key:
+        if key.is_file() and key.read_text() != spec.key(data):
             folders.remove(folder.path)
-        if not folder.result.exists():
+        if not folder.result.exists() or (folder.unlogged and self.uri is not None):
             self.report(f"{spec.label} · seed {spec.experiment.seed}")
             folder.path.mkdir(parents=True, exist_ok=True)
             write_text(folder.experiment, spec.experiment.to_toml())
-            key.write_text(spec.key)
+            key.write_text(spec.key(data))
             tags = {"neuralzoo.candidate": spec.label} | (parent.child_tags if parent is not None else {})
             train(prepare(spec.experiment), folder, self.uri, (*self.hooks, *_budget(spec, earlier)), tags)
         result = read_json(folder.result)
-        if missing := self.evaluators.keys() - result["metrics"].keys():
-            module, data = load_model(folder.model), load(spec.experiment)
-            result["metrics"] |= {name: float(self.evaluators[name](module, data)) for name in sorted(missing)}
-            write_json(folder.result, result)
+        codes = {name: code_hash(evaluator) for name, evaluator in self.evaluators.items()}
+        known = result.get("evaluators", {})
+        if missing := [name for name in sorted(codes) if known.get(name) != codes[name]]:
+            module, dataset = load_model(folder.model), load(spec.experiment)
+            result["metrics"] |= {name: float(self.evaluators[name](module, dataset)) for name in missing}
+            write_json(folder.result, result | {"evaluators": known | codes})
         return RunRecord(
             label=spec.label,
             seed=spec.experiment.seed,
@@ -126,7 +133,15 @@ class RunGroup:
             history=result["history"],
             steps=result["steps"],
             tracked=read_json(folder.tracking),
+            data=data,
         )
+
+    def _digest(self, experiment: Experiment) -> str:
+        """Return the digest of the data of an experiment, each read once."""
+        chosen = fingerprint(experiment.dataset, experiment.data, experiment.task, experiment.seed)
+        if chosen not in self.digests:
+            self.digests[chosen] = digest(load(experiment))
+        return self.digests[chosen]
 
 
 def _budget(spec: RunSpec, earlier: Sequence[RunRecord]) -> list[TimeBudget]:

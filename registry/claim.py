@@ -10,6 +10,8 @@ from neuralzoo.registry.experiment import Experiment
 
 Provenance = Literal["read", "quoted", "as commonly cited"]
 Match = Literal["parameters", "steps", "time", "none"]
+NOTHING = "none"
+"""What None is called in settings; no candidate may have this label."""
 
 
 class Published(Settings):
@@ -28,6 +30,13 @@ class Candidate(Settings):
     experiment: Experiment
     control: bool = Field(default=False, description="a control: not matched with the others")
 
+    @field_validator("label")
+    @classmethod
+    def _is_free(cls, label: str) -> str:
+        if label == NOTHING:
+            raise ValueError(f"{label!r} stands for no candidate; it needs another label")
+        return label
+
 
 class Condition(Settings):
     """One inequality of a claim, about one candidate or about one over another with the same seed.
@@ -44,12 +53,22 @@ class Condition(Settings):
     at_most: float | None = None
     min_seeds: int | None = Field(default=None, ge=1, description="how many seeds must be on the right side")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _names_a_candidate(cls, data: Any) -> Any:
+        """Refuse the text that would be read as None: the condition would compare with nothing."""
+        if isinstance(data, Mapping) and data.get("over") == NOTHING:
+            raise ValueError(f"over is {NOTHING!r}, which stands for no candidate; it needs a label, or to be left out")
+        return data
+
     @model_validator(mode="after")
     def _has_a_bound(self) -> Self:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"a condition of {self.of!r} needs exactly one of at_least and at_most")
         if self.ratio and self.over is None:
             raise ValueError(f"a condition of {self.of!r} is a ratio; it needs `over`")
+        if self.over == self.of:
+            raise ValueError(f"a condition compares {self.of!r} with itself; it needs another candidate in `over`")
         return self
 
     def fulfilled(self, value: float) -> bool:
@@ -119,6 +138,12 @@ class Claim(Settings):
             for label in (condition.of, condition.over):
                 if label is not None and label not in labels:
                     raise ValueError(f"claim {self.name!r} has no candidate {label!r}; it has {', '.join(labels)}")
+            if "/" not in condition.metric and condition.metric not in self.evaluators:
+                known = ", ".join(self.evaluators) or "none"
+                raise ValueError(
+                    f"claim {self.name!r} has no evaluator {condition.metric!r} (it has {known}); a metric of a run "
+                    "needs its split, such as test/accuracy"
+                )
             if condition.min_seeds is not None and condition.min_seeds > len(self.seeds):
                 raise ValueError(f"claim {self.name!r} asks for {condition.min_seeds} of {len(self.seeds)} seeds")
         return self

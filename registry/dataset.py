@@ -1,5 +1,6 @@
 """Datasets: their metadata, their arrays, and the loader that returns one for the other."""
 
+import hashlib
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -47,6 +48,12 @@ class DatasetInfo:
     url: str
     classes: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.url and not self.url.startswith(("http://", "https://")):  # pages lead to it
+            raise ValueError(
+                f"dataset {self.name} got url={self.url!r:.80}; it needs to begin with http:// or https://"
+            )
 
     def with_task(self, kind: TaskKind) -> Task:
         """Return the task for another kind.
@@ -152,6 +159,12 @@ class DatasetEntry:
         return {p.name: p.default for p in self._parameters}
 
     @property
+    def options_model(self) -> type[Settings]:
+        """The options of the loader as settings."""
+        fields: Any = {p.name: (p.annotation, p.default) for p in self._parameters}
+        return create_model("Options", __base__=Settings, **fields)
+
+    @property
     def _parameters(self) -> list[inspect.Parameter]:
         parameters = inspect.signature(self.loader, eval_str=True).parameters.values()
         return [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
@@ -166,9 +179,7 @@ class DatasetEntry:
                 known = ", ".join(self.options) or "none"
                 hint = nearest(key, self.options)
                 raise SettingError(f"dataset {self.info.name} has no option {key!r}{hint} (it has {known})")
-        fields: Any = {p.name: (p.annotation, p.default) for p in self._parameters}
-        model = create_model("Options", __base__=Settings, **fields)
-        chosen = parse(model, options, f"dataset {self.info.name}")
+        chosen = parse(self.options_model, options, f"dataset {self.info.name}")
         return self.loader(self.info, seed, **{key: getattr(chosen, key) for key in options})
 
 
@@ -204,6 +215,24 @@ def dataset_problem(data: Any) -> str:
         if shape != task.shape and not (task.variable_length and shape[1:] == task.shape[1:]):
             return f"{name} examples of shape {shape}; its task needs {task.shape}"
     return ""
+
+
+def digest(data: Dataset) -> str:
+    """Return a hash of the content of a dataset: task, and dtype, shape and values of every array.
+
+    It is the same in every process and on every machine.
+    """
+    found = hashlib.blake2b(data.task.model_dump_json().encode(), digest_size=16)
+    parts = {"train": data.train, "validation": data.validation or (), "test": data.test, **data.extra_test_sets}
+    parts |= {f"original {name}": (labels,) for name, labels in data.original_labels.items()}
+    for name, arrays in parts.items():
+        for array in arrays:
+            little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            found.update(f"{name} {little.dtype.str} {array.shape}".encode())
+            found.update(
+                little.data if little.dtype.hasobject is False and little.size else repr(array.tolist()).encode()
+            )
+    return found.hexdigest()
 
 
 def require_min(name: str, value: int, minimum: int) -> None:

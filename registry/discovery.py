@@ -16,10 +16,11 @@ from neuralzoo.core.module import Module
 from neuralzoo.core.task import AXES, InputKind, Task, TaskKind
 from neuralzoo.registry.architecture import Architecture, Figure, OptimizerFactory
 from neuralzoo.registry.config import Config, parse
-from neuralzoo.registry.errors import NameConflictError, PluginError, SettingError, ZooError, nearest
+from neuralzoo.registry.errors import NameConflictError, PluginError, SettingError, ZooError, nearest, shown
 from neuralzoo.registry.hookspecs import HookFactory
 from neuralzoo.registry.installed import Kind, PluginEntry, entries, find, installed_plugins, join_distributions
 from neuralzoo.registry.loading import load, problem
+from neuralzoo.registry.trial import fatal_problems
 
 
 @dataclass(frozen=True)
@@ -93,17 +94,22 @@ def statuses(
 ) -> list[PluginStatus]:
     """Import every plugin whose name matches a glob, and return their statuses; `summaries` imports none.
 
+    Those of other packages are imported in a child process first, which one that hangs or exits can't take along.
     `builtin` are built in without an entry point: they get no status, but their names are taken.
 
     Raises: PluginError or NameConflictError for the first that can't be used, if `strict`; the default is whether
     NEURALZOO_STRICT is 1.
     """
     strict = os.environ.get("NEURALZOO_STRICT") == "1" if strict is None else strict
-    return [_status(entry, conflict, strict) for entry, conflict in installed_plugins(pattern, kind, builtin)]
+    found = list(installed_plugins(pattern, kind, builtin))
+    fatal = fatal_problems([entry for entry, conflict in found if not conflict])
+    return [_status(entry, conflict, fatal.get(entry, ""), strict) for entry, conflict in found]
 
 
-def _status(entry: PluginEntry, conflict: str, strict: bool) -> PluginStatus:
+def _status(entry: PluginEntry, conflict: str, fatal: str, strict: bool) -> PluginStatus:
     try:
+        if fatal:
+            raise PluginError(entry.unusable(fatal))
         if conflict:
             raise NameConflictError(conflict)
         return PluginStatus(entry, load(entry))
@@ -132,6 +138,8 @@ def create(
     """
     architecture = get(name)
     chosen = architecture.example if task is None else task
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise SettingError(f"create got seed={shown(seed)}; it needs a whole number of at least 0")
     if not isinstance(chosen, Task):
         raise SettingError(f"create got task={task!r}; it needs to be a Task, or inputs= and outputs=")
     sizes: dict[str, Any] = chosen.model_dump()

@@ -32,6 +32,12 @@ class Terminated(SystemExit):
     """SIGTERM as an exception; unlike `sys.exit` in a plugin it is no error of the plugin."""
 
 
+def shown(value: object) -> str:
+    """Return a value as it stands in an error: not more than a line of it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return '; did you mean ...?' for the known names that look like this one, or nothing."""
     close = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.55)

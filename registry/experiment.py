@@ -1,15 +1,14 @@
 """Experiments: everything that decides the outcome of a run, as data."""
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator
 
 from neuralzoo.core.task import TaskKind
-from neuralzoo.registry.config import Settings, override, parse, to_toml_value
+from neuralzoo.registry.config import Settings, override, parse, path_of, read_toml, text_settings, to_toml_value
 from neuralzoo.registry.errors import SettingError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -112,9 +111,10 @@ class Experiment(Settings):
     hooks: tuple[str, ...] = Field(default=(), description="trainer hooks of plugins by name")
     figures: tuple[str, ...] = Field(default=(), description="figures of plugins by name, beside the architecture's")
 
-    def set(self, assignments: Iterable[str]) -> Self:
+    def set(self, assignments: Iterable[str], texts: Collection[str] = ()) -> Self:
         """Return an experiment with dotted assignments such as `optimizer.lr=0.01` applied.
 
+        `texts` are the keys of model and data that hold nothing but text, for which `nan` is a word.
         Another optimizer or schedule takes over the settings that it knows; the others are dropped.
 
         Raises: SettingError when a key does not exist or a value is not allowed.
@@ -123,10 +123,10 @@ class Experiment(Settings):
         others: list[str] = []
         for assignment in assignments:
             (names if assignment.partition("=")[0].strip() in _CHOICES else others).append(assignment)
-        settings = override(self.settings(), names)
+        settings = override(self.settings(), names, _CHOICES)
         _drop_unknown(settings, "optimizer", OPTIMIZERS)
         _drop_unknown(settings["optimizer"], "schedule", SCHEDULES)
-        return parse(type(self), override(settings, others), "the experiment")
+        return parse(type(self), override(settings, others, {*text_settings(type(self)), *texts}), "the experiment")
 
     def settings(self) -> dict[str, Any]:
         """Return all settings as plain values; None is "none", as TOML has no null."""
@@ -162,11 +162,7 @@ class Experiment(Settings):
 
         Raises: SettingError when it is not TOML, a key does not exist, or a value is not allowed.
         """
-        try:
-            settings = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SettingError(f"{owner} is not TOML: {error}") from None
-        return parse(cls, settings, owner)
+        return parse(cls, read_toml(text, owner), owner)
 
     @classmethod
     def from_file(cls, path: Path | str) -> Self:
@@ -175,7 +171,9 @@ class Experiment(Settings):
         Raises: SettingError when the file can't be read or its content is wrong.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8-sig")  # Windows editors begin a file with a byte order mark
+            text = path_of(path, "from_file").read_text(
+                encoding="utf-8-sig"
+            )  # Windows editors begin a file with a byte order mark
         except OSError as error:
             raise SettingError(f"{path} can't be read ({error.strerror}); it needs to be a TOML file") from None
         except UnicodeDecodeError:
@@ -215,6 +213,7 @@ _CHOICES = ("optimizer.name", "optimizer.schedule.name")
 
 def _drop_unknown(settings: dict[str, Any], key: str, choices: Mapping[str, type[Settings]]) -> None:
     """Drop from a group of settings those that the chosen one does not have."""
-    chosen = choices.get(settings[key]["name"])
+    name = settings[key]["name"]
+    chosen = choices.get(name) if isinstance(name, str) else None
     if chosen is not None:  # else the validation says what is wrong with the name
         settings[key] = {name: value for name, value in settings[key].items() if name in chosen.model_fields}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from neuralzoo.registry.errors import nearest
+from neuralzoo.registry.errors import nearest, shown
 
 # What a setting needs to be, by the prefix of pydantic's error type; {} is filled from the error's context.
 NEEDS = {
@@ -70,9 +70,8 @@ def explain(error: ValidationError, owner: str, model: type[BaseModel] | None = 
             return f"{owner} got no value for '{location.key}.name'; it needs one of {', '.join(tags)}"
         case "union_tag_invalid":
             tag = str(first["input"]["name"])
-            return (
-                f"{owner} got {location.key}.name={tag!r}; it needs to be one of {', '.join(tags)}{nearest(tag, tags)}"
-            )
+            known = f"{', '.join(tags)}{nearest(tag, tags)}"
+            return f"{owner} got {location.key}.name={shown(tag)}; it needs to be one of {known}"
         case "value_error" if isinstance(first["input"], dict):  # about several settings together
             return f"{owner}{' ' + location.key if location.key else ''}: {_message(first)}"
     same = [problem for problem, other in problems if other.key == location.key]  # one for each member of a union
@@ -82,7 +81,7 @@ def explain(error: ValidationError, owner: str, model: type[BaseModel] | None = 
     such = f", such as {location.key}.name={tags[0]}" if tags else ""
     words = f"it needs to be {' or '.join(needs)}{such}" if needs else _message(first)
     close = nearest(str(first["input"]), [option for problem in same for option in _options(problem)])
-    return f"{owner} got {location.key}={_shown(first['input'])}; {words}{close}"
+    return f"{owner} got {location.key}={shown(first['input'])}; {words}{close}"
 
 
 def _need(problem: ErrorDetails) -> str:
@@ -108,11 +107,6 @@ def _options(problem: ErrorDetails) -> list[str]:
     return [option.strip("'") for option in expected.replace(" or ", ", ").split(", ") if option]
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
 def _unknown(owner: str, location: Location, model: type[BaseModel] | None) -> str:
     last = location.key.rpartition(".")[2]
     names = list(dict.fromkeys(name for holder in location.holders for name in _fields(holder)))
@@ -120,7 +114,7 @@ def _unknown(owner: str, location: Location, model: type[BaseModel] | None) -> s
     hint = f"; did you mean {' or '.join(below)}?" if below else nearest(last, names)
     holder = "".join(map(_tag, location.holders)) or "it"  # such as adam, where the key is one that sgd has
     known = f" ({holder} has {', '.join(names)})" if names else ""
-    return f"{owner} has no setting {location.key!r}{hint}{known}"
+    return f"{owner} has no setting {shown(location.key)}{hint}{known}"
 
 
 def _location(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> Location:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Literal
 
-from neuralzoo.registry.errors import NameConflictError, UnknownNameError, nearest
+from neuralzoo.registry.errors import NameConflictError, UnknownNameError, nearest, shown
 
 GROUP = "neuralzoo.plugins"
 METADATA_KEYS = ("Name", "Version", "Summary")
@@ -114,19 +114,28 @@ def installed_plugins(
     for name, found in entries(kind).items():
         candidates = taken.get(name, []) + found
         if matches(name, pattern):
-            yield from ((entry, conflict(candidates) if len(candidates) > 1 else "") for entry in found)
+            yield from ((entry, conflict(candidates, entry)) for entry in found)
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Return whether a name matches a glob, case-insensitively."""
+    """Return whether a name matches a glob, case-insensitively.
+
+    Raises: UnknownNameError when the pattern is no text.
+    """
+    if not isinstance(pattern, str):
+        raise UnknownNameError(f"names got the pattern {shown(pattern)}; it needs text, such as 'c*'")
     return fnmatchcase(name.lower(), pattern.lower())
 
 
 def find(name: str, kind: Kind = "architecture", builtin: Sequence[PluginEntry] = ()) -> PluginEntry:
     """Return the plugin of a name, among the installed ones and those built in without an entry point (`builtin`).
 
+    The name of a built-in one means that one, whatever else is installed: `package:name` means another package's.
+
     Raises: UnknownNameError or NameConflictError, each with what to do.
     """
+    if not isinstance(name, str):
+        raise UnknownNameError(f"{shown(name)} names no {NOUNS[kind]}; it needs text, such as 'fnn'")
     known = entries(kind)
     for entry in builtin:
         known[entry.name] = [entry, *known.get(entry.name, [])]
@@ -136,18 +145,25 @@ def find(name: str, kind: Kind = "architecture", builtin: Sequence[PluginEntry] 
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise NameConflictError(conflict(candidates))
+        own = [entry for entry in candidates if entry.is_built_in]
+        if own:
+            return own[0]
+        raise NameConflictError(conflict(candidates, candidates[0]))
     if found:
         raise UnknownNameError(f"no package {package!r} provides {short!r}; it comes from {join_distributions(found)}")
     prefix = PREFIXES.get(kind, "")
     if not blocked().isdisjoint({f"{prefix}{short}", f"{normalized(package)}:{prefix}{short}"}):
         raise UnknownNameError(f"{name!r} is skipped by NEURALZOO_BLOCK={os.environ['NEURALZOO_BLOCK']}")
-    shown = f"(`neuralzoo {SHOWN_BY[kind]}` shows all)"
-    raise UnknownNameError(f"no {NOUNS[kind]} is named {name!r}{nearest(short, known)} {shown}")
+    listing = f"(`neuralzoo {SHOWN_BY[kind]}` shows all)"
+    raise UnknownNameError(f"no {NOUNS[kind]} is named {shown(name)}{nearest(short, known)} {listing}")
 
 
-def conflict(candidates: Sequence[PluginEntry]) -> str:
-    """Return the sentence that says which packages provide one name, and how to choose."""
+def conflict(candidates: Sequence[PluginEntry], entry: PluginEntry) -> str:
+    """Return the sentence that says why a name does not mean this one of its candidates, or nothing if it does."""
+    if len(candidates) == 1 or entry.is_built_in:
+        return ""
+    if any(other.is_built_in for other in candidates):
+        return f"{entry.name!r} is a built-in name; that of {entry.distribution} needs its full name {entry.full_name}"
     full = " or ".join(entry.full_name for entry in candidates)
     name = candidates[0].name
     return f"{name!r} is provided by {join_distributions(candidates)}; name the one you mean: {full}, or uninstall one"

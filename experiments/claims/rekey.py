@@ -55,10 +55,10 @@ def rekey(commit: str, folder: Path, report: Callable[[str], None] = lambda text
 
     Raises: SettingError when there is no such commit, or this is not a checkout.
     """
+    before = _git("rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}")
     stale = [verdict for verdict in results.load() if results.stale(verdict)]
     if not stale:
         return
-    before = _git("rev-parse", f"{commit}^{{commit}}")
     whole = {(v.architecture, v.claim) for v in quickest(results.load())}
     with _checked_out(before) as old_source:
         for verdict in sorted(stale, key=lambda v: (v.architecture, v.claim) in whole):  # the long ones last

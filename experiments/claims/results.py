@@ -10,7 +10,7 @@ from neuralzoo.experiments.claims.verdict import Verdict, condition_rows
 from neuralzoo.experiments.running.files import write_text
 from neuralzoo.experiments.running.markdown import markdown_table
 from neuralzoo.experiments.running.metrics import unit_of
-from neuralzoo.registry import Condition, SettingError, ZooError
+from neuralzoo.registry import Claim, Condition, SettingError, ZooError, find
 
 HOME = Path(os.path.realpath(__file__)).parent
 ROOT = HOME.parents[1]
@@ -49,6 +49,25 @@ def save(verdict: Verdict, seeds: Sequence[int], folder: Path = VERDICTS) -> Pat
     path = folder / f"{verdict.architecture}-{verdict.claim}.json"
     write_text(path, json.dumps(verdict.model_dump(mode="json"), indent=1) + "\n")
     return path
+
+
+def check_writable(architecture: str, claim: Claim, seeds: int | None) -> None:
+    """Check, before anything is trained, that the verdict on a claim may be saved here.
+
+    Raises: SettingError when the claim is another package's, the seeds are not its own, or this is not a checkout.
+    """
+    entry = find(architecture)
+    if not entry.is_built_in:
+        raise SettingError(
+            f"--write got {architecture} from {entry.distribution}; it saves verdicts on neuralzoo's own claims and "
+            "needs to be left out: those of other packages stay in their folder below --runs"
+        )
+    if seeds is not None and tuple(range(seeds)) != claim.seeds:
+        raise SettingError(
+            f"--write got --seeds {seeds}; to save the verdict on {claim.name!r} it needs its own {list(claim.seeds)}"
+        )
+    if not README.is_file():
+        raise SettingError(f"{README} is not there; --write needs a checkout of neuralzoo")
 
 
 def stale(verdict: Verdict) -> str:

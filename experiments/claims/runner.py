@@ -17,7 +17,9 @@ from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec
 from neuralzoo.experiments.running.assembly import task_of
 from neuralzoo.experiments.running.files import read_json, write_json, write_text
 from neuralzoo.experiments.running.markdown import markdown_table
+from neuralzoo.experiments.running.metrics import metric_info
 from neuralzoo.experiments.running.model_file import load_model
+from neuralzoo.experiments.running.preflight import metrics_of, prepare
 from neuralzoo.experiments.running.run_folder import RUNS
 from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.experiments.tracking.provenance import git_commit
@@ -25,6 +27,7 @@ from neuralzoo.registry import Architecture, Claim, SettingError, build, get
 from neuralzoo.registry.errors import nearest
 
 TOLERANCES = {"parameters": 0.02, "steps": 0.0, "time": 0.1}
+METRICS_OF_A_RUN = ("model/n_params", "time/train_s", "time/epochs")
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,15 @@ class ClaimRunner:
     hooks: Sequence[Any] = field(default=())
     report: Callable[[str], None] = lambda text: None
 
-    def run(self, architecture: Architecture, claim: Claim) -> ClaimResult:
-        """Run what is missing of a claim and decide it.
+    def run(self, architecture: Architecture, claim: Claim, owner: str = "") -> ClaimResult:
+        """Run what is missing of a claim and decide it; `owner` is `package:name` where that is how it was named.
 
-        Raises: SettingError when the candidates are not matched as the claim says; the errors of a run.
+        Raises: SettingError, before anything is trained, when a name in the claim means nothing, or candidates are not
+        matched as it says; the errors of a run.
         """
         seeds = claim.seeds if self.seeds is None else tuple(range(self.seeds))
-        name = f"{architecture.name}-{claim.name}"
+        owner = owner or architecture.name
+        name = f"{owner}-{claim.name}".replace(":", "-")
         folder = self.root / "claims" / name
         first = claim.candidates[0].label if claim.match == "time" else None
         specs = [
@@ -64,6 +69,7 @@ class ClaimRunner:
             for seed in seeds
             for c in claim.candidates
         ]
+        check_names(claim)
         check_sizes(claim)
         since = time.perf_counter()
         group = RunGroup(f"claim {name}", folder, self.uri, claim.evaluators, self.hooks, self.report)
@@ -72,7 +78,7 @@ class ClaimRunner:
         values = collect_values(claim, records)
         decision, conditions = decide(claim, values)
         verdict = Verdict(
-            architecture=architecture.name,
+            architecture=owner,
             claim=claim.name,
             sentence=claim.sentence,
             profile=claim.profile,
@@ -87,6 +93,7 @@ class ClaimRunner:
             counter_evidence=claim.counter_evidence,
             minutes=round(_total_seconds(folder, time.perf_counter() - since) / 60, 2),
             key=claim_key(claim),
+            data={record.label: record.data for record in records if record.seed == seeds[0]},
             environment=machine()
             | {"neuralzoo": __version__, "date": date.today().isoformat(), "commit": git_commit() or ""},
         )
@@ -96,7 +103,7 @@ class ClaimRunner:
             "verdict": decision,
             "claim": claim.name,
             "neuralzoo.claim": claim.sentence,
-            "architecture": architecture.name,
+            "architecture": owner,
         }
         return ClaimResult(verdict, folder, group.finish(means, tags, files))
 
@@ -129,9 +136,12 @@ def draw(folder: Path, verdict: Verdict, claim: Claim, records: Sequence[RunReco
 def claims_of(architecture: str, profile: str | None = None, claim: str | None = None) -> list[Claim]:
     """Return the claims of an architecture, those of one profile, or the one of a name.
 
+    Those of a `package:name` mean by its name that package's own.
+
     Raises: SettingError when it has no claim of that name.
     """
-    found = get(architecture).claims
+    declaration = get(architecture)
+    found = [_renamed(c, declaration.name, architecture) for c in declaration.claims]
     if claim is not None:
         names = [c.name for c in found]
         if claim not in names:
@@ -139,6 +149,50 @@ def claims_of(architecture: str, profile: str | None = None, claim: str | None =
             raise SettingError(f"{architecture} has no claim {claim!r}{nearest(claim, names)} (it has {known})")
         return [c for c in found if c.name == claim]
     return [c for c in found if profile is None or c.profile == profile]
+
+
+def _renamed(claim: Claim, name: str, full_name: str) -> Claim:
+    """Return a claim whose candidates of an architecture call it by another name."""
+    if name == full_name:
+        return claim
+    candidates = tuple(
+        c.model_copy(update={"experiment": c.experiment.model_copy(update={"architecture": full_name})})
+        if c.experiment.architecture == name
+        else c
+        for c in claim.candidates
+    )
+    return claim.model_copy(update={"candidates": candidates})
+
+
+def check_names(claim: Claim) -> None:
+    """Check, before anything is trained, that every architecture, dataset and metric of a claim is there.
+
+    Metrics of training steps are known once there was one.
+
+    Raises: SettingError when a candidate lacks a metric, or two sides of a condition measure different things; the
+    errors of `prepare`.
+    """
+    learners, evaluated = {}, {}
+    for c in claim.candidates:  # one after the other: each has its own copy of the data
+        assembly = prepare(c.experiment)
+        learners[c.label], evaluated[c.label] = assembly.learner, metrics_of(assembly)
+    for condition in claim.conditions:
+        measures = {}
+        for label in filter(None, (condition.of, condition.over)):
+            if condition.metric not in claim.evaluators:
+                known = [*evaluated[label], *METRICS_OF_A_RUN]
+                if condition.metric not in known and not condition.metric.startswith("train/"):
+                    raise SettingError(
+                        f"claim {claim.name!r} needs {condition.metric!r}, which {label} lacks; "
+                        f"it has {', '.join(known)}"
+                    )
+            if (info := metric_info(condition.metric, learners[label])) is not None:
+                measures[label] = info.measures
+        if len(set(measures.values())) > 1:
+            each = ", ".join(f"{label}: {what}" for label, what in measures.items())
+            raise SettingError(
+                f"claim {claim.name!r} compares by {condition.metric} what measures different things ({each})"
+            )
 
 
 def datasets_of(claim: Claim) -> dict[str, str]:

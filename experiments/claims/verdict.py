@@ -56,6 +56,9 @@ class Verdict(BaseModel):
     minutes: float
     key: str = Field(description="hash of the claim and of the code that it reaches")
     environment: dict[str, str] = Field(description="machine, versions, date, commit")
+    data: dict[str, str] = Field(
+        default_factory=dict, description="digest of the data of the first seed by candidate, where it was taken"
+    )
     carried: str = Field(default="", description="from which commit it was carried over to today's code, and on what")
 
 

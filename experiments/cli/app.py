@@ -86,7 +86,8 @@ def main() -> None:
         out.error(str(error))
         sys.exit(2)
     except Exception as error:
-        if debug or (message := one_line_message(error)) is None:
+        message = one_line_message(error)
+        if message is None or (debug and not hasattr(error, "format_message")):  # a wrong option has no traceback
             raise
         if message:
             out.error(message)

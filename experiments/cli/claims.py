@@ -40,22 +40,29 @@ def prove(
     from neuralzoo.experiments.claims import results as saved
     from neuralzoo.experiments.claims.runner import ClaimRunner, claims_of
     from neuralzoo.experiments.tracking.client import resolve_uri
-    from neuralzoo.registry import SettingError, get, statuses
+    from neuralzoo.registry import SettingError, find, get, statuses
 
     found = statuses() if name is None else []
     for reason in dict.fromkeys(
         status.problem for status in found if status.problem
     ):  # a name conflict has one for two plugins
         out.print(f"skipped: {reason}", style="red")
-    known = [name] if name else [status.entry.name for status in found if not status.problem]
+    usable = [status.entry for status in found if not status.problem]
+    if write:  # of other packages none is saved here
+        usable = [entry for entry in usable if entry.is_built_in]
+    known = [entry.name for entry in usable]
+    if name:
+        known = [find(name).name if find(name).is_built_in else name]
     wanted = [(n, c) for n in known for c in claims_of(n, profile, claim if name else None)]
     if not wanted:
         raise SettingError(f"{name or 'the zoo'} has no claims in the profile {profile}")
+    for owner, declared in wanted if write else ():
+        saved.check_writable(owner, declared, seeds)
     uri = resolve_uri(track, tracking_uri)
     runner = ClaimRunner(root=runs, uri=uri, seeds=seeds, report=lambda text: out.print(f"  {text}", style="dim"))
     for owner, declared in wanted:
         out.print(f"{owner}: {declared.sentence}", style="bold")
-        result = runner.run(get(owner), declared)
+        result = runner.run(get(owner), declared, owner)
         _print_result(result)
         if write:
             out.print(f"saved     {saved.save(result.verdict, declared.seeds)}")

@@ -116,6 +116,8 @@ def _print_result(result: "ComparisonResult", tracked: dict[str, Any]) -> None:
     from neuralzoo.experiments.comparing.result import ranking_table
 
     out.print(f"{result.dataset.name}: {result.match_description}", style="bold")
+    if result.unranked:
+        out.print(result.unranked, style="yellow")
     head, body = ranking_table(result)
     rows = [head, *body]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

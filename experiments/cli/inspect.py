@@ -12,7 +12,7 @@ from neuralzoo.experiments.cli.output import out
 from neuralzoo.registry.static_metadata import PluginSummary, summaries
 
 if TYPE_CHECKING:
-    from neuralzoo.registry import Architecture, Experiment, PluginEntry, PluginStatus
+    from neuralzoo.registry import Architecture, Config, Experiment, PluginEntry, PluginStatus
     from neuralzoo.registry.dataset import DatasetEntry
 
 TaskChoice = Enum("TaskChoice", {name: name for name in get_args(TaskKind)}, type=str)  # type: ignore[misc]
@@ -92,7 +92,7 @@ def show(
     out.print(f"{architecture.citation}\n{architecture.url}\n")
     table = out.table("setting", "default", "description")
     for key, field in architecture.config.model_fields.items():
-        out.row(table, f"model.{key}", str(field.get_default()), field.description or "")
+        out.row(table, f"model.{key}", str(field.get_default(call_default_factory=True)), field.description or "")
     out.show(table)
     for key, experiment in architecture.experiments.items():
         epochs = "1 epoch" if experiment.epochs == 1 else f"{experiment.epochs} epochs"
@@ -201,9 +201,20 @@ def _card(a: "Architecture") -> dict[str, Any]:
         "api_version": a.api_version,
         "tasks": sorted(a.tasks),
         "inputs": sorted(a.inputs),
-        "config": a.config.model_json_schema(),
+        "config": _schema(a.config),
         "experiments": {key: experiment.settings() for key, experiment in a.experiments.items()},
     }
+
+
+def _schema(config: "type[Config]") -> dict[str, Any]:
+    """Return the JSON schema of a config with all defaults, those that are made anew each time included."""
+    from neuralzoo.registry.config import to_toml_value
+
+    schema = config.model_json_schema()
+    for key, field in config.model_fields.items():
+        if field.default_factory is not None:
+            schema["properties"][key]["default"] = to_toml_value(field.get_default(call_default_factory=True))
+    return schema
 
 
 def _toml(experiment: "Experiment") -> str:

@@ -45,7 +45,7 @@ def run(
 ) -> None:
     """Train an architecture on its reference experiment, or run an experiment from a file."""
     from neuralzoo.experiments import run as runner
-    from neuralzoo.experiments.running.preflight import experiment_of
+    from neuralzoo.experiments.running.preflight import changed, experiment_of
     from neuralzoo.experiments.running.progress import ProgressBar
     from neuralzoo.experiments.running.run_folder import find_unfinished
     from neuralzoo.registry import Experiment, SettingError
@@ -60,7 +60,7 @@ def run(
     if what is None:
         raise SettingError("run got neither a name nor a file; it needs one, such as `neuralzoo run fnn`")
     settings = [*(set or []), *([f"seed={seed}"] if seed is not None else [])]
-    experiment = _changed(experiment_of(what, profile), settings)
+    experiment = changed(experiment_of(what, profile), settings)
     if hook:
         experiment = experiment.set([f"hooks={[*experiment.hooks, *hook]}"])
     hooks = [ProgressBar(out.stdout, _title(experiment))]
@@ -72,19 +72,6 @@ def run(
 def _title(e: "Experiment") -> str:
     epochs = f"{e.epochs} epochs" if e.epochs > 1 else "1 epoch"
     return f"{e.architecture} on {e.dataset} · {epochs} · {e.optimizer.name} lr {e.optimizer.lr} · seed {e.seed}"
-
-
-def _changed(experiment: "Experiment", settings: list[str]) -> "Experiment":
-    """Return the experiment with settings.
-
-    Raises: SettingError when a setting is unknown, with the right name for one that lacks its `model.`.
-    """
-    from neuralzoo.registry import SettingError, get
-
-    for key in (setting.partition("=")[0].strip() for setting in settings):
-        if key not in type(experiment).model_fields and key in get(experiment.architecture).config.model_fields:
-            raise SettingError(f"the experiment has no setting {key!r}; did you mean model.{key}?")
-    return experiment.set(settings)
 
 
 def _print_result(result: "RunResult", advise: bool = False) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.datasets import DatasetInfo
-from neuralzoo.experiments.running.assembly import task_of
-from neuralzoo.experiments.running.preflight import experiment_of
+from neuralzoo.experiments.running.assembly import primary_metric_info, task_of
+from neuralzoo.experiments.running.metrics import MetricInfo
+from neuralzoo.experiments.running.preflight import changed, experiment_of, kind_of, metric_of
 from neuralzoo.registry import Candidate, Experiment, SettingError, build, get, matching
 from neuralzoo.registry.config import parse
 
 SETTING = re.compile(r"\s+(?=[\w.]+\s*=)")
-PRIMARY_METRICS = {"classification": "test/accuracy", "sequence-labelling": "test/accuracy"}
 
 
 def candidates_of(
@@ -37,7 +37,7 @@ def candidates_of(
     found = []
     for label, experiment, own in read:
         placed = experiment.model_copy(update={"dataset": dataset, "primary_metric": primary_metric})
-        found.append(candidate(label, placed.set([*settings, *own])))
+        found.append(candidate(label, changed(placed, [*settings, *own])))
     labels = [c.label for c in found]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
         raise SettingError(f"two candidates are named {twice[0]}; one needs another name: 'other: {twice[0]} ...'")
@@ -55,10 +55,10 @@ def candidate(label: str, experiment: Experiment) -> Candidate:
 def primary_metric_of(experiments: Sequence[Experiment], info: DatasetInfo) -> str:
     """Return the metric to compare by on a dataset: the candidates' own if it fits, or the default of the task."""
     own = {experiment.primary_metric for experiment in experiments}
-    kinds = {datasets.info(experiment.dataset).task.kind for experiment in experiments}
+    kinds = {kind_of(experiment) for experiment in experiments}
     if len(own) == 1 and kinds == {info.task.kind}:
         return own.pop()
-    return PRIMARY_METRICS.get(info.task.kind, "test/loss")
+    return metric_of(info.task.kind)
 
 
 def check(candidates: Sequence[Candidate]) -> str:
@@ -71,9 +71,9 @@ def check(candidates: Sequence[Candidate]) -> str:
             raise SettingError(f"candidates have {key} {' and '.join(found)}; a comparison needs one for all")
     dataset = candidates[0].experiment.dataset
     task = task_of(candidates[0].experiment)
-    able = [a.name for a in matching(task=task.kind, input=task.input) if not a.unsupported(task)]
     unable = [c.label for c in candidates if get(c.experiment.architecture).unsupported(task)]
     if unable:
+        able = [a.name for a in matching(task=task.kind, input=task.input) if not a.unsupported(task)]
         raise SettingError(
             f"{' and '.join(unable)} can't do {task.kind} of {task.input} inputs ({dataset}); "
             f"it needs one of {', '.join(able) or 'none that is installed'}"
@@ -81,6 +81,23 @@ def check(candidates: Sequence[Candidate]) -> str:
     for c in candidates:
         build(get(c.experiment.architecture), c.experiment.model, task, c.experiment.seed)
     return dataset
+
+
+def compared_by(candidates: Sequence[Candidate]) -> MetricInfo | None:
+    """Return the declaration of the candidates' primary metric, or None where one of them does not declare it.
+
+    Raises: SettingError when it measures different things, such as the losses of two learners.
+    """
+    found = {c.label: primary_metric_info(c.experiment) for c in candidates}
+    measured = {label: info.measures for label, info in found.items() if info is not None}
+    if len(set(measured.values())) > 1:
+        metric = candidates[0].experiment.primary_metric
+        each = ", ".join(f"{label}: {measures}" for label, measures in measured.items())
+        raise SettingError(
+            f"{metric} measures different things ({each}); a comparison needs --set primary_metric=... that is the "
+            "same for all"
+        )
+    return next(iter(found.values())) if len(measured) == len(found) else None
 
 
 def _read(word: str, profile: str) -> tuple[str, Experiment, list[str]]:

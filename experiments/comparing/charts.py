@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,13 @@ def svg(name: str, size: tuple[float, float]) -> Iterator[tuple[Any, list[str]]]
 
     coloured = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     ink: dict[Any, Any] = dict.fromkeys(coloured, TEXT_PLACEHOLDER)
-    plain: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 11, "axes.titlesize": 12}
+    plain: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "text.parse_math": False,
+        "font.size": 11,
+        "axes.titlesize": 12,
+    }
     made: list[str] = []
     with matplotlib.rc_context({**plain, **ink}):
         figure = Figure(figsize=size, layout="constrained")
@@ -163,7 +170,12 @@ def _inline(text: str, name: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<g) id="[a-zA-Z]+_\d+"', r"\1", text)
-    text = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{name}">', text)
+    label = escape(name)
+    text = re.sub(
+        r'<svg [^>]*?viewBox="([^"]+)"[^>]*>',
+        lambda opening: f'<svg viewBox="{opening[1]}" role="img" aria-label="{label}">',
+        text,
+    )
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
     # A path needs no more than a tenth of a point.
     text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\d\.\d)\d+", r"\1", path.group()), text)

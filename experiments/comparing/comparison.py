@@ -8,19 +8,20 @@ from typing import Any
 from neuralzoo.core.plots import palette
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.code_hash import experiment_hash, fingerprint
-from neuralzoo.experiments.comparing.candidates import check
+from neuralzoo.experiments.comparing.candidates import check, compared_by
 from neuralzoo.experiments.comparing.matching import epoch_seconds, equal_parameters, equal_steps, with_epochs
 from neuralzoo.experiments.comparing.result import CandidateResult, ComparisonResult, SeedResult, ranking_table
 from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec
-from neuralzoo.experiments.running.assembly import task_of
+from neuralzoo.experiments.running.assembly import load, task_of
 from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.running.markdown import markdown_table
-from neuralzoo.experiments.running.metrics import lower_is_better
 from neuralzoo.experiments.running.run_folder import RUNS
 from neuralzoo.experiments.running.statistics import t_interval
 from neuralzoo.experiments.running.time_budget import TimeBudget
+from neuralzoo.experiments.tracking.address import without_secrets
 from neuralzoo.registry import Candidate, Experiment, SettingError, get
 from neuralzoo.registry.claim import Match
+from neuralzoo.registry.dataset import digest
 
 
 @dataclass
@@ -46,9 +47,11 @@ class Comparison:
         Raises: SettingError, before anything is trained, when a candidate can't do the task or can't be matched.
         """
         info = datasets.info(check(self.candidates))
+        compared = compared_by(self.candidates)
         request = fingerprint(
             [(c.label, c.experiment.settings(), experiment_hash(c.experiment)) for c in self.candidates],
             self.match,
+            digest(load(self.candidates[0].experiment)),  # which all have in common
         )
         folder = self.folder or self.root / f"compare-{info.name}-{request[:8]}"
         budget = TimeBudget()
@@ -64,7 +67,9 @@ class Comparison:
         records = self.group.run(self._specs(matched))
         ranking = [candidate_result(c, [r for r in records if r.label == c.label], self.url) for c in matched]
         primary_metric = matched[0].experiment.primary_metric
-        ranking.sort(key=lambda r: r.mean, reverse=not lower_is_better(primary_metric))
+        direction = compared.direction if compared is not None else "not declared"
+        if direction in ("lower", "higher"):
+            ranking.sort(key=lambda r: r.mean, reverse=direction == "higher")
         return ComparisonResult(
             dataset=info,
             primary_metric=primary_metric,
@@ -72,6 +77,7 @@ class Comparison:
             match_description=describe_match(self.match, ranking, plan["budget_s"]),
             seeds=self.seeds,
             ranking=tuple(ranking),
+            better=direction,
             folder=folder,
             url=self.url,
         )
@@ -97,7 +103,7 @@ class Comparison:
         """The address of the runs while the MLflow UI is up; empty if they are not tracked."""
         if self.uri is None or self.group.parent is None:
             return ""
-        server = self.uri if self.uri.startswith("http") else "http://127.0.0.1:5000"
+        server = without_secrets(self.uri) if self.uri.startswith("http") else "http://127.0.0.1:5000"
         return f"{server}/#/experiments/{self.group.parent.experiment_id}/runs"
 
     def _specs(self, candidates: Sequence[Candidate]) -> list[RunSpec]:

@@ -60,7 +60,7 @@ def _section(c: ComparisonResult, text: PageText) -> dict[str, Any]:
         "dataset": c.dataset,
         "facts": f"{task.kind} of {task.input} inputs of {' × '.join(map(str, task.shape))}",
         "primary_metric": c.primary_metric,
-        "match": c.match_description,
+        "match": " ".join(filter(None, [c.match_description, c.unranked])),
         "seeds": len(c.seeds),
         "rows": [_row(r, styles[r.label].colour, published) for r in c.ranking],
         "others": {label: value for label, value in published.items() if label not in styles},

@@ -14,6 +14,8 @@ from neuralzoo.registry import Candidate, SettingError
 from neuralzoo.registry.claim import Match
 
 REPORT = "comparison.json"
+WEB_ADDRESS = r"^(https?://.*)?$"
+"""An address that a page may lead to: a browser would run one that begins with `javascript:`."""
 
 
 class Model(BaseModel):
@@ -30,7 +32,7 @@ class SeedResult(Model):
     history: tuple[dict[str, float], ...] = Field(description="metrics after each epoch")
     steps: int
     figures: dict[str, str] = Field(description="paths by name, relative to the folder of the comparison")
-    url: str = Field(description="the run in MLflow, empty if it is not tracked")
+    url: str = Field(pattern=WEB_ADDRESS, description="the run in MLflow, empty if it is not tracked")
 
 
 class CandidateResult(Model):
@@ -60,7 +62,10 @@ class CandidateResult(Model):
 
 
 class ComparisonResult(Model):
-    """The result of a comparison: the candidates on one dataset, best first, and what they were matched on."""
+    """The result of a comparison: the candidates on one dataset, and what they were matched on.
+
+    The best one comes first, or they are in the order of the command line where none is better: see `unranked`.
+    """
 
     dataset: DatasetInfo
     primary_metric: str
@@ -68,8 +73,17 @@ class ComparisonResult(Model):
     match_description: str
     seeds: tuple[int, ...]
     ranking: tuple[CandidateResult, ...]
+    better: str = Field(default="", description="which end of the primary metric: lower, higher, neither, not declared")
     folder: Path = Field(description="where the run folders are")
-    url: str = Field(description="the runs in MLflow, empty if they are not tracked")
+    url: str = Field(pattern=WEB_ADDRESS, description="the runs in MLflow, empty if they are not tracked")
+
+    @property
+    def unranked(self) -> str:
+        """Why the candidates are not ranked, in one sentence, or nothing if they are."""
+        if self.better in ("lower", "higher", ""):
+            return ""
+        why = "no end of it is the better one" if self.better == "neither" else "its direction is not declared"
+        return f"Not ranked by {self.primary_metric}: {why}."
 
 
 class PageText(Model):

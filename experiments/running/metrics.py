@@ -1,9 +1,12 @@
 """Metrics by name: what they measure, unit, direction, and how a value is formatted."""
 
 import re
+from typing import TYPE_CHECKING
 
-from neuralzoo.core.learner import Learner
 from neuralzoo.core.metric import MetricInfo as MetricInfo
+
+if TYPE_CHECKING:  # the command line imports this file to format what it lists
+    from neuralzoo.core.learner import Learner
 
 KNOWN = {
     "loss": MetricInfo("loss", "lower"),
@@ -68,7 +71,7 @@ KNOWN = {
 """By name without the split; a learner says what its loss is, and declares the metrics that are not here."""
 
 
-def metric_info(metric: str, learner: Learner | None = None) -> MetricInfo | None:
+def metric_info(metric: str, learner: "Learner | None" = None) -> MetricInfo | None:
     """Return the declaration of a metric, or None where there is none: its runs can't be ranked.
 
     The split before the slash and numbers at the end do not count. That of the learner comes first: only it knows

@@ -1,15 +1,18 @@
 """Preflight: find an experiment, assemble it, and check it before the first training step."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from pydantic import create_model
 
+from neuralzoo.experiments import datasets
 from neuralzoo.experiments.datasets import DataError, Dataset
 from neuralzoo.experiments.running.assembly import Assembly, assemble
-from neuralzoo.registry import Experiment, SettingError, get
-from neuralzoo.registry.config import Settings, parse
-from neuralzoo.registry.errors import nearest
+from neuralzoo.experiments.running.last_batch import check_last_batch
+from neuralzoo.registry import Experiment, SettingError, TaskKind, get
+from neuralzoo.registry.config import Settings, parse, path_of, text_settings
+from neuralzoo.registry.errors import nearest, shown
 
 
 def reference(name: str, profile: str = "quick") -> Experiment:
@@ -18,9 +21,11 @@ def reference(name: str, profile: str = "quick") -> Experiment:
     Raises: UnknownNameError, NameConflictError or PluginError for the name; SettingError when it has no such profile.
     """
     architecture = get(name)
-    if profile not in architecture.experiments:
-        known = list(architecture.experiments)
-        raise SettingError(f"{name} got profile {profile!r}; it has {', '.join(known)}{nearest(profile, known)}")
+    known = list(architecture.experiments)
+    if profile not in known:
+        raise SettingError(
+            f"{name} got profile {shown(profile)}; it has {', '.join(known)}{nearest(str(profile), known)}"
+        )
     return architecture.experiments[profile].model_copy(update={"architecture": name})
 
 
@@ -29,18 +34,50 @@ def experiment_of(what: Experiment | str | Path, profile: str | None = None) -> 
 
     Raises: the errors of `reference`; SettingError for a file that is wrong, or for a profile beside an experiment.
     """
-    if not isinstance(what, Experiment) and Path(what).suffix.lower() != ".toml":
-        return reference(str(what), profile or "quick")
+    if not isinstance(what, Experiment) and path_of(what, "run").suffix.lower() != ".toml":
+        return reference(str(what), "quick" if profile is None else profile)
     if profile is not None:
         name = what.architecture if isinstance(what, Experiment) else what
         raise SettingError(f"{name} got profile {profile!r} too; an experiment has no profiles, it needs none")
     return what if isinstance(what, Experiment) else Experiment.from_file(what)
 
 
+def changed(experiment: Experiment, assignments: Sequence[str] = ()) -> Experiment:
+    """Return an experiment with assignments, such as those of `--set`, and a primary metric that fits its task.
+
+    The metric is only chosen where none was given, or where the assignments lead to another kind of task.
+
+    Raises: SettingError when a setting is unknown, with the right name for one that lacks its `model.`, or a value is
+    not allowed; UnknownNameError, NameConflictError or PluginError for a name.
+    """
+    keys = [assignment.partition("=")[0].strip() for assignment in assignments]
+    named = experiment.set(
+        a for key, a in zip(keys, assignments, strict=True) if key in ("architecture", "dataset", "task")
+    )
+    config = get(named.architecture).config
+    for key in keys:
+        if key not in type(experiment).model_fields and key in config.model_fields:
+            raise SettingError(f"the experiment has no setting {key!r}; did you mean model.{key}?")
+    options = datasets.entry(named.dataset).options_model
+    found = experiment.set(assignments, text_settings(config, "model.") | text_settings(options, "data."))
+    own = "primary_metric" in experiment.model_fields_set and kind_of(experiment) == kind_of(found)
+    return found if own or "primary_metric" in keys else found.set([f"primary_metric={metric_of(kind_of(found))}"])
+
+
+def kind_of(experiment: Experiment) -> TaskKind:
+    """Return the kind of task of an experiment."""
+    return experiment.task or datasets.info(experiment.dataset).task.kind
+
+
+def metric_of(kind: TaskKind) -> str:
+    """Return the metric to compare runs by where none was chosen."""
+    return "test/accuracy" if kind in ("classification", "sequence-labelling") else "test/loss"
+
+
 def prepare(experiment: Experiment) -> Assembly:
     """Assemble an experiment and check that it can be trained and evaluated.
 
-    Raises: the errors of `assemble`; DataError when its data are not finite; SettingError when its examples can't be
+    Raises: the errors of `assemble`; SettingError when its examples can't be
     evaluated with its settings, or when its primary metric or stopping metric is not among the evaluated ones.
     """
     architecture = get(experiment.architecture)
@@ -48,13 +85,8 @@ def prepare(experiment: Experiment) -> Assembly:
     parse(named, {"model": experiment.model}, architecture.name)
     assembly = assemble(experiment)
     check_finite(assembly.data)
-    held_out = assembly.validation or assembly.train  # never the test split, which is evaluated once
-    try:
-        measured = assembly.learner.evaluate(tuple(array[:8] for array in held_out.arrays))
-    except ValueError as error:
-        raise SettingError(f"{architecture.name} can't learn {experiment.dataset}: {error}") from error
-    splits = ("test", "val", "train") if assembly.validation is not None else ("test", "train")
-    known = [f"{split}/{name}" for split in splits for name in measured]
+    known = metrics_of(assembly)
+    check_last_batch(assembly)
     required = [("primary_metric", experiment.primary_metric, known)]
     if experiment.stop_condition is not None:
         required.append(
@@ -67,6 +99,21 @@ def prepare(experiment: Experiment) -> Assembly:
                 f"it has {', '.join(available)}{nearest(metric, available)}"
             )
     return assembly
+
+
+def metrics_of(assembly: Assembly) -> list[str]:
+    """Return the metrics that a run evaluates, by their full names, from a few examples.
+
+    Raises: SettingError when its examples can't be evaluated with its settings.
+    """
+    held_out = assembly.validation or assembly.train  # never the test split, which is evaluated once
+    try:
+        measured = assembly.learner.evaluate(tuple(array[:8] for array in held_out.arrays))
+    except ValueError as error:
+        name, dataset = assembly.architecture.name, assembly.experiment.dataset
+        raise SettingError(f"{name} can't learn {dataset}: {error}") from error
+    splits = ("test", "val", "train") if assembly.validation is not None else ("test", "train")
+    return [f"{split}/{name}" for split in splits for name in measured]
 
 
 def check_finite(data: Dataset) -> None:

@@ -17,4 +17,4 @@ class SaveModel:
     def test_ended(self) -> None:
         """Save the model file."""
         a = self.assembly
-        save_model(self.folder.model, a.module, a.architecture.name, a.experiment.model, a.data.task)
+        save_model(self.folder.model, a.module, a.experiment.architecture, a.experiment.model, a.data.task)

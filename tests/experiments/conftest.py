@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from neuralzoo.experiments import datasets
 from neuralzoo.registry import Adam, Experiment
 
 
@@ -40,3 +42,18 @@ def neuralzoo(tmp_path):
         return done
 
     return call
+
+
+@pytest.fixture
+def data_in_a_file(tmp_path, monkeypatch):
+    """A file that says how many training examples two-spirals has: what is loaded changes with it."""
+    file = tmp_path / "examples"
+    entry = datasets.entry("two-spirals")
+
+    def loader(info, seed):
+        data = entry.loader(info, seed)
+        return replace(data, train=tuple(array[: int(file.read_text())] for array in data.train))
+
+    changed = replace(entry, loader=loader)
+    monkeypatch.setattr(datasets, "entry", lambda name: changed if name == "two-spirals" else entry)
+    return file

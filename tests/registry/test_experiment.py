@@ -263,7 +263,7 @@ def test_optimizer_and_schedule_change_together():
             "the experiment got primary_metric='acc'; it needs to be a split and a metric, such as test/accuracy",
         ),
         ("model=3", "the experiment got model=3; it needs to be a group of settings"),
-        ("dataset=3", "the experiment got dataset=3; it needs to be text"),
+        ("hooks=3", "the experiment got hooks=3; it needs to be a list"),
     ],
 )
 def test_a_wrong_assignment_is_reported_in_one_sentence(assignment, sentence):
@@ -310,3 +310,50 @@ def test_a_file_comes_back_also_from_an_editor_that_writes_a_byte_order_mark(tmp
         path.write_text(experiment(model={"label": "é"}).to_toml(), encoding=encoding)
         assert Experiment.from_file(path) == experiment(model={"label": "é"})
         assert Experiment.from_file(str(path)) == experiment(model={"label": "é"})
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "true", "1e3", "0x10", "3", "1979-05-27", "[1]"])
+def test_a_setting_of_text_takes_what_is_written_as_text(word):
+    """TOML reads most of these as numbers, true or a list; a dataset or an option of one may be called so."""
+    changed = experiment().set([f"dataset={word}", f"data.how={word}", "model.hidden=[3]"], texts={"data.how"})
+    assert (changed.dataset, changed.data["how"], changed.model["hidden"]) == (word, word, [3])
+    assert experiment().set([f'dataset="{word}"']).dataset == word
+    assert Experiment.from_toml(changed.to_toml()) == changed
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        (f"seed={'9' * 5000}", "set 'seed' has an integer of more than 64 bits; it needs a smaller one"),
+        (f"seed=0x{'f' * 5000}", "set 'seed' has an integer of more than 64 bits; it needs a smaller one"),
+        (
+            f"model.x={'[' * 900}{']' * 900}",
+            "set 'model.x' is nested too deep; it needs at most 20 levels of lists and",
+        ),
+        (f"model.x={'[' * 90}{']' * 90}", "set 'model.x' is nested too deep; it needs at most 20 levels of lists and"),
+        (f"{'a.' * 900}b=1", "set got 'a.a.a."),
+        ("optimizer.name=[1.5]", "the experiment got optimizer.name='[1.5]'; it needs to be one of sgd, rmsprop"),
+        ("model.hidden=inf", "the experiment model: inf is not finite; a setting needs a finite number"),
+        ("data.x=[1, {y = nan}]", "the experiment data: nan is not finite; a setting needs a finite number"),
+        ("seed=true", "the experiment: seed is True; it needs a number, which true and false are not"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_values_beyond_what_can_be_saved_are_refused_in_one_sentence(assignment, sentence):
+    with pytest.raises(SettingError) as caught:
+        experiment().set([assignment])
+    assert str(caught.value).startswith(sentence)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("text", [f"seed = {'9' * 5000}", f"model.x = {'[' * 900}{']' * 900}", f"x = {'{a=' * 900}"])
+def test_a_file_beyond_what_can_be_read_is_refused_in_one_sentence(text):
+    with pytest.raises(SettingError, match=r"^the experiment (has an integer of more|is nested too deep)"):
+        Experiment.from_toml(text)
+
+
+def test_settings_that_hold_themselves_are_refused():
+    endless = []
+    endless.append(endless)
+    with pytest.raises(SettingError, match="nested too deep"):
+        parse(Experiment, experiment().settings() | {"model": {"hidden": endless}}, "the experiment")

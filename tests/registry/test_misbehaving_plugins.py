@@ -5,8 +5,6 @@ import re
 
 import pytest
 
-from neuralzoo import __version__
-
 TRAINABLE = (
     "learner=__import__('neuralzoo.core.blocks.supervised', fromlist=['supervised']).supervised, "
     "build=lambda config, task, rng: Tiny(task, TinyConfig(width=2, heads=1), rng), "
@@ -42,8 +40,6 @@ PROBLEMS = {
     "loud": "",
 }
 CONFLICTS = {
-    "fnn": f"'fnn' is provided by neuralzoo {__version__} and rival 1.0; {CONFLICT}neuralzoo:fnn or rival:fnn, or "
-    "uninstall one",
     "twin": f"'twin' is provided by blue-pack 1.0 and red-pack 1.0; {CONFLICT}blue-pack:twin or red-pack:twin, or "
     "uninstall one",
 }

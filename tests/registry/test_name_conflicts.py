@@ -2,8 +2,6 @@
 
 import pytest
 
-import neuralzoo
-
 ASK = """
     import json, neuralzoo
     from neuralzoo.registry import ZooError, entries, get, statuses
@@ -38,10 +36,16 @@ def test_both_packages_are_named_and_how_to_choose(zoo):
     )
 
 
-def test_a_conflict_with_a_built_in_names_both(zoo):
-    message = ask(zoo, "message_of('fnn')")
-    assert f"neuralzoo {neuralzoo.__version__} and rival 1.0" in message
-    assert "neuralzoo:fnn or rival:fnn" in message
+def test_a_built_in_name_means_the_built_in_one_whatever_else_is_installed(zoo):
+    assert "Feed-forward" in ask(zoo, "message_of('fnn')")
+    assert ask(zoo, "[s.problem for s in statuses('fnn')]") == [
+        "",
+        "'fnn' is a built-in name; that of rival 1.0 needs its full name rival:fnn",
+    ]
+
+
+def test_what_names_a_built_in_architecture_gets_it_whatever_else_is_installed(zoo):
+    assert ask(zoo, "type(neuralzoo.create('modular').gate).__module__").startswith("neuralzoo.plugins.fnn")
 
 
 def test_the_full_name_selects_the_architecture(zoo):
@@ -112,4 +116,4 @@ def test_blocking_one_of_two_packages_resolves_the_conflict(zoo):
 
 def test_a_strict_zoo_raises_a_name_conflict(zoo):
     done = zoo.start("from neuralzoo.registry import statuses; statuses()", NEURALZOO_STRICT="1")
-    assert "NameConflictError: 'fnn' is provided by" in done.stderr
+    assert "NameConflictError: 'fnn' is a built-in name; that of rival 1.0 needs" in done.stderr

@@ -1,11 +1,13 @@
 """The saved verdicts, and the tables that are generated from them."""
 
+from dataclasses import replace
+
 import pytest
 
 from neuralzoo.experiments.claims import results
 from neuralzoo.experiments.claims.runner import claims_of
 from neuralzoo.experiments.claims.verdict import decide
-from neuralzoo.registry import Condition, SettingError
+from neuralzoo.registry import Condition, SettingError, find
 
 pytest.importorskip("scipy", reason="intervals need the extra 'experiments'")
 
@@ -82,3 +84,18 @@ def test_a_verdict_whose_claim_has_changed_is_stale():
     assert results.stale(changed) == "the claim or the code has changed since"
     assert "(stale)" in results.short_table([changed])
     assert "**Stale**" in results.page([changed])
+
+
+def test_what_may_not_be_saved_is_refused_before_anything_is_trained(small, monkeypatch, tmp_path):
+    results.check_writable("fnn", small, None)
+    results.check_writable("fnn", small, 2)
+    with pytest.raises(SettingError, match=r"--write got --seeds 3; .* it needs its own \[0, 1\]"):
+        results.check_writable("fnn", small, 3)
+    foreign = replace(find("fnn"), package="rival")
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "find", lambda name: foreign)
+        with pytest.raises(SettingError, match=r"--write got rival:fnn from rival .* saves verdicts on neuralzoo's own"):
+            results.check_writable("rival:fnn", small, None)
+    monkeypatch.setattr(results, "README", tmp_path / "README.md")
+    with pytest.raises(SettingError, match="--write needs a checkout"):
+        results.check_writable("fnn", small, None)

@@ -1,15 +1,17 @@
 """Claims with real runs, small ones; and invariants of every declared claim."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from neuralzoo.core.hooks import hookimpl
+from neuralzoo.experiments.claims import runner
 from neuralzoo.experiments.claims.runner import ClaimRunner, check_sizes, claim_key, claims_of
 from neuralzoo.experiments.running.figures import FigureWarning
 from neuralzoo.experiments.running.model_file import load_model
-from neuralzoo.registry import Candidate, Claim, ClaimFigure, SettingError, get, matching
+from neuralzoo.registry import Candidate, Claim, ClaimFigure, SettingError, ZooError, get, matching
 
 pytest.importorskip("scipy", reason="claims need the extra 'experiments'")
 
@@ -207,3 +209,34 @@ def test_an_unknown_claim_suggests_the_nearest():
 def test_every_claim_is_matched_on_what_it_declares(owner, claim):
     assert claim.candidates[0].experiment.architecture == owner
     check_sizes(claim)
+
+
+@pytest.mark.parametrize(
+    ("metric", "changes", "expected"),
+    [
+        (
+            "test/acuracy",
+            {},
+            "claim 'has-more' needs 'test/acuracy', which deep lacks; it has test/loss, test/accuracy,",
+        ),
+        ("test/loss", {"dataset": "mackey-glass"}, "claim 'has-more' compares by test/loss what measures different"),
+        ("test/loss", {"dataset": "nope"}, "no dataset is named 'nope'"),
+    ],
+)
+def test_names_and_measures_are_checked_before_anything_is_trained(small, tmp_path, metric, changes, expected):
+    base = small.candidates[0].experiment.model_copy(update={"primary_metric": "test/loss", **changes})
+    other = base.model_copy(update={"architecture": "modular", "model": {}}) if changes else base
+    pair = [c.model_copy(update={"experiment": e}) for c, e in zip(small.candidates, (base, other), strict=True)]
+    condition = small.conditions[0].model_copy(update={"metric": metric})
+    claim = small.model_copy(update={"candidates": tuple(pair), "conditions": (condition,)})
+    with pytest.raises(ZooError, match=re.escape(expected)):
+        ClaimRunner(root=tmp_path).run(get("fnn"), claim)
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_claims_of_another_package_mean_its_own_architecture(small, monkeypatch):
+    declared = get("fnn").model_copy(update={"claims": (small,)})
+    monkeypatch.setattr(runner, "get", lambda name: declared)
+    (own,), (foreign,) = claims_of("fnn"), claims_of("rival:fnn")
+    assert {c.experiment.architecture for c in own.candidates} == {"fnn"}
+    assert {c.experiment.architecture for c in foreign.candidates} == {"rival:fnn"}

@@ -92,3 +92,22 @@ def test_a_condition_about_an_unknown_candidate_is_refused():
 def test_a_quorum_larger_than_the_seeds_is_refused():
     with pytest.raises(ValueError, match="asks for 6 of 5 seeds"):
         claim(Condition(of="a", at_least=1, min_seeds=6))
+
+
+def test_no_condition_compares_with_nothing():
+    """The word that stands for None in settings would make a comparison one of a single candidate."""
+    with pytest.raises(ValueError, match="over is 'none', which stands for no candidate"):
+        Condition(of="a", over="none", at_least=0.0)
+    with pytest.raises(ValueError, match="compares 'a' with itself"):
+        Condition(of="a", over="a", at_least=0.0)
+    with pytest.raises(ValueError, match="'none' stands for no candidate; it needs another label"):
+        Candidate(label="none", experiment=EXPERIMENT)
+    saved = Condition(of="a", at_least=0.0).model_dump(mode="json")
+    assert Condition.model_validate(saved).over is None
+
+
+def test_a_condition_needs_an_evaluator_that_is_declared():
+    with pytest.raises(
+        ValueError, match=r"has no evaluator 'exact' \(it has none\); a metric of a run needs its split"
+    ):
+        claim(Condition(of="a", metric="exact", at_least=1))

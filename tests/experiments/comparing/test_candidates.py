@@ -3,7 +3,7 @@
 import pytest
 
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.comparing.candidates import candidates_of, check
+from neuralzoo.experiments.comparing.candidates import candidates_of, check, compared_by
 from neuralzoo.experiments.comparing.comparison import Comparison
 from neuralzoo.registry import SettingError, UnknownNameError, get
 
@@ -63,3 +63,20 @@ def test_a_candidate_that_can_not_do_the_task_is_named_before_anything_is_traine
     with pytest.raises(SettingError, match=r"^fnn can't do language-modelling of tokens inputs .* it needs one of "):
         one.run()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_losses_that_measure_different_things_are_not_compared():
+    """A log-likelihood and a squared error are both called test/loss."""
+    candidates = candidates_of(["fnn", "modular"], dataset="mackey-glass")
+    with pytest.raises(
+        SettingError, match=r"test/loss measures different things \(fnn: mean squared error, modular: negative"
+    ):
+        compared_by(candidates)
+    same = candidates_of(["fnn", "linear: fnn model.hidden=[]"], dataset="mackey-glass")
+    assert compared_by(same).direction == "lower"
+
+
+def test_a_metric_that_nobody_declared_has_no_better_end():
+    assert (
+        compared_by(candidates_of(["fnn"], dataset="two-spirals", settings=["primary_metric=test/unheard_of"])) is None
+    )

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from neuralzoo.core.metric import MetricInfo
+from neuralzoo.experiments.comparing import comparison as comparison_module
 from neuralzoo.experiments.comparing.candidates import candidates_of
 from neuralzoo.experiments.comparing.comparison import Comparison, describe_match, flat_settings
 from neuralzoo.experiments.running.assembly import assemble
@@ -101,3 +103,32 @@ def test_more_seeds_train_only_the_new_ones(tmp_path):
 )
 def test_what_is_matched_is_described_with_its_amounts(result, match, budget, expected):
     assert describe_match(match, result.ranking, budget) == expected
+
+
+def test_the_ranking_goes_by_the_declared_direction(tmp_path, monkeypatch):
+    def ranked(info):
+        monkeypatch.setattr(comparison_module, "compared_by", lambda candidates: info)
+        result = comparison(tmp_path, settings=["epochs=1", "primary_metric=test/loss"], seeds=1).run()
+        return [r.label for r in result.ranking], [r.mean for r in result.ranking], result.unranked
+
+    labels, means, why = ranked(MetricInfo("loss", "lower"))
+    assert (means, why) == (sorted(means), "")
+    assert means[0] < means[1]
+    assert ranked(MetricInfo("log-likelihood", "higher"))[0] == labels[::-1]
+    as_given = ["fnn-hidden-8", "linear"]
+    unranked = as_given, "Not ranked by test/loss: no end of it is the better one."
+    assert ranked(MetricInfo("heat", "neither"))[::2] == unranked
+    assert ranked(None)[::2] == (as_given, "Not ranked by test/loss: its direction is not declared.")
+
+
+def test_a_comparison_is_made_again_when_the_data_behind_its_name_have_changed(tmp_path, data_in_a_file):
+    def compared(kept):
+        data_in_a_file.write_text(str(kept))
+        candidates = candidates_of([LINEAR], dataset="two-spirals", settings=["epochs=1", "batch_size=8"])
+        result = Comparison(candidates, "none", (0,), root=tmp_path / "runs").run()
+        return result.folder, result.ranking[0].runs[0].steps
+
+    first, again, fewer = compared(150), compared(150), compared(60)
+    assert first == again
+    assert fewer[0] != first[0]
+    assert fewer[1] < first[1]

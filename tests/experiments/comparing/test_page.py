@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -132,3 +133,26 @@ def test_charts_show_their_words_unrounded():
     assert "lr 0.005" in made[0]
     assert 'fill="#010203"' not in made[0]
     assert "currentColor" in made[0]
+
+
+def test_names_of_strangers_stay_text_on_a_page(report):
+    """A metric and a dataset may be named by another package."""
+    evil = '"><script>alert(1)</script>$x\\g<0>'
+    (result,) = report.results
+    runs = tuple(run.model_copy(update={"metrics": {**run.metrics, evil: 0.5}}) for run in result.ranking[0].runs)
+    ranking = (result.ranking[0].model_copy(update={"runs": runs}),)
+    info = replace(result.dataset, name=evil, summary=evil, citation=evil)
+    changed = {"dataset": info, "primary_metric": evil, "ranking": ranking, "match_description": evil}
+    html = page.render(report.model_copy(update={"results": (result.model_copy(update=changed),)}))
+    assert "<script" not in html
+    assert html.count("alert(1)") >= 5
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", " javascript:alert(1)"])
+def test_no_link_of_a_page_runs_code(report, address):
+    with pytest.raises(ValueError, match=r"it needs to begin with https?://"):
+        replace(report.results[0].dataset, url=address)
+    saved = report.model_dump(mode="json")
+    saved["results"][0]["ranking"][0]["runs"][0]["url"] = address
+    with pytest.raises(ValueError, match="url"):
+        Report.model_validate(saved)
