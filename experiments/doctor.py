@@ -130,19 +130,14 @@ def threads() -> str:
 
 
 def _store_address() -> str:
-    from neuralzoo.experiments.tracking.client import default_uri
+    from neuralzoo.experiments.tracking.address import default_uri, redacted
 
-    return default_uri()
+    return redacted(default_uri())
 
 
 def _store_state() -> str:
-    from neuralzoo.experiments.tracking.client import (
-        TrackingError,
-        as_tracking_error,
-        connect,
-        default_uri,
-        sqlite_file,
-    )
+    from neuralzoo.experiments.tracking.address import TrackingError, default_uri, sqlite_file
+    from neuralzoo.experiments.tracking.client import as_tracking_error, connect
 
     if find_spec("mlflow") is None:
         return "MLflow is not installed; pip install 'neuralzoo[experiments]'"

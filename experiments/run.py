@@ -21,7 +21,7 @@ from neuralzoo.experiments.running.preflight import changed, experiment_of, prep
 from neuralzoo.experiments.running.run_folder import RUNS, RunFolder
 from neuralzoo.experiments.running.save_model import SaveModel
 from neuralzoo.experiments.running.signals import sigterm_as_exception
-from neuralzoo.experiments.tracking.client import resolve_uri
+from neuralzoo.experiments.tracking.address import resolve_uri, resume_uri, without_secrets
 from neuralzoo.registry import Experiment, ZooError
 from neuralzoo.registry.config import path_of
 
@@ -59,7 +59,7 @@ def run(
     experiment = changed(experiment_of(experiment, profile))
     uri = resolve_uri(track, tracking_uri)
     assembly = prepare(experiment)
-    folder = folders.create(experiment, root, uri)
+    folder = folders.create(experiment, root, None if uri is None else without_secrets(uri))
     try:
         return train(assembly, folder, uri, hooks)
     except (ZooError, ImportError):
@@ -68,15 +68,27 @@ def run(
         raise
 
 
-def resume(run: str, *, root: str | Path = RUNS, hooks: Sequence[Any] = ()) -> RunResult:
+def resume(
+    run: str,
+    *,
+    track: bool | None = None,
+    tracking_uri: str | None = None,
+    root: str | Path = RUNS,
+    hooks: Sequence[Any] = (),
+) -> RunResult:
     """Resume an interrupted run from its checkpoint, bit-identically, and in the store that it was tracked in.
 
-    Raises: SettingError when there is no such run or it is finished; CheckpointError when its checkpoint is
-    damaged.
+    A store on another machine is contacted only if `tracking_uri` or MLFLOW_TRACKING_URI names it. A finished run
+    that is not completely logged is logged.
+
+    Raises: SettingError when there is no such run, it is finished, or its store has to be named; CheckpointError when
+    its checkpoint is damaged; TrackingError when its store can't be used.
     """
     folder = folders.find_unfinished(run, path_of(root, "root"))
+    recorded = read_json(folder.tracking).get("uri")
+    uri = resume_uri(recorded, track, tracking_uri)
     assembly = prepare(Experiment.from_file(folder.experiment))
-    return train(assembly, folder, read_json(folder.tracking).get("uri"), hooks)
+    return train(assembly, folder, uri, hooks)
 
 
 def train(
@@ -120,7 +132,7 @@ def _train(
     since = time.perf_counter()
     with sigterm_as_exception(), folder.report_disk_errors():
         trainer.run(assembly.train, assembly.validation, assembly.test)
-        seconds = time.perf_counter() - since
+        seconds = read_json(folder.result).get("seconds", time.perf_counter() - since)  # of a run that is only logged
         metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
         metrics |= {"model/n_params": assembly.module.num_parameters, "time/epochs": trainer.epoch}
         result = {"metrics": metrics, "steps": trainer.step, "seconds": seconds, "history": trainer.history}

@@ -39,7 +39,7 @@ def prove(
     """Run the claims of an architecture and decide them; finished runs are not repeated."""
     from neuralzoo.experiments.claims import results as saved
     from neuralzoo.experiments.claims.runner import ClaimRunner, claims_of
-    from neuralzoo.experiments.tracking.client import resolve_uri
+    from neuralzoo.experiments.tracking.address import resolve_uri
     from neuralzoo.registry import SettingError, find, get, statuses
 
     found = statuses() if name is None else []

@@ -73,7 +73,7 @@ def compare(
     from neuralzoo.experiments.comparing.comparison import Comparison
     from neuralzoo.experiments.comparing.report import rewrite_page, run_and_report, text_of
     from neuralzoo.experiments.running.run_folder import RUNS
-    from neuralzoo.experiments.tracking.client import resolve_uri
+    from neuralzoo.experiments.tracking.address import resolve_uri
     from neuralzoo.registry import SettingError
 
     if page is not None:
@@ -124,11 +124,10 @@ def _print_result(result: "ComparisonResult", tracked: dict[str, Any]) -> None:
     for row in rows:  # not a table of rich's, which cuts what is wider than the window
         out.print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
     if tracked:
-        from neuralzoo.experiments.tracking.client import default_uri
+        from neuralzoo.experiments.tracking.address import ui_option
         from neuralzoo.experiments.tracking.store import SHARED_VIEW
 
         if not tracked["uri"].startswith("http"):
-            uri = "" if tracked["uri"] == default_uri() else f" --tracking-uri {tracked['uri']}"
-            out.print(f"see it    neuralzoo ui{uri}")
+            out.print(f"see it    neuralzoo ui{ui_option(tracked['uri'])}")
         out.print(f"run       {result.url}/{tracked['run_id']}")
         out.print(f"compare   {result.url}?viewStateShareKey={SHARED_VIEW}")

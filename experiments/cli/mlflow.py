@@ -21,10 +21,10 @@ def add_to(app: typer.Typer) -> None:
 
 def ui(
     tracking_uri: Uri = None,
-    port: Annotated[int, typer.Option(help="Port; if it is in use a free one is taken.")] = 5000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; if it is in use a free one is taken.")] = 5000,
 ) -> None:
     """Show tracked runs in the browser: starts the MLflow UI on this machine until Ctrl-C."""
-    from neuralzoo.experiments.tracking.client import default_uri
+    from neuralzoo.experiments.tracking.address import default_uri
     from neuralzoo.experiments.tracking.ui import serve
 
     serve(tracking_uri or default_uri(), port, out.print)
@@ -32,7 +32,7 @@ def ui(
 
 def clean(tracking_uri: Uri = None) -> None:
     """Close tracked runs whose process was killed: RUNNING becomes KILLED."""
-    from neuralzoo.experiments.tracking.client import default_uri
+    from neuralzoo.experiments.tracking.address import default_uri
     from neuralzoo.experiments.tracking.store import close_orphaned_runs
 
     closed = close_orphaned_runs(tracking_uri or default_uri())

@@ -51,11 +51,12 @@ def run(
     from neuralzoo.registry import Experiment, SettingError
 
     if resume is not None:
-        if any(given is not None for given in (what, set, seed, profile, hook, tracking_uri, track)):
+        if any(given is not None for given in (what, set, seed, profile, hook)):
             raise SettingError("--resume got settings too; a resumed run keeps its own, it needs only the run")
         folder = find_unfinished(resume, runs)
         title = f"resuming {folder.name}\n{_title(Experiment.from_file(folder.experiment))}"
-        _print_result(runner.resume(str(folder.path), root=runs, hooks=[ProgressBar(out.stdout, title)]))
+        bar = ProgressBar(out.stdout, title)
+        _print_result(runner.resume(str(folder.path), track=track, tracking_uri=tracking_uri, root=runs, hooks=[bar]))
         return
     if what is None:
         raise SettingError("run got neither a name nor a file; it needs one, such as `neuralzoo run fnn`")
@@ -88,13 +89,13 @@ def _print_result(result: "RunResult", advise: bool = False) -> None:
     for path in sorted(result.folder.figures.glob("*.png")):
         out.print(f"figure    {path}")
     if not result.tracked:
-        from neuralzoo.experiments.tracking.client import missing_packages
+        from neuralzoo.experiments.tracking.address import missing_packages
 
         missing = missing_packages() if advise else ""
         advice = f" ({missing} not installed); pip install 'neuralzoo[experiments]' logs runs to MLflow"
         out.print(f"tracking  off{advice if missing else ''}")
         return
-    from neuralzoo.experiments.tracking.client import default_uri
+    from neuralzoo.experiments.tracking.address import ui_option
     from neuralzoo.experiments.tracking.store import leaderboard_page, run_page
 
     tracked = result.tracked
@@ -103,9 +104,8 @@ def _print_result(result: "RunResult", advise: bool = False) -> None:
         f"tracking  {tracked['overhead_s']:.2f} s in {tracked['epochs']} epochs ({fraction:.1%}), "
         f"{tracked['start_s']:.1f} s to open the store, {tracked['end_s']:.1f} s for figures and model"
     )
-    uri = "" if tracked["uri"] == default_uri() else f" --tracking-uri {tracked['uri']}"
     base = tracked["uri"] if tracked["uri"].startswith("http") else "http://127.0.0.1:5000"
     if not tracked["uri"].startswith("http"):
-        out.print(f"see it    neuralzoo ui{uri}")
+        out.print(f"see it    neuralzoo ui{ui_option(tracked['uri'])}")
     out.print(f"run       {base}/{run_page(tracked['experiment_id'], tracked['run_id'])}")
     out.print(f"compare   {base}/{leaderboard_page(tracked['experiment_id'])}")

@@ -110,6 +110,11 @@ class RunFolder:
         """The URI and id of the tracked run."""
         return self.path / "tracking.json"
 
+    @property
+    def unlogged(self) -> bool:
+        """Whether the store failed during the run, and something is still to be logged."""
+        return bool(read_json(self.tracking).get("pending")) and self.checkpoint.exists()
+
 
 def create(experiment: Experiment, root: Path, uri: str | None = None) -> RunFolder:
     """Create a new folder for a run of an experiment, with its settings and its tracking URI.
@@ -144,7 +149,7 @@ def find(run: str, root: Path) -> RunFolder:
 
     Raises: SettingError when there is none, with similar names.
     """
-    if (Path(run) / "experiment.toml").is_file():
+    if os.path.isfile(Path(run) / "experiment.toml"):  # of `os.path`: a name may be too long for a file
         return RunFolder(Path(run))
     known = sorted((p.parent for p in root.glob("*/experiment.toml")), key=lambda p: p.stat().st_mtime)
     if run == "last" and known:
@@ -159,12 +164,12 @@ def find(run: str, root: Path) -> RunFolder:
 
 
 def find_unfinished(run: str, root: Path) -> RunFolder:
-    """Return the folder of an interrupted run.
+    """Return the folder of an interrupted run, or of one that is not completely logged.
 
     Raises: SettingError when there is no such run or it is finished.
     """
     folder = find(run, root)
-    if folder.result.exists():
+    if folder.result.exists() and not folder.unlogged:
         raise SettingError(f"{folder.name} is finished; resuming needs an interrupted run")
     return folder
 

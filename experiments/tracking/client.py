@@ -6,54 +6,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from neuralzoo.experiments.running.signals import signals_deferred
-from neuralzoo.registry import SettingError, ZooError
+from neuralzoo.experiments.tracking.address import TrackingError, check_address, redacted, sqlite_file
 
-PACKAGES = {"mlflow": "MLflow", "psutil": "psutil", "PIL": "pillow"}  # by module
 LOCK_TIMEOUT_S = 180.0  # a first use of a store takes seconds, many of them at once may take a minute
 LOCKED = "database is locked"
+CONFLICTS = (LOCKED, "UNIQUE constraint failed", "duplicate key value", "Duplicate entry")  # of another process
+AUTOFLUSH = "(raised as a result of Query-invoked autoflush"  # a line before the error itself
 RETRY_DELAYS_S = (0.2, 1.0, 3.0)  # after the twenty seconds that MLflow itself waits for a SQLite file
-
-
-class TrackingError(ZooError):
-    """The tracking store can't be used; the message names the store and the reason."""
-
-
-def missing_packages() -> str:
-    """Return the packages that tracking needs and that are not installed, as text."""
-    return " and ".join(name for module, name in PACKAGES.items() if find_spec(module) is None)
-
-
-def resolve_uri(track: bool | None, uri: str | None) -> str | None:
-    """Return the tracking URI of a run, None without tracking; `track=None` tracks if MLflow is installed.
-
-    Raises: SettingError when tracking is requested and MLflow is not installed; TrackingError for an invalid URI.
-    """
-    if track is False:
-        return None
-    if missing := missing_packages():
-        if track or uri:
-            raise SettingError(f"tracking needs {missing}, not installed here; pip install 'neuralzoo[experiments]'")
-        return None
-    uri = uri or default_uri()
-    check_address(uri)
-    return uri
-
-
-def default_uri() -> str:
-    """Return MLFLOW_TRACKING_URI, or the URI of `mlflow.db` in the working directory."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """Return the file of a SQLite store, None for another kind of store."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute()
 
 
 def import_mlflow() -> Any:
@@ -88,16 +51,18 @@ def interruptible_as_tracking_error(uri: str) -> Iterator[None]:
     try:
         check_store_unchanged(uri)
         yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        text = str(getattr(error, "orig", None) or error).strip()
-        reason = text.splitlines()[0] if text else type(error).__name__
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+        reason = next((line.strip() for line in lines if not line.startswith(AUTOFLUSH)), type(error).__name__)
         if "HTTPConnectionPool" in reason:  # hundreds of characters without further information
             reason = "no server answers there"
-        raise TrackingError(f"the store {uri} can't be used: {reason}") from error
+        if isinstance(error, ImportError):
+            reason += "; it needs the Python package of its database"
+        raise TrackingError(f"the store {redacted(uri)} can't be used: {redacted(reason)}") from error
 
 
-def retry_while_locked(uri: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call a store and return the result; retry while another process locks its file.
+def retry_conflicts(uri: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a store and return the result; retry while another process locks its file or creates the same row.
 
     Raises: TrackingError when the store can't be reached or rejects the call.
     """
@@ -106,11 +71,22 @@ def retry_while_locked(uri: str, call: Callable[..., Any], *args: Any, **kwargs:
             with as_tracking_error(uri):
                 return call(*args, **kwargs)
         except TrackingError as error:
-            if LOCKED not in str(error):
+            if not any(conflict in str(error) for conflict in CONFLICTS):
                 raise
         time.sleep(wait)
     with as_tracking_error(uri):
         return call(*args, **kwargs)
+
+
+@contextmanager
+def without_retries() -> Iterator[None]:
+    """Try requests to a server once in a block: it is known to be away, or nothing may wait for it."""
+    before = os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    try:
+        yield
+    finally:
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = before
 
 
 @contextmanager
@@ -135,17 +111,6 @@ def store_lock(uri: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def check_address(uri: str) -> None:
-    """Check the form of a tracking URI.
-
-    Raises: TrackingError when it is invalid.
-    """
-    if ":" not in uri or uri.startswith("file:"):
-        raise TrackingError(
-            f"the tracking URI is {uri!r}; it needs to be like sqlite:///mlflow.db or http://127.0.0.1:5000"
-        )
 
 
 _spinner: Callable[[str], AbstractContextManager[Any]] = nullcontext
@@ -176,7 +141,7 @@ def connect(uri: str) -> Any:
     """
     check_address(uri)
     file = sqlite_file(uri)
-    with _spinner(f"opening {file.name if file is not None else uri}"):
+    with _spinner(f"opening {file.name if file is not None else redacted(uri)}"):
         return _connect(uri, file)
 
 

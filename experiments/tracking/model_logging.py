@@ -16,8 +16,10 @@ EXAMPLE_ROWS = 2
 ONE_OUTPUT_PER_EXAMPLE = ("classification", "regression")
 
 
-def log_model(mlflow: Any, module: Module, data: Dataset, file: Path, step: int) -> None:
-    """Log a trained module to the active run, as code and a safetensors file, with an input example.
+def log_model(mlflow: Any, run: Any, module: Module, data: Dataset, file: Path, step: int) -> None:
+    """Log a trained module to a run, as code and a safetensors file, with an input example.
+
+    The run is named, never MLflow's active one, which may be a run of the user's own.
 
     Inputs of variable length are {"x": padded examples, "lengths": one for each}; others are one array. A module
     without `predict`, such as a generator with its critic, is not logged.
@@ -27,8 +29,15 @@ def log_model(mlflow: Any, module: Module, data: Dataset, file: Path, step: int)
     inputs = inputs_of(tuple(array[:EXAMPLE_ROWS] for array in data.test))
     outputs = module.predict(inputs)
     example = dict(zip(("x", "lengths"), inputs, strict=True)) if data.task.variable_length else inputs
-    mlflow.pyfunc.log_model(
+    model = mlflow.MlflowClient().create_logged_model(
+        run.info.experiment_id, name="model", source_run_id=run.info.run_id, params=run.data.params
+    )
+    mlflow.models.Model.log(
         name="model",
+        artifact_path=None,
+        flavor=mlflow.pyfunc,
+        model_id=model.model_id,
+        run_id=run.info.run_id,
         python_model=str(PYFUNC_FILE),
         artifacts={"model": str(file)},
         pip_requirements=[f"neuralzoo=={__version__}", f"numpy=={np.__version__}"],

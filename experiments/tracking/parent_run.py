@@ -10,8 +10,10 @@ from neuralzoo.experiments import datasets
 from neuralzoo.experiments.running.assembly import task_of
 from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.tracking import store
-from neuralzoo.experiments.tracking.client import as_tracking_error, connect, now_ms, retry_while_locked
-from neuralzoo.experiments.tracking.provenance import process_identity
+from neuralzoo.experiments.tracking.address import without_secrets
+from neuralzoo.experiments.tracking.client import as_tracking_error, connect, now_ms, retry_conflicts
+from neuralzoo.experiments.tracking.names import NAME_LIMIT, TAG_LIMIT, AcceptedNames, shortened
+from neuralzoo.experiments.tracking.provenance import process_identity, user_name
 from neuralzoo.registry import Experiment
 
 
@@ -24,13 +26,14 @@ class ParentRun:
         info = replace(datasets.info(experiment.dataset), task=task_of(experiment))
         self.experiment_id = store.dataset_experiment(self.client, uri, info, experiment.primary_metric)
         known = read_json(note)
-        run_id = known["run_id"] if known.get("uri") == uri else None
+        run_id = known.get("run_id") if known.get("uri") == without_secrets(uri) else None
         self.run: Any = store.reopen(self.client, uri, run_id) if run_id else None
         if self.run is None:
-            tags = process_identity()
-            self.run = retry_while_locked(uri, self.client.create_run, self.experiment_id, run_name=name, tags=tags)
+            tags = process_identity() | {"mlflow.user": user_name()}
+            name = shortened(name, NAME_LIMIT)
+            self.run = retry_conflicts(uri, self.client.create_run, self.experiment_id, run_name=name, tags=tags)
             note.parent.mkdir(parents=True, exist_ok=True)
-            write_json(note, {"uri": uri, "run_id": self.run.info.run_id})
+            write_json(note, {"uri": without_secrets(uri), "run_id": self.run.info.run_id})
         self.run_id = str(self.run.info.run_id)
 
     @property
@@ -41,7 +44,7 @@ class ParentRun:
     def close(self, status: str) -> None:
         """End the run; an error of the store does not hide that of a failed run."""
         if status == "FINISHED":
-            retry_while_locked(self.uri, self.client.set_terminated, self.run_id, status)
+            retry_conflicts(self.uri, self.client.set_terminated, self.run_id, status)
         else:
             store.close_run(self.client, self.uri, self.run_id, status)
 
@@ -50,11 +53,13 @@ class ParentRun:
         from mlflow.entities import Metric, RunTag
 
         now, before = now_ms(), self.run.data.metrics
-        values = [Metric(name, float(value), now, 0) for name, value in metrics.items() if before.get(name) != value]
-        texts = [RunTag(key, text[:5000]) for key, text in tags.items()]
-        retry_while_locked(self.uri, self.client.log_batch, self.run_id, metrics=values, tags=texts)
+        names = AcceptedNames()
+        named = {names[name]: float(value) for name, value in metrics.items()}
+        values = [Metric(name, value, now, 0) for name, value in named.items() if before.get(name) != value]
+        texts = [RunTag(key, shortened(text, TAG_LIMIT)) for key, text in tags.items()]
+        retry_conflicts(self.uri, self.client.log_batch, self.run_id, metrics=values, tags=texts)
         with as_tracking_error(self.uri):
             for path in files:
                 self.client.log_artifact(self.run_id, str(path))
         self.close("FINISHED")
-        return {"uri": self.uri, "experiment_id": self.experiment_id, "run_id": self.run_id}
+        return {"uri": without_secrets(self.uri), "experiment_id": self.experiment_id, "run_id": self.run_id}

@@ -1,5 +1,6 @@
 """The origin of a tracked run: git commit and process."""
 
+import getpass
 import os
 import socket
 import subprocess
@@ -19,6 +20,14 @@ def git_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+" if changed.stdout.strip() else "")
+
+
+def user_name() -> str:
+    """Return the name of the user, or the number of one without an entry in the user database."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # by the version of Python
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
 def process_identity() -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from neuralzoo.core.blocks.inference import predict_in_batches
 from neuralzoo.core.checkpoint import read
+from neuralzoo.core.inputs import as_array
 from neuralzoo.experiments.running.model_file import load_model
 
 
@@ -28,15 +29,22 @@ class PyfuncModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined
         Inputs of variable length are {"x": padded examples, "lengths": one for each}; in an array alone all examples
         have its full length.
 
-        Raises: ValueError when there is not one length from 1 to the number of steps for each example.
+        Raises: ValueError when the inputs are not made of numbers, or there is not one length from 1 to the number of
+        steps for each example.
         """
         inputs: Any = model_input
         if not self.lengths:
-            return predict_in_batches(self.module.predict, np.asarray(inputs))
+            return predict_in_batches(self.module.predict, inputs)
         named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
-        x = np.asarray(named["x"])
+        if "x" not in named:
+            raise ValueError(
+                f"the model got {', '.join(map(str, named)) or 'nothing'}; it needs x, and lengths with it"
+            )
+        x = as_array("the model", named["x"])
+        if x.ndim < 2:
+            raise ValueError(f"the model got x of shape {x.shape}; it needs examples of steps (N, T, ...)")
         steps = x.shape[1]
-        lengths = np.asarray(named.get("lengths", np.full(len(x), steps)))
+        lengths = as_array("the model", named.get("lengths", np.full(len(x), steps)))
         if lengths.shape != (len(x),) or not ((lengths >= 1) & (lengths <= steps)).all():
             raise ValueError(
                 f"the model got lengths {lengths.tolist()} for {len(x)} examples of {steps} steps; "

@@ -1,52 +1,67 @@
 """Logging a run to MLflow: a trainer hook."""
 
-import getpass
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuralzoo import __version__
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running.assembly import Assembly
-from neuralzoo.experiments.running.colours import architecture_colour
 from neuralzoo.experiments.running.files import write_json
 from neuralzoo.experiments.running.run_folder import RunFolder, tracked_id
 from neuralzoo.experiments.running.signals import signals_deferred
 from neuralzoo.experiments.tracking import store
+from neuralzoo.experiments.tracking.address import without_secrets
 from neuralzoo.experiments.tracking.client import (
-    TrackingError,
     as_tracking_error,
     connect,
     now_ms,
-    retry_while_locked,
+    retry_conflicts,
     use_tracking_uri,
+    without_retries,
 )
 from neuralzoo.experiments.tracking.model_logging import log_model
-from neuralzoo.experiments.tracking.provenance import git_commit, process_identity
-from neuralzoo.registry import entries
+from neuralzoo.experiments.tracking.names import (
+    EXPERIMENT_LIMIT,
+    NAME_LIMIT,
+    PARAM_LIMIT,
+    REFUSED_IN_IMAGES,
+    TAG_LIMIT,
+    AcceptedNames,
+    shortened,
+)
+from neuralzoo.experiments.tracking.params import flat_params, run_tags
+from neuralzoo.registry.dataset import digest
 
 if TYPE_CHECKING:
     from neuralzoo.experiments.running.figures import FigureWriter
 
-PARAM_LIMIT = 6000  # characters
 METRICS_PER_CALL = 1000
+PARAMS_PER_CALL = 100
+OUTAGE_RETRY_S = 30.0
+TIME_PER_COST = 100.0  # seconds of training between two writes for each second that the first took
 LOGGED_IMAGE = re.compile(r"images/(.+?)[+%]step[+%](\d+)[+%]")
+
+
+class TrackingWarning(UserWarning):
+    """The store failed during a run; training continues, and what is missing is logged later."""
 
 
 class RunLogger:
     """A trainer hook that logs one run: parameters, dataset, metrics by epoch, summary, figures, model, final status.
 
     An epoch is logged after its checkpoint, so that the store is never ahead of a resumed run. Epochs are logged
-    together where one by one they would take more than a hundredth of the time. When the store fails, training ends
-    with a resume hint; a resumed run logs all that is missing and nothing twice. The cost is measured: opening,
-    epochs, the end, and, apart from these, the figures: drawing all of them, and logging those of epochs.
+    together where one by one they would take more than a hundredth of the time. When the store fails, training goes
+    on: what is missing is in the run's folder, and logged when the store is back, at the end, or when the run is
+    resumed; nothing is logged twice. The cost is measured: opening, epochs, the end, and, apart from these, the
+    figures: drawing all of them, and logging those of epochs.
     """
 
     def __init__(
@@ -70,10 +85,13 @@ class RunLogger:
         self.epochs = 0  # logged in this session
         self.finished_epochs = self.logged_epochs = 0
         self.next_write = 0.0
+        self.names = AcceptedNames()
+        self.outage = False
+        self.summarized = False
 
     def summary(self) -> dict[str, Any]:
         """Return the run's URI and ids, and the seconds that tracking took: to open, for `epochs`, at the end."""
-        ids = {"uri": self.uri, "experiment_id": self.experiment_id, "run_id": self.run_id}
+        ids = {"uri": without_secrets(self.uri), "experiment_id": self.experiment_id, "run_id": self.run_id}
         return ids | self.seconds | {"figures_s": self._figures_s, "epochs": self.epochs}
 
     @property
@@ -91,14 +109,15 @@ class RunLogger:
             raise
         try:
             result = yield
-            self._log_pending(trainer)
-            retry_while_locked(self.uri, self.client.set_terminated, self.run_id, "FINISHED")
+            self._attempt(trainer, self._finish)
+            if self.outage:
+                hint = self.folder.resume_hint.replace("resumes it", "logs the rest")
+                warnings.warn(f"the run is finished, but not completely logged; {hint}", TrackingWarning, 2)
+            self._record(pending=self.outage)
             return result
-        except TrackingError as error:
-            self._close(error)
-            raise TrackingError(f"{error}; {self._resume_hint(trainer)}") from error
         except BaseException as error:
-            self._log_last(trainer)
+            if not self.outage:
+                self._attempt(trainer, self._log_pending)  # what fails is logged when the run is resumed
             self._close(error)
             raise
 
@@ -108,12 +127,16 @@ class RunLogger:
         result = yield
         self.finished_epochs = trainer.epoch
         if time.perf_counter() >= self.next_write:
-            self._log_pending(trainer)
+            self._attempt(trainer, self._log_pending)
         return result
 
     @hookimpl(trylast=True)
     def test_ended(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         """Log the summary, the figures and the model."""
+        self._attempt(trainer, self._summarize)
+
+    def _summarize(self, trainer: Trainer) -> None:
+        metrics = trainer.test_metrics
         self._log_pending(trainer)
         with self._timed("end_s"):
             primary_metric = self.assembly.experiment.primary_metric
@@ -130,44 +153,80 @@ class RunLogger:
             "time/figures_s": self._figures_s,
         }
         self._log_metrics([(name, value, 0) for name, value in costs.items()])
+        self.summarized = True
+
+    def _finish(self, trainer: Trainer) -> None:
+        if not self.summarized and trainer.test_metrics:
+            self._summarize(trainer)
+        self._log_pending(trainer)
+        retry_conflicts(self.uri, self.client.set_terminated, self.run_id, "FINISHED")
+
+    def _attempt(self, trainer: Trainer, log: Callable[[Trainer], None]) -> None:
+        """Log something; whatever the store, MLflow or a file raises, training is worth more, and goes on."""
+        since = time.perf_counter()
+        try:
+            if self.outage:
+                with without_retries():
+                    self._read_logged()  # a request that failed may have been carried out
+                    self._log_metrics(_by_epoch(trainer, 0, self.logged_epochs))
+            log(trainer)
+        except Exception as error:
+            now = time.perf_counter()
+            self.next_write = now + max(OUTAGE_RETRY_S, TIME_PER_COST * (now - since))
+            if not self.outage:
+                text = f"{' '.join(str(error).split())}; the run goes on, and is logged when the store can be used"
+                warnings.warn(text, TrackingWarning, stacklevel=2)
+            self.outage = True
+        else:
+            self.outage = False
+
+    def _record(self, pending: bool = False) -> None:
+        """Write to the run's folder where it is tracked, and whether something is still to be logged."""
+        content = {"uri": without_secrets(self.uri)} | ({"run_id": self.run_id} if self.run_id else {})
+        write_json(self.folder.tracking, content | ({"pending": True} if pending else {}))
 
     def _open(self, trainer: Trainer) -> None:
         a = self.assembly
         if not self.folder.tracking.exists():  # a resumed run uses this store, even if it can't be opened now
-            write_json(self.folder.tracking, {"uri": self.uri})
+            self._record()
         self.client = connect(self.uri)
         info = replace(a.data.info, task=a.data.task)
         self.experiment_id = store.dataset_experiment(self.client, self.uri, info, a.experiment.primary_metric)
-        params = {key: str(value)[:PARAM_LIMIT] for key, value in flat_params(a).items()}
+        params = {self.names[key]: shortened(str(value), PARAM_LIMIT) for key, value in flat_params(a).items()}
         run_id = tracked_id(self.folder)
         run: Any = store.reopen(self.client, self.uri, run_id) if run_id else None
         if run is None or any(run.data.params.get(key, value) != value for key, value in params.items()):
             run_name = f"{self.tags.get('neuralzoo.candidate', a.architecture.name)}-s{a.experiment.seed}"
-            tags = _tags(a, self.folder) | self.tags
+            tags = {key: shortened(text, TAG_LIMIT) for key, text in (run_tags(a, self.folder) | self.tags).items()}
             with signals_deferred():  # a run that is missing in the folder would never be closed
-                run = retry_while_locked(
-                    self.uri, self.client.create_run, self.experiment_id, tags=tags, run_name=run_name
-                )
-                write_json(self.folder.tracking, {"uri": self.uri, "run_id": run.info.run_id})
+                name = shortened(run_name, NAME_LIMIT)
+                run = retry_conflicts(self.uri, self.client.create_run, self.experiment_id, tags=tags, run_name=name)
                 self.run_id = run.info.run_id
+                self._record()
         self.run_id = run.info.run_id
         self._log_params({key: value for key, value in params.items() if key not in run.data.params})
         if not run.inputs.dataset_inputs:
             self._log_data()
-        with as_tracking_error(self.uri):
-            images = self.client.list_artifacts(self.run_id, "images") if run_id else []
-            self.logged_figures = {(m[1], int(m[2])) for item in images if (m := LOGGED_IMAGE.match(item.path))}
-            for name in run.data.metrics:
-                self.logged_metrics |= {(name, m.step) for m in self.client.get_metric_history(self.run_id, name)}
+        if run_id:
+            self._read_logged()
         self._log_metrics(_by_epoch(trainer, 0, trainer.epoch))
         self.finished_epochs = self.logged_epochs = trainer.epoch
+
+    def _read_logged(self) -> None:
+        """Read from the store which metrics and images it has."""
+        with as_tracking_error(self.uri):
+            images = self.client.list_artifacts(self.run_id, "images")
+            self.logged_figures = {(m[1], int(m[2])) for item in images if (m := LOGGED_IMAGE.match(item.path))}
+            for name in self.client.get_run(self.run_id).data.metrics:
+                self.logged_metrics |= {(name, m.step) for m in self.client.get_metric_history(self.run_id, name)}
 
     def _log_params(self, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        if params:
-            listed = [Param(key, value) for key, value in params.items()]
-            retry_while_locked(self.uri, self.client.log_batch, self.run_id, params=listed)
+        listed = [Param(key, value) for key, value in params.items()]
+        for start in range(0, len(listed), PARAMS_PER_CALL):
+            part = listed[start : start + PARAMS_PER_CALL]
+            retry_conflicts(self.uri, self.client.log_batch, self.run_id, params=part)
 
     def _log_data(self) -> None:
         from mlflow.data.http_dataset_source import HTTPDatasetSource
@@ -176,9 +235,10 @@ class RunLogger:
 
         info = self.assembly.data.info
         source: Any = HTTPDatasetSource(info.url)  # type: ignore[no-untyped-call]
-        data: Any = MetaDataset(source, name=info.name)  # type: ignore[abstract]
+        name = shortened(info.name, EXPERIMENT_LIMIT)
+        data: Any = MetaDataset(source, name=name, digest=digest(self.assembly.data))  # type: ignore[abstract]
         inputs = [DatasetInput(data._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])]
-        retry_while_locked(self.uri, self.client.log_inputs, self.run_id, datasets=inputs)
+        retry_conflicts(self.uri, self.client.log_inputs, self.run_id, datasets=inputs)
 
     def _log_pending(self, trainer: Trainer) -> None:
         since = time.perf_counter()
@@ -187,7 +247,7 @@ class RunLogger:
         self.epochs += self.finished_epochs - self.logged_epochs
         self.logged_epochs = self.finished_epochs
         now = time.perf_counter()
-        self.next_write = now + 100 * (now - since)
+        self.next_write = now + TIME_PER_COST * (now - since)
         with self._timed("figures_s"):
             self._log_epoch_figures()
 
@@ -196,24 +256,14 @@ class RunLogger:
             status = "KILLED" if isinstance(reason, KeyboardInterrupt | SystemExit) else "FAILED"
             store.close_run(self.client, self.uri, self.run_id, status)
 
-    def _log_last(self, trainer: Trainer) -> None:
-        """Log pending epochs of a run that ends early; an error does not matter, since a resumed run logs them."""
-        with suppress(TrackingError):
-            self._log_pending(trainer)
-
     def _log_metrics(self, values: list[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric
 
         now = now_ms()
-        new = [
-            Metric(name, float(value), now, step)
-            for name, value, step in values
-            if (name, step) not in self.logged_metrics
-        ]
+        named = [(self.names[name], float(value), step) for name, value, step in values]
+        new = [Metric(name, value, now, step) for name, value, step in named if (name, step) not in self.logged_metrics]
         for start in range(0, len(new), METRICS_PER_CALL):
-            retry_while_locked(
-                self.uri, self.client.log_batch, self.run_id, metrics=new[start : start + METRICS_PER_CALL]
-            )
+            retry_conflicts(self.uri, self.client.log_batch, self.run_id, metrics=new[start : start + METRICS_PER_CALL])
 
     def _log_files(self, trainer: Trainer) -> None:
         with as_tracking_error(self.uri):
@@ -234,6 +284,7 @@ class RunLogger:
     def _log_image(self, path: Path, name: str, step: int) -> None:
         from PIL import Image
 
+        name = REFUSED_IN_IMAGES.sub("_", name)
         if (name, step) in self.logged_figures:
             return  # each call would add another file
         with Image.open(path) as image:
@@ -249,11 +300,8 @@ class RunLogger:
                 return
             for incomplete in earlier:
                 self.client.delete_logged_model(incomplete.model_id)
-            with mlflow.start_run(run_id=self.run_id):
-                log_model(mlflow, a.module, a.data, self.folder.model, trainer.epoch)
-
-    def _resume_hint(self, trainer: Trainer) -> str:
-        return f"{trainer.epoch} of {trainer.epochs} epochs are kept in {self.folder.path}; {self.folder.resume_hint}"
+            run = self.client.get_run(self.run_id)
+            log_model(mlflow, run, a.module, a.data, self.folder.model, trainer.epoch)
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:
@@ -272,39 +320,3 @@ def _by_epoch(trainer: Trainer, first: int, last: int) -> list[tuple[str, float,
         for name, value in trainer.history[epoch].items()
         if not name.startswith("time/")
     ]
-
-
-def flat_params(a: Assembly) -> dict[str, Any]:
-    """Return the parameters of a run by flat names: common ones first, then `model.*`."""
-    e = a.experiment
-    params: dict[str, Any] = {
-        "architecture": e.architecture,
-        "batch_size": e.batch_size,
-        "dataset": e.dataset,
-        "epochs": e.epochs,
-        "lr": e.optimizer.lr,
-        "optimizer": e.optimizer.name,
-        "schedule": e.optimizer.schedule.name,
-        "seed": e.seed,
-        "validation": round(e.validation, 6),
-    }
-    return params | {f"model.{key}": value for key, value in a.config.model_dump(mode="json").items()}
-
-
-def _tags(a: Assembly, folder: RunFolder) -> dict[str, str]:
-    short = a.experiment.architecture.rpartition(":")[2]
-    plugin = [entry.distribution for entry in entries().get(short, [])]
-    tags = {
-        "mlflow.runColor": architecture_colour(a.architecture.name),
-        "mlflow.note.content": f"**{a.architecture.name}** on {a.data.info.name}: {a.architecture.summary}.\n\n"
-        f"{a.architecture.citation}, {a.architecture.url}",
-        "mlflow.source.name": "neuralzoo run",
-        "mlflow.user": getpass.getuser(),
-        "neuralzoo.version": __version__,
-        "neuralzoo.plugin": " or ".join(plugin),
-        "neuralzoo.folder": str(folder.path.absolute()),
-        "seed": str(a.experiment.seed),
-    }
-    if commit := git_commit():
-        tags["mlflow.source.git.commit"] = commit
-    return tags | process_identity()

@@ -1,20 +1,16 @@
 """The MLflow tracking store: its experiments, the leaderboard view, and opening and closing runs."""
 
 import json
-import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from neuralzoo.experiments.datasets import DatasetInfo
 from neuralzoo.experiments.running.metrics import lower_is_better
-from neuralzoo.experiments.tracking.client import (
-    TrackingError,
-    as_tracking_error,
-    connect,
-    sqlite_file,
-    store_lock,
-)
+from neuralzoo.experiments.tracking.address import TrackingError, redacted, sqlite_file
+from neuralzoo.experiments.tracking.client import as_tracking_error, connect, store_lock, without_retries
+from neuralzoo.experiments.tracking.names import EXPERIMENT_LIMIT, TAG_LIMIT, shortened
 from neuralzoo.experiments.tracking.provenance import process_identity, process_started
 
 SHARED_VIEW = "neuralzoo"
@@ -29,22 +25,38 @@ def dataset_experiment(client: Any, uri: str, info: DatasetInfo, primary_metric:
     """
     from mlflow.exceptions import MlflowException
 
-    name = f"{info.task.kind}/{info.name}"
+    name = shortened(f"{info.task.kind}/{info.name}", EXPERIMENT_LIMIT)
     with as_tracking_error(uri):
         if (found := client.get_experiment_by_name(name)) is not None:
-            return str(found.experiment_id)
+            return _active_id(found, uri)
         file = sqlite_file(uri)
         artifacts = (file.parent / "mlartifacts").as_uri() if file else None
         note = f"**{info.name}** ({info.task.kind}): {info.summary}\n\nLicence: {info.licence}. Source: {info.citation}"
         view = json.dumps(leaderboard(primary_metric))
-        tags = {"mlflow.note.content": note, f"mlflow.sharedViewState.{SHARED_VIEW}": view}
+        tags = {"mlflow.note.content": shortened(note, TAG_LIMIT), f"mlflow.sharedViewState.{SHARED_VIEW}": view}
         with store_lock(uri):
             try:
                 return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
             except MlflowException:  # another process was faster
                 if (found := client.get_experiment_by_name(name)) is None:
                     raise
-                return str(found.experiment_id)
+                return _active_id(found, uri)
+
+
+def _active_id(experiment: Any, uri: str) -> str:
+    """Return the id of an experiment.
+
+    Raises: TrackingError with the commands that restore or remove it when it is deleted.
+    """
+    number = str(experiment.experiment_id)
+    if experiment.lifecycle_stage != "active":
+        store = f"MLFLOW_TRACKING_URI={redacted(uri)}"
+        raise TrackingError(
+            f"the MLflow experiment {experiment.name!r} is deleted; runs on its dataset need it restored "
+            f"(`{store} mlflow experiments restore --experiment-id {number}`) or removed for good (`mlflow gc "
+            f"--backend-store-uri {redacted(uri)} --experiment-ids {number}`), or another --tracking-uri"
+        )
+    return number
 
 
 def reopen(client: Any, uri: str, run_id: str) -> Any:
@@ -74,15 +86,8 @@ def close_run(client: Any, uri: str, run_id: str, status: str) -> None:
 
     A run whose status could not be written stays RUNNING until it is resumed or `close_orphaned_runs` closes it.
     """
-    before = os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
-    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-    try:
-        with as_tracking_error(uri):
-            client.set_terminated(run_id, status)
-    except TrackingError:
-        pass
-    finally:
-        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = before
+    with suppress(TrackingError), without_retries(), as_tracking_error(uri):
+        client.set_terminated(run_id, status)
 
 
 def leaderboard(primary_metric: str) -> dict[str, Any]:

@@ -5,13 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from neuralzoo.experiments.tracking.client import TrackingError, as_tracking_error, connect, sqlite_file
+from neuralzoo.experiments.tracking.address import TrackingError, redacted, sqlite_file
+from neuralzoo.experiments.tracking.client import as_tracking_error, connect
 from neuralzoo.experiments.tracking.store import all_results, leaderboard_page
 
 STARTUP_TIMEOUT_S = 90.0
@@ -50,7 +52,7 @@ def serve(uri: str, port: int, report: Callable[[str], None]) -> None:
     server = start(uri, port)
     try:
         wait_until_up(server, port)
-        report(f"MLflow shows {uri} at http://127.0.0.1:{port} (Ctrl-C stops it)")
+        report(f"MLflow shows {redacted(uri)} at http://127.0.0.1:{port} (Ctrl-C stops it)")
         for experiment in experiments:
             report(f"{experiment.name}  http://127.0.0.1:{port}/{leaderboard_page(experiment.experiment_id)}")
         watch(server, follow_parent=not outlives_parent)
@@ -68,18 +70,27 @@ def start(uri: str, port: int) -> "subprocess.Popen[bytes]":
     environment = os.environ | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_BACKEND_STORE_URI": _absolute(uri),  # not an argument: all users see those, and passwords in them
+        "PYTHONSAFEPATH": "1",  # of its workers, too
+        "PYTHONWARNINGS": "ignore",
     }
-    command = [sys.executable, "-m", __name__, "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+    command = [sys.executable, "-P", "-m", __name__, "ui", "--host", "127.0.0.1"]
     if (file := sqlite_file(uri)) is not None:
         command += ["--default-artifact-root", str(file.parent / "mlartifacts")]
     return subprocess.Popen(
         [*command, "--port", str(port), "--workers", "1"],
         env=environment,
+        cwd=sysconfig.get_path("stdlib"),  # uvicorn imports from the working directory first
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def _absolute(uri: str) -> str:
+    file = sqlite_file(uri)
+    return uri if file is None else f"sqlite:///{file}{''.join(uri.partition('?')[1:])}"
 
 
 def watch(server: "subprocess.Popen[bytes]", follow_parent: bool) -> None:

@@ -15,7 +15,8 @@ from neuralzoo.experiments import datasets
 from neuralzoo.experiments import run as runner
 from neuralzoo.experiments.running.model_file import load_model
 from neuralzoo.experiments.running.preflight import reference
-from neuralzoo.experiments.tracking.client import TrackingError, connect, use_tracking_uri
+from neuralzoo.experiments.tracking.address import TrackingError
+from neuralzoo.experiments.tracking.client import connect, use_tracking_uri
 from neuralzoo.registry.errors import Terminated
 
 mlflow = pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")

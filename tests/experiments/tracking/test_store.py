@@ -20,10 +20,13 @@ from neuralzoo.experiments import run as runner
 from neuralzoo.experiments.run_group import RunGroup, RunSpec
 from neuralzoo.experiments.running import run_folder as folder
 from neuralzoo.experiments.running.files import read_json
-from neuralzoo.experiments.tracking import ui
-from neuralzoo.experiments.tracking.client import connect, sqlite_file
+from neuralzoo.experiments.tracking import run_logger, ui
+from neuralzoo.experiments.tracking.address import sqlite_file
+from neuralzoo.experiments.tracking.client import connect
 from neuralzoo.experiments.tracking.provenance import process_identity
+from neuralzoo.experiments.tracking.run_logger import TrackingWarning
 from neuralzoo.experiments.tracking.store import close_orphaned_runs
+from neuralzoo.registry import SettingError
 
 mlflow = pytest.importorskip("mlflow", reason="the store needs the extra 'experiments'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
@@ -143,22 +146,63 @@ def test_a_process_that_dies_while_it_creates_the_store_leaves_no_store_and_no_l
     assert nothing_half_written(tmp_path)
 
 
-def test_a_store_replaced_during_a_run_ends_it_with_one_line_and_resuming_logs_what_is_missing(tmp_path, uri):
-    process = begin(tmp_path, "--set", "epochs=200000")
-    place = begun(process, tmp_path)
-    (tmp_path / "mlflow.db").rename(tmp_path / "away.db")
-    (tmp_path / "mlflow.db").mkdir()
-    line = one_line(process)
-    assert "was removed or replaced" in line
-    (kept,) = re.findall(r"(\d+) of 200000 epochs are kept in runs/", line)
-    assert f"`neuralzoo run --resume {place.name}`" in line
-    assert read(place.checkpoint).metadata["trainer"]["epoch"] == int(kept)
-    assert nothing_half_written(tmp_path)
+class At:
+    """Does something to the store when an epoch begins."""
+
+    def __init__(self, epoch, action):
+        self.epoch, self.action = epoch, action
+
+    @hookimpl
+    def batch_ended(self, trainer):
+        if trainer.epoch == self.epoch and trainer.batch == 1:
+            self.action()
+
+
+@pytest.fixture
+def outage(tiny, tmp_path, monkeypatch):
+    """A function that runs through a failure of the store: the run finishes, and says what is missing."""
+
+    def run_through(uri, action):
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        with pytest.warns(TrackingWarning) as caught:
+            result = runner.run(tiny, tracking_uri=uri, root=tmp_path / "runs", hooks=[At(1, action)])
+        assert len(caught) == 2, [str(one.message) for one in caught]
+        assert "the run goes on" in str(caught[0].message)
+        assert str(caught[1].message).endswith("logs the rest")
+        assert result.folder.result.exists()
+        assert result.folder.unlogged
+        return result, str(caught[0].message)
+
+    return run_through
+
+
+def completely_logged(uri, result, run_id):
+    history = result.history
+    expected = {(name, e + 1): 1 for e, epoch in enumerate(history) for name in epoch if not name.startswith("time/")}
+    by_epoch, summary = counted(uri, run_id)
+    assert by_epoch == expected
+    assert {name for name, _ in summary} >= {"test/accuracy", "test/loss", "model/n_params", "time/train_s"}
+    client = connect(uri)
+    assert client.get_run(run_id).info.status == "FINISHED"
+    assert client.list_artifacts(run_id, "figures")
+    assert len(client.search_logged_models([result.tracked["experiment_id"]], f"source_run_id = '{run_id}'")) == 1
+
+
+def test_a_run_goes_on_when_its_store_is_replaced_and_resuming_logs_the_rest(tmp_path, uri, outage):
+    def replace():
+        (tmp_path / "mlflow.db").rename(tmp_path / "away.db")
+        (tmp_path / "mlflow.db").mkdir()
+
+    result, message = outage(uri, replace)
+    assert "was removed or replaced" in message
     (tmp_path / "mlflow.db").rmdir()
     (tmp_path / "away.db").rename(tmp_path / "mlflow.db")
-    resume(place, int(kept) + 2)
-    assert counted(uri, folder.tracked_id(place))[0] == every_epoch_once(place, int(kept) + 2)
-    assert connect(uri).get_run(folder.tracked_id(place)).info.status == "FINISHED"
+    before = read(result.folder.model).arrays
+    logged = runner.resume(str(result.folder.path))
+    assert all((array == before[name]).all() for name, array in read(result.folder.model).arrays.items())
+    assert logged.metrics == result.metrics
+    assert not result.folder.unlogged
+    completely_logged(uri, result, logged.tracked["run_id"])
 
 
 class Enough:
@@ -188,22 +232,41 @@ def serving(uri, port):
         process.communicate()
 
 
-def test_a_server_that_dies_during_a_run_ends_it_with_one_line_and_resuming_logs_what_is_missing(tmp_path, uri):
+@pytest.mark.slow
+def test_a_run_goes_on_when_its_server_dies_and_resuming_logs_the_rest(tmp_path, uri, outage):
     port = ui.free_port(0)
-    with serving(uri, port):
-        process = begin(tmp_path, "--set", "epochs=200000", "--tracking-uri", f"http://127.0.0.1:{port}")
-        place = begun(process, tmp_path)
-    line = one_line(process)
-    assert "no server answers there" in line
-    assert f"`neuralzoo run --resume {place.name}`" in line
-    run_id = folder.tracked_id(place)
+    server = f"http://user:secret@127.0.0.1:{port}"
+    first = ui.start(uri, port)
+    try:
+        ui.wait_until_up(first, port)
+        result, message = outage(server, lambda: os.killpg(first.pid, signal.SIGKILL))
+    finally:
+        ui.stop(first)
+        first.stdin.close()
+    assert "no server answers there" in message
+    assert "secret" not in message
+    run_id = folder.tracked_id(result.folder)
     assert connect(uri).get_run(run_id).info.status == "RUNNING"
-    assert close_orphaned_runs(uri) == ["fnn-s0"]
-    kept = read(place.checkpoint).metadata["trainer"]["epoch"]
+    assert close_orphaned_runs(uri) == []  # this process lives
+    with pytest.raises(SettingError, match="neither --tracking-uri nor MLFLOW_TRACKING_URI names"):
+        runner.resume(str(result.folder.path))
     with serving(uri, port):
-        resume(place, kept + 2)
-    assert counted(uri, run_id)[0] == every_epoch_once(place, kept + 2)
-    assert connect(uri).get_run(run_id).info.status == "FINISHED"
+        runner.resume(str(result.folder.path), tracking_uri=server)
+    completely_logged(uri, result, run_id)
+    for path in result.folder.path.rglob("*"):
+        assert path.is_dir() or b"secret" not in path.read_bytes(), path
+
+
+def test_a_run_logs_what_is_missing_as_soon_as_the_store_is_back(tmp_path, uri, tiny, monkeypatch):
+    monkeypatch.setattr(run_logger, "OUTAGE_RETRY_S", 0.0)
+    monkeypatch.setattr(run_logger, "TIME_PER_COST", 0.0)
+    file, away = tmp_path / "mlflow.db", tmp_path / "away.db"
+    hooks = [At(1, lambda: file.rename(away)), At(4, lambda: away.rename(file))]
+    with pytest.warns(TrackingWarning, match="the run goes on") as caught:
+        result = runner.run(tiny.set(["epochs=6"]), tracking_uri=uri, root=tmp_path / "runs", hooks=hooks)
+    assert len(caught) == 1
+    assert not result.folder.unlogged
+    completely_logged(uri, result, result.tracked["run_id"])
 
 
 @pytest.fixture
@@ -233,18 +296,12 @@ def fill(disk):
             return ballast
 
 
-def test_a_full_disk_for_the_store_ends_a_run_with_one_line_and_resuming_logs_what_is_missing(tmp_path, small_disk):
+def test_a_run_goes_on_when_the_disk_of_its_store_is_full_and_resuming_logs_the_rest(small_disk, outage):
     uri = f"sqlite:///{small_disk}/mlflow.db"
-    process = begin(tmp_path, "--set", "epochs=200000", "--tracking-uri", uri)
-    place = begun(process, tmp_path)
-    ballast = fill(small_disk)
-    line = one_line(process)
-    assert "full" in line
-    assert f"`neuralzoo run --resume {place.name}`" in line
-    ballast.unlink()
-    kept = read(place.checkpoint).metadata["trainer"]["epoch"]
-    resume(place, kept + 2)
-    assert counted(uri, folder.tracked_id(place))[0] == every_epoch_once(place, kept + 2)
+    result, message = outage(uri, lambda: fill(small_disk))
+    assert "full" in message
+    (small_disk / "ballast").unlink()
+    completely_logged(uri, result, runner.resume(str(result.folder.path)).tracked["run_id"])
 
 
 def test_a_full_disk_for_the_checkpoint_ends_a_run_with_one_line_and_the_last_checkpoint_survives(small_disk):

@@ -75,3 +75,37 @@ def test_servers_take_free_ports_and_end_on_sigterm_on_sigkill_and_with_their_pa
             if server.poll() is None:
                 server.kill()
             server.communicate()
+
+
+def test_the_server_imports_nothing_from_the_folder_one_stands_in(tmp_path, monkeypatch):
+    from neuralzoo.experiments.tracking import ui
+
+    for name in ("mlflow", "random", "uvicorn", "sqlalchemy"):
+        (tmp_path / f"{name}.py").write_text(
+            f"open({str(tmp_path / 'ran')!r}, 'a').write({name!r})\nraise SystemExit(3)\n"
+        )
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    connect(uri)
+    port = ui.free_port(0)
+    server = ui.start(uri, port)
+    try:
+        ui.wait_until_up(server, port)
+        assert not any(uri in " ".join(process.cmdline()) for process in psutil.Process(server.pid).children())
+    finally:
+        ui.stop(server)
+        server.stdin.close()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_user_without_an_entry_has_a_number_for_a_name():
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("another user id needs root")
+    names = ("USER", "LOGNAME", "LNAME", "USERNAME", "HOME")
+    environment = {key: value for key, value in os.environ.items() if key not in names}
+    imported = "import os; from neuralzoo.experiments.tracking.provenance import user_name"
+    code = f"{imported}; os.setuid(54321); print(user_name())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout == "54321\n", done.stderr
