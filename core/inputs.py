@@ -15,13 +15,13 @@ NEEDED = "it needs an array of numbers, a row for each example"
 def as_array(owner: str, x: Any) -> Array:
     """Return x as an array of native byte order; one that is such an array is returned itself.
 
-    Raises: ValueError when it is not made of numbers: None, text, lists of different lengths.
+    Raises: ValueError when it is not made of numbers: None, text, lists of different lengths; or is a single number.
     """
     try:
         array = np.asarray(x)
     except (ValueError, TypeError):
         raise ValueError(f"{owner} got {_kind(x)} of uneven lengths or mixed types; {NEEDED}") from None
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub" or array.ndim == 0:
         raise ValueError(f"{owner} got {_kind(x)}; {NEEDED}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
@@ -59,11 +59,11 @@ def predict_rows(predict: Callable[[Any], Array], x: Any) -> Array:
     That shape is known from predicting a single example of zeros, of length 1 where it comes with a length.
     """
     first, *rest = x if isinstance(x, tuple) else (x,)
-    if first.ndim == 0 or len(first):
+    if len(first):
         return predict(x)
     one = [np.zeros((1, *first.shape[1:]), first.dtype), *(np.ones((1, *a.shape[1:]), a.dtype) for a in rest)]
     return predict(tuple(one) if rest else one[0])[:0].copy()
 
 
 def _kind(x: Any) -> str:
-    return f"an array of {x.dtype}" if isinstance(x, np.ndarray) else f"an object of type {type(x).__name__}"
+    return f"an array of {x.dtype}, shape {x.shape}" if isinstance(x, np.ndarray) else f"an object of type {type(x).__name__}"

@@ -18,8 +18,6 @@ def predict_in_batches(predict: Callable[[Any], Array], inputs: Any, batch_size:
     Raises: ValueError when the inputs are not made of numbers.
     """
     arrays = [as_array("the network", each) for each in (inputs if isinstance(inputs, tuple) else (inputs,))]
-    if arrays[0].ndim == 0:
-        raise ValueError("the network got a single number; it needs an array of numbers, a row for each example")
     outputs = []
     for start in range(0, max(len(arrays[0]), 1), batch_size):  # without examples one call, for the outputs' shape
         rows = tuple(array[start : start + batch_size] for array in arrays)
