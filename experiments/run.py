@@ -16,6 +16,7 @@ from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import Assembly, stop_hooks
 from neuralzoo.experiments.running.files import read_json, write_json
+from neuralzoo.experiments.running.metrics import warn_of_not_finite
 from neuralzoo.experiments.running.plugin_hooks import isolated_hooks
 from neuralzoo.experiments.running.preflight import changed, experiment_of, prepare
 from neuralzoo.experiments.running.run_folder import RUNS, RunFolder
@@ -134,6 +135,7 @@ def _train(
         trainer.run(assembly.train, assembly.validation, assembly.test)
         seconds = read_json(folder.result).get("seconds", time.perf_counter() - since)  # of a run that is only logged
         metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
+        warn_of_not_finite(metrics)
         metrics |= {"model/n_params": assembly.module.num_parameters, "time/epochs": trainer.epoch}
         result = {"metrics": metrics, "steps": trainer.step, "seconds": seconds, "history": trainer.history}
         write_json(folder.result, result)

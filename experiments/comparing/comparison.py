@@ -1,5 +1,6 @@
 """Comparisons: candidates on one dataset, matched on a budget, trained and ranked."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,8 @@ class Comparison:
         primary_metric = matched[0].experiment.primary_metric
         direction = compared.direction if compared is not None else "not declared"
         if direction in ("lower", "higher"):
-            ranking.sort(key=lambda r: r.mean, reverse=direction == "higher")
+            sign = -1 if direction == "higher" else 1
+            ranking.sort(key=lambda r: sign * r.mean if math.isfinite(r.mean) else math.inf)  # diverged: last
         return ComparisonResult(
             dataset=info,
             primary_metric=primary_metric,

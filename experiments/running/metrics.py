@@ -1,6 +1,9 @@
 """Metrics by name: what they measure, unit, direction, and how a value is formatted."""
 
+import math
 import re
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from neuralzoo.core.metric import MetricInfo as MetricInfo
@@ -92,6 +95,18 @@ def lower_is_better(metric: str) -> bool:
     """Return whether a smaller value of a metric is declared to be the better one."""
     info = metric_info(metric)
     return info is not None and info.direction == "lower"
+
+
+class NotFiniteWarning(UserWarning):
+    """A run has metrics that are NaN or infinite, although it trained to its end."""
+
+
+def warn_of_not_finite(metrics: Mapping[str, float]) -> None:
+    """Warn of metrics that are NaN or infinite: evaluation may overflow where no training step did."""
+    if bad := [name for name, value in metrics.items() if not math.isfinite(value)]:
+        remedy = "it needs a smaller learning rate, or optimizer.clip"
+        text = f"{', '.join(bad)} not finite: the network has diverged; {remedy}"
+        warnings.warn(text, NotFiniteWarning, stacklevel=2)
 
 
 def format_metric(value: float, decimals: int = 4) -> str:

@@ -94,7 +94,7 @@ def test_what_may_not_be_saved_is_refused_before_anything_is_trained(small, monk
     foreign = replace(find("fnn"), package="rival")
     with monkeypatch.context() as patch:
         patch.setattr(results, "find", lambda name: foreign)
-        with pytest.raises(SettingError, match=r"--write got rival:fnn from rival .* saves verdicts on neuralzoo's own"):
+        with pytest.raises(SettingError, match=r"--write got rival:fnn from rival .* saves verdicts on"):
             results.check_writable("rival:fnn", small, None)
     monkeypatch.setattr(results, "README", tmp_path / "README.md")
     with pytest.raises(SettingError, match="--write needs a checkout"):

@@ -132,3 +132,18 @@ def test_a_comparison_is_made_again_when_the_data_behind_its_name_have_changed(t
     assert first == again
     assert fewer[0] != first[0]
     assert fewer[1] < first[1]
+
+
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+def test_a_candidate_that_diverged_is_ranked_last(tmp_path, monkeypatch, direction):
+    monkeypatch.setattr(comparison_module, "compared_by", lambda candidates: MetricInfo("loss", direction))
+    results = {"diverged": float("nan"), "fine": 0.5}
+    original = comparison_module.candidate_result
+
+    def result_of(candidate, records, url=""):
+        return original(candidate, records, url).model_copy(update={"mean": results[candidate.label]})
+
+    monkeypatch.setattr(comparison_module, "candidate_result", result_of)
+    words = ["diverged: fnn model.hidden=[]", "fine: fnn model.hidden=[2]"]
+    result = comparison(tmp_path, words, settings=["epochs=1"], seeds=1).run()
+    assert [r.label for r in result.ranking] == ["fine", "diverged"]

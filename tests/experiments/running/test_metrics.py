@@ -14,11 +14,13 @@ from neuralzoo.experiments.claims.results import load
 from neuralzoo.experiments.running.assembly import primary_metric_info
 from neuralzoo.experiments.running.metrics import (
     MetricInfo,
+    NotFiniteWarning,
     format_metric,
     format_value,
     lower_is_better,
     metric_info,
     unit_of,
+    warn_of_not_finite,
 )
 from neuralzoo.registry import Task, build, get, learner, names
 
@@ -126,3 +128,8 @@ def learner_of(name, model, task):
     architecture = get(name)
     module = build(architecture, model, task, 0)
     return learner(architecture, module, architecture.configure(model), task, lambda module: Adam(module, 0.01))
+
+
+def test_metrics_that_are_not_finite_are_warned_of():
+    with pytest.warns(NotFiniteWarning, match="^val/loss, test/loss not finite: the network has diverged"):
+        warn_of_not_finite({"train/loss": 1.0, "val/loss": float("nan"), "test/loss": float("inf")})
