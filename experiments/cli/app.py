@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from neuralzoo import __version__
 from neuralzoo.experiments.cli import bench, claims, compare, inspect, mlflow, run, scaffold
-from neuralzoo.experiments.cli.output import one_line_message, out, show_warning, user_errors
+from neuralzoo.experiments.cli.output import one_line_message, out, replace_unencodable, show_warning, user_errors
 from neuralzoo.experiments.tracking.client import set_spinner
 
 
@@ -65,6 +65,9 @@ def main() -> None:
     """Run the command line: a usage error is one line and exit 2; Ctrl-C is one line and exit 130."""
     debug = "--debug" in sys.argv
     sys.argv = [sys.argv[0], *(word for word in sys.argv[1:] if word != "--debug")]
+    replace_unencodable()
+    if "error" in {option.partition(":")[0] for option in sys.warnoptions}:
+        warnings.simplefilter("default")  # those of other libraries would end a command anywhere
     warnings.showwarning = show_warning
     set_spinner(out.spinner)
     try:

@@ -1,20 +1,49 @@
 """Output shared by the commands: the console, tables, warnings, and which errors are the user's."""
 
+import re
+import sys
 import warnings
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that change what a terminal does or shows, tabs and line ends excepted."""
+
+
+def printable(text: str) -> str:
+    """Return a text with its control characters as escapes: names come from plugins, files and stores."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class PrintableConsole(RichConsole):
+    """A console on which no text controls the terminal: every text that it renders is made printable."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the segments of something, those of text made printable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+def replace_unencodable() -> None:
+    """Let the standard streams replace what the terminal's encoding lacks; an error would end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 class Console:
     """Output of the commands: results on standard output, errors and warnings on standard error."""
 
     def __init__(self) -> None:
-        self.stdout = RichConsole(highlight=False)
-        self.stderr = RichConsole(stderr=True, highlight=False)
+        self.stdout = PrintableConsole(highlight=False)
+        self.stderr = PrintableConsole(stderr=True, highlight=False)
 
     def print(self, text: str = "", style: str | None = None) -> None:
         """Print a line as it is: never wrapped, so that it can be copied."""
@@ -22,7 +51,8 @@ class Console:
 
     def error(self, text: str) -> None:
         """Print an error in one line."""
-        self.stderr.print(f"neuralzoo: {text}", style="red", markup=False, soft_wrap=True)
+        line = " ".join(f"neuralzoo: {text}".splitlines())
+        self.stderr.print(line, style="red", markup=False, soft_wrap=True)
 
     def entry(self, name: str, text: str, facts: str, width: int, style: str | None = None) -> None:
         """Print a name with what it is, and facts in small print below."""

@@ -1,6 +1,8 @@
 """Errors and warnings in one line."""
 
+import io
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -22,3 +24,59 @@ def test_too_little_memory_is_one_line():
     assert re.fullmatch(
         r"the memory is too small \(Unable to allocate .* EiB .*\); it needs .*", one_line_message(caught.value)
     )
+
+
+ODD_NAME = "a\x1b[31m\x1b]8;;http://x\x07b\x9b1m\u202e"
+
+
+def test_no_text_controls_the_terminal():
+    from rich.progress import Progress, TextColumn
+
+    from neuralzoo.experiments.cli.output import Console, PrintableConsole
+
+    written = io.StringIO()
+    out = Console()
+    for name in ("stdout", "stderr"):
+        setattr(out, name, PrintableConsole(file=written, force_terminal=True, color_system=None, width=200))
+    table = out.table(ODD_NAME, "x")
+    out.row(table, ODD_NAME, ODD_NAME)
+    out.print(ODD_NAME)
+    out.entry(ODD_NAME, ODD_NAME, ODD_NAME, 3)
+    out.error(f"{ODD_NAME}\nsecond line")
+    out.show(table)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", written.getvalue())
+    assert "a\\x1b[31m" in written.getvalue()
+    assert written.getvalue().count("second line") == 1
+    with Progress(TextColumn("{task.fields[note]}"), console=out.stdout) as bar:
+        bar.add_task("", note=ODD_NAME)
+    assert "\x1b[31m" not in written.getvalue()
+    assert "\x07" not in written.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp932", "latin-1"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list"],
+        ["datasets"],
+        ["show", "capsnet"],
+        ["datasets", "adding-100"],
+        ["results"],
+        ["--help"],
+        ["run", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_ends_where_the_terminal_lacks_a_character(words, encoding, monkeypatch):
+    from neuralzoo.experiments.cli import main
+
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding=encoding) for name in ("stdout", "stderr")}
+    monkeypatch.setattr(sys, "argv", ["neuralzoo", *words])
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    for stream in streams.values():
+        stream.flush()
+    assert ended.value.code == 0
+    assert streams["stdout"].buffer.getvalue()
