@@ -83,8 +83,9 @@ class Module:
         """The dtype in which it computes, that of its floating-point parameters; None without any."""
         for path, module in self.named_modules():
             for _, parameter in _members(vars(module), path, Parameter):
-                if parameter.value.dtype.kind == "f":
-                    return parameter.value.dtype
+                dtype: np.dtype[Any] = parameter.value.dtype
+                if dtype.kind == "f":
+                    return dtype
         return None
 
     def as_input(self, x: Any) -> Any:

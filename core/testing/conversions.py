@@ -74,7 +74,9 @@ def data_of_any_kind_train_the_same(case: ArchitectureCase) -> None:
     for name in ("uint8", "big-endian float32", "float16", "big-endian int64"):
         if name not in (kinds := kinds_of(batch[0])):
             continue
-        (one, same), (got, needed) = kinds[name], ({}, {})
+        one, same = kinds[name]
+        got: dict[str, Array] = {}
+        needed: dict[str, Array] = {}
         for x, found in ((one, got), (same, needed)):
             data = _with_inputs(batch, x)
             learner = learn(case, steps=1, batch=data)
