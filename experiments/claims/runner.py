@@ -119,16 +119,19 @@ class ClaimRunner:
 def draw(folder: Path, verdict: Verdict, claim: Claim, records: Sequence[RunRecord]) -> list[Path]:
     """Draw the verdict and the claim's own figures, and return the files of those that could be drawn."""
     from neuralzoo.experiments.claims.plots import verdict_chart
-    from neuralzoo.experiments.running.figures import save_figure_or_warn
+    from neuralzoo.experiments.running.figures import draw_or_warn
 
-    with save_figure_or_warn(folder, "verdict", (7.2, 0.9 + 1.1 * len({c.metric for c in claim.conditions}))) as figure:
-        verdict_chart(figure, verdict)
+    height = 0.9 + 1.1 * len({c.metric for c in claim.conditions})
+    draw_or_warn(folder, "verdict", lambda figure: verdict_chart(figure, verdict), (7.2, height))
     first = [record for record in records if record.seed == records[0].seed]
     modules = {record.label: partial(load_model, record.folder.model) for record in first}
     for declared in claim.figures:
-        with save_figure_or_warn(folder, declared.name) as figure:
+
+        def draw_declared(figure: Any, declared: Any = declared) -> None:
             figure.suptitle(declared.caption, fontsize=9)
             declared.draw(figure, verdict.values, modules)
+
+        draw_or_warn(folder, declared.name, draw_declared)
     files = [folder / f"{name}.png" for name in ("verdict", *(declared.name for declared in claim.figures))]
     return [file for file in files if file.exists()]
 

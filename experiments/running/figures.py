@@ -3,7 +3,7 @@
 import shutil
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -66,12 +66,9 @@ class FigureWriter:
     def test_ended(self, trainer: Trainer) -> None:
         """Draw the learning curve, the confusion matrix, and the declared figures."""
         with self._timed():
-            with save_figure_or_warn(self.folder, "learning_curve") as figure:
-                learning_curve(figure, trainer.history)
+            draw_or_warn(self.folder, "learning_curve", lambda figure: learning_curve(figure, trainer.history))
             if is_single_label(self.data.task):
-                with save_figure_or_warn(self.folder, "confusion_matrix", (6.4, 5.6)) as figure:
-                    predicted, truth = predicted_and_true(self.assembly.module, self.data)
-                    confusion_matrix(figure, predicted, truth, self.data.classes, self.data.task.outputs)
+                draw_or_warn(self.folder, "confusion_matrix", self._draw_confusion_matrix, (6.4, 5.6))
             for declared in self.declared:
                 self._draw(declared, declared.name)
                 if declared.by_epoch and (last := self.folder / f"{declared.name}.png").exists():
@@ -79,10 +76,16 @@ class FigureWriter:
                     series.parent.mkdir(exist_ok=True)
                     shutil.copyfile(last, series)
 
+    def _draw_confusion_matrix(self, figure: Any) -> None:
+        predicted, truth = predicted_and_true(self.assembly.module, self.data)
+        confusion_matrix(figure, predicted, truth, self.data.classes, self.data.task.outputs)
+
     def _draw(self, declared: Figure, name: str) -> None:
-        with save_figure_or_warn(self.folder, name) as figure:
+        def draw(figure: Any) -> None:
             figure.suptitle(declared.caption, fontsize=9)
             declared.draw(figure, self.assembly.module.copy(), self.data)
+
+        draw_or_warn(self.folder, name, draw)
         if not (self.folder / f"{name}.png").exists():
             self.failed.add(declared.name)  # one warning is enough
 
@@ -119,16 +122,18 @@ def _read_only(data: Dataset) -> Dataset:
     )
 
 
-@contextmanager
-def save_figure_or_warn(folder: Path, name: str, size: tuple[float, float] = FIGURE_SIZE) -> Iterator[Any]:
-    """Yield an empty figure and save it as NAME.png; if drawing fails, warn and remove the file of that name."""
+def draw_or_warn(folder: Path, name: str, draw: Callable[[Any], None], size: tuple[float, float] = FIGURE_SIZE) -> None:
+    """Draw a figure and save it as NAME.png; if Matplotlib or `draw` fails, warn and remove the file of that name.
+
+    No context manager, for one can't skip its block when there is no figure to draw on.
+    """
     path = folder / f"{name}.png"
     try:
         with save_figure(path, size) as figure:
-            yield figure
+            draw(figure)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:  # not an error of the figure
             raise
         path.unlink(missing_ok=True)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        warnings.warn(f"the figure {name} is missing: {reason}", FigureWarning, stacklevel=3)
+        warnings.warn(f"the figure {name} is missing: {reason}", FigureWarning, stacklevel=2)

@@ -1,6 +1,7 @@
 """Figures of runs: when they are drawn, from what, and that training is not affected."""
 
 import itertools
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from neuralzoo.core.hooks import hookimpl
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments import run as runner
 from neuralzoo.experiments.running import run_folder as folder
-from neuralzoo.experiments.running.figures import FigureWarning, FigureWriter, save_figure_or_warn
+from neuralzoo.experiments.running.figures import FigureWarning, FigureWriter, draw_or_warn
 from neuralzoo.experiments.running.plots import learning_curve
 from neuralzoo.experiments.running.preflight import prepare
 from neuralzoo.experiments.running.run_folder import RunFolder
@@ -242,15 +243,13 @@ def test_a_name_that_every_run_has_is_rejected(name):
 
 
 def test_a_figure_is_written_atomically(tmp_path):
-    def draw_half():
-        with save_figure_or_warn(tmp_path, "half") as figure:
-            figure.subplots().plot([1])
-            raise KeyError("half")
+    def draw_half(figure):
+        figure.subplots().plot([1])
+        raise KeyError("half")
 
     with pytest.warns(FigureWarning, match="the figure half is missing: KeyError: 'half'"):
-        draw_half()
-    with save_figure_or_warn(tmp_path, "whole") as f:
-        f.subplots().plot([1])
+        draw_or_warn(tmp_path, "half", draw_half)
+    draw_or_warn(tmp_path, "whole", lambda figure: figure.subplots().plot([1]))
     assert [path.name for path in tmp_path.iterdir()] == ["whole.png"]
 
 
@@ -301,5 +300,22 @@ def test_the_titles_of_four_learning_curves_do_not_meet():
 def test_a_full_disk_is_not_an_error_of_the_figure(tiny, tmp_path):
     import errno
 
-    with pytest.raises(OSError, match="full"), save_figure_or_warn(tmp_path, "figure"):
+    def fill_disk(figure):
         raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full"):
+        draw_or_warn(tmp_path, "figure", fill_disk)
+
+
+@pytest.mark.parametrize("error", [ImportError("no such backend"), ValueError("no valid backend")])
+def test_a_run_is_finished_whatever_the_import_of_matplotlib_raises(tiny, place, monkeypatch, error):
+    class Failing:
+        def find_spec(self, name, path=None, target=None):
+            if name == "matplotlib.figure":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "matplotlib.figure", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Failing(), *sys.meta_path])
+    with pytest.warns(FigureWarning, match=f"is missing: {type(error).__name__}: no"):
+        train(tiny, place)
+    assert place.result.exists()
