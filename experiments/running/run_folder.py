@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -157,9 +157,10 @@ def find(run: str, root: Path) -> RunFolder:
     names = [path.name for path in known]
     if run in names:
         return RunFolder(root / run)
-    tracked = {tracked_id(RunFolder(path)): path for path in known}
-    if run in tracked:
-        return RunFolder(tracked[run])
+    for path in known:
+        with suppress(SettingError):  # the damaged file of another run has no id to find
+            if tracked_id(RunFolder(path)) == run:
+                return RunFolder(path)
     raise SettingError(f"no run is named {run!r} in {root}{nearest(run, names)} (it has {len(names)} runs)")
 
 

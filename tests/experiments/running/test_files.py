@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from neuralzoo.experiments.running.files import read_json
+from neuralzoo.experiments.running import run_folder
+from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.registry import SettingError
 
 
@@ -38,3 +39,10 @@ def test_a_json_file_is_a_regular_file(tmp_path, make):
 
 def test_a_missing_json_file_is_an_empty_object(tmp_path):
     assert read_json(tmp_path / "result.json") == {}
+
+
+def test_the_damaged_tracking_file_of_one_run_hides_no_other(tmp_path, tiny):
+    damaged, other = (run_folder.create(tiny, tmp_path) for _ in range(2))
+    damaged.tracking.write_text("{")
+    write_json(other.tracking, {"run_id": "abc"})
+    assert run_folder.find("abc", tmp_path) == other
