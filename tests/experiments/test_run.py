@@ -103,6 +103,15 @@ def test_settings_changed_after_the_checkpoint_are_rejected(tiny, tmp_path):
         runner.resume("last", root=tmp_path)
 
 
+def test_a_run_is_not_resumed_on_other_data(tiny, tmp_path, data_in_a_file):
+    data_in_a_file.write_text("200")
+    with pytest.raises(Killed):
+        run(tiny, tmp_path, hooks=[KillAt(8)])
+    data_in_a_file.write_text("100")
+    with pytest.raises(CheckpointError, match=r"was written with data '[0-9a-f]+'; it needs '[0-9a-f]+'"):
+        runner.resume("last", root=tmp_path)
+
+
 def test_bad_input_leaves_nothing_behind(tiny, tmp_path):
     for wrong in (["architecture=fmn"], ["dataset=two-spiral"], ["model.hiden=[3]"]):
         with pytest.raises((UnknownNameError, SettingError)):
