@@ -9,7 +9,7 @@ class Loss(Protocol):
     """Loss function: how far predictions are from their targets.
 
     It returns the mean over the batch and its derivative with respect to the prediction, already divided by the
-    batch size, so that gradients do not grow with the batch. It may say in an attribute `measures` what it measures;
+    batch size, so that gradients do not grow with the batch. It may say in an attribute `quantity` what it measures;
     values of losses that say the same can be compared.
     """
 

@@ -8,15 +8,15 @@ from typing import Literal
 class MetricInfo:
     """The declaration of a metric: without one a metric is reported, but runs are not ranked by it.
 
-    `measures` is the quantity in words: two values are comparable only where it is the same. `direction` is which end
+    `quantity` is what it measures, in words: two values are comparable only where it is the same. `direction` is which end
     is the better one, "neither" for what is only watched, such as a gradient's norm.
     """
 
-    measures: str
+    quantity: str
     direction: Literal["lower", "higher", "neither"]
     unit: str = ""
 
 
 def loss_info(loss: object) -> MetricInfo:
-    """Return the declaration of a loss: what its attribute `measures` says, else the name of its class."""
-    return MetricInfo(str(getattr(loss, "measures", "")) or type(loss).__name__, "lower")
+    """Return the declaration of a loss: what its attribute `quantity` says, else the name of its class."""
+    return MetricInfo(str(getattr(loss, "quantity", "")) or type(loss).__name__, "lower")

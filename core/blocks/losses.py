@@ -33,7 +33,7 @@ class CrossEntropy:
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"CrossEntropy got label_smoothing={label_smoothing}; it needs a number in [0, 1)")
         self.label_smoothing = label_smoothing
-        self.measures = "cross-entropy" + (f" with label smoothing {label_smoothing:g}" if label_smoothing else "")
+        self.quantity = "cross-entropy" + (f" with label smoothing {label_smoothing:g}" if label_smoothing else "")
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean cross-entropy in nats and its gradient."""
@@ -67,7 +67,7 @@ class BinaryCrossEntropy:
     Raises: ValueError when the shapes differ, a target is out of range, or all are masked.
     """
 
-    measures = "binary cross-entropy"
+    quantity = "binary cross-entropy"
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean cross-entropy in nats and its gradient."""
@@ -96,7 +96,7 @@ class MeanSquaredError:
     Raises: ValueError when the shapes differ.
     """
 
-    measures = "mean squared error"
+    quantity = "mean squared error"
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean squared error and its gradient."""
@@ -122,7 +122,7 @@ class Huber:
         if not delta > 0:
             raise ValueError(f"Huber got delta={delta}; it needs a positive number")
         self.delta = delta
-        self.measures = f"Huber loss with delta {delta:g}"
+        self.quantity = f"Huber loss with delta {delta:g}"
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean Huber loss and its gradient."""

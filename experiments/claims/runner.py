@@ -180,7 +180,7 @@ def check_names(claim: Claim) -> None:
         assembly = prepare(c.experiment)
         learners[c.label], evaluated[c.label] = assembly.learner, metrics_of(assembly)
     for condition in claim.conditions:
-        measures = {}
+        quantities = {}
         for label in filter(None, (condition.of, condition.over)):
             if condition.metric not in claim.evaluators:
                 known = [*evaluated[label], *METRICS_OF_A_RUN]
@@ -190,9 +190,9 @@ def check_names(claim: Claim) -> None:
                         f"it has {', '.join(known)}"
                     )
             if (info := metric_info(condition.metric, learners[label])) is not None:
-                measures[label] = info.measures
-        if len(set(measures.values())) > 1:
-            each = ", ".join(f"{label}: {what}" for label, what in measures.items())
+                quantities[label] = info.quantity
+        if len(set(quantities.values())) > 1:
+            each = ", ".join(f"{label}: {what}" for label, what in quantities.items())
             raise SettingError(
                 f"claim {claim.name!r} compares by {condition.metric} what measures different things ({each})"
             )

@@ -89,10 +89,10 @@ def compared_by(candidates: Sequence[Candidate]) -> MetricInfo | None:
     Raises: SettingError when it measures different things, such as the losses of two learners.
     """
     found = {c.label: primary_metric_info(c.experiment) for c in candidates}
-    measured = {label: info.measures for label, info in found.items() if info is not None}
+    measured = {label: info.quantity for label, info in found.items() if info is not None}
     if len(set(measured.values())) > 1:
         metric = candidates[0].experiment.primary_metric
-        each = ", ".join(f"{label}: {measures}" for label, measures in measured.items())
+        each = ", ".join(f"{label}: {quantity}" for label, quantity in measured.items())
         raise SettingError(
             f"{metric} measures different things ({each}); a comparison needs --set primary_metric=... that is the "
             "same for all"

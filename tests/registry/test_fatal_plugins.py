@@ -32,17 +32,17 @@ def zoo(new_shelf, source):
 
 
 def test_they_are_reported_and_the_others_are_ready(zoo):
-    ended, skips = "importing it ended the process", "it needs to raise an error instead, NEURALZOO_BLOCK="
+    ended, remedy = "importing it ended the process", "it needs to raise an error instead, NEURALZOO_BLOCK="
     found = zoo.ask(ASK)
     problems = {name: problem for _, name, problem in found}
     assert problems == {
         "able": "",
         "endless": "'endless' from endless-pack 1.0 can't be used: importing it took more than 4 s; it needs to return"
         ", NEURALZOO_BLOCK=endless skips it",
-        "exiting": f"'exiting' from exiting-pack 1.0 can't be used: {ended} with exit code 0; {skips}exiting skips it",
+        "exiting": f"'exiting' from exiting-pack 1.0 can't be used: {ended} with exit code 0; {remedy}exiting skips it",
         "zealous": "",
-        "killed": f"'killed' from killed-pack 1.0 can't be used: {ended} by signal 9; {skips}dataset.killed skips it",
-        "exits": f"'exits' from hook-pack 1.0 can't be used: {ended} with exit code 3; {skips}hook.exits skips it",
+        "killed": f"'killed' from killed-pack 1.0 can't be used: {ended} by signal 9; {remedy}dataset.killed skips it",
+        "exits": f"'exits' from hook-pack 1.0 can't be used: {ended} with exit code 3; {remedy}hook.exits skips it",
     }
 
 

@@ -59,7 +59,7 @@ def furnish(case: Case) -> list[str]:
 
 
 def damaged(text: str, rng: random.Random) -> str:
-    """Return text with one line removed, doubled, or with another value, or cut off."""
+    """Return text with one line removed, doubled, or with another value, or shortened."""
     lines = text.splitlines()
     i = rng.randrange(len(lines))
     key = lines[i].partition(" = ")[0]
@@ -221,8 +221,8 @@ def outcome(case: Case, root: Path) -> tuple[str, str]:
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
-    until, status = time.monotonic() + SECONDS, None
-    while status is None and time.monotonic() < until:
+    deadline, status = time.monotonic() + SECONDS, None
+    while status is None and time.monotonic() < deadline:
         done, found = os.waitpid(pid, os.WNOHANG)
         status = found if done else None
         time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Settings, command lines and calls that nobody should write, drawn with a seed."""
+"""Settings, command lines and calls that are wrong in some way, drawn with a seed."""
 
 import dataclasses
 import random
@@ -150,7 +150,7 @@ ENVIRONMENT = {
     "NEURALZOO_BLOCK": ["fnn", "neuralzoo:fnn", ",,,", "*", "a" * 3000, ESCAPE, "modular,fnn"],
     "NEURALZOO_STRICT": ["1", "0", "nope"],
     "NEURALZOO_KERNELS": ["numpy", "nope", "", ESCAPE, "NUMPY"],
-    "NEURALZOO_DATA_MIRROR": ["/nope", "/dev/null", "\x7f", "~nobody", "a" * 300],
+    "NEURALZOO_DATA_MIRROR": ["/nope", "/dev/null", "\x7f", "~unknown", "a" * 300],
     "NEURALZOO_DATA_DIR": ["/dev/null", "/nope", "a" * 300],
     "COLUMNS": ["0", "-1", "1", "x", "100000"],
     "LINES": ["0", "x"],

@@ -76,7 +76,7 @@ def test_losses_that_measure_different_things_are_not_compared():
     assert compared_by(same).direction == "lower"
 
 
-def test_a_metric_that_nobody_declared_has_no_better_end():
+def test_a_metric_that_is_not_declared_has_no_better_end():
     assert (
         compared_by(candidates_of(["fnn"], dataset="two-spirals", settings=["primary_metric=test/unheard_of"])) is None
     )

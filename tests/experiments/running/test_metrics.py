@@ -66,7 +66,7 @@ def test_a_metric_declares_unit_and_direction(metric, unit, direction):
 
 
 @pytest.mark.parametrize("metric", ["test/top_1", "test/my_accuracy", "test/newloss", "test/glossy"])
-def test_a_metric_that_nobody_declares_has_no_direction_by_the_end_of_its_name(metric):
+def test_a_metric_that_is_not_declared_has_no_direction_by_the_end_of_its_name(metric):
     assert metric_info(metric) is None
     assert not lower_is_better(metric)
     assert unit_of(metric) == ""
@@ -94,10 +94,10 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "model", "task", "measures"), LOSSES, ids=str)
-def test_a_loss_says_what_it_measures(name, model, task, measures):
+@pytest.mark.parametrize(("name", "model", "task", "quantity"), LOSSES, ids=str)
+def test_a_loss_says_what_it_measures(name, model, task, quantity):
     plain = {"kind": "classification", "input": "tabular", "shape": (3,), "outputs": 3}
-    assert metric_info("test/loss", learner_of(name, model, Task(**plain | task))).measures.startswith(measures)
+    assert metric_info("test/loss", learner_of(name, model, Task(**plain | task))).quantity.startswith(quantity)
 
 
 @pytest.mark.parametrize("name", sorted(names()))
@@ -119,8 +119,8 @@ def test_every_metric_of_the_saved_verdicts_is_declared():
 def test_an_experiment_knows_what_its_primary_metric_measures():
     experiment = get("fnn").experiments["quick"]
     loss = experiment.set(["primary_metric=test/loss"])
-    assert primary_metric_info(experiment).measures == "accuracy"
-    assert primary_metric_info(loss).measures == "cross-entropy"
+    assert primary_metric_info(experiment).quantity == "accuracy"
+    assert primary_metric_info(loss).quantity == "cross-entropy"
     assert primary_metric_info(experiment.set(["primary_metric=test/unheard_of"])) is None
 
 
