@@ -8,8 +8,8 @@ from typing import Literal
 class MetricInfo:
     """The declaration of a metric: without one a metric is reported, but runs are not ranked by it.
 
-    `quantity` is what it measures, in words: two values are comparable only where it is the same. `direction` is which end
-    is the better one, "neither" for what is only watched, such as a gradient's norm.
+    `quantity` is what it measures, in words: two values are comparable only where it is the same. `direction` is which
+    end is the better one, "neither" for what is only watched, such as a gradient's norm.
     """
 
     quantity: str
