@@ -22,6 +22,11 @@ TARGET_KINDS: dict[TaskKind, tuple[TargetKind, ...]] = {
 }
 """The target kinds of each task kind, the default first."""
 
+PER_STEP_TASKS: tuple[TaskKind, ...] = ("language-modelling", "sequence-labelling")
+"""The kinds of task with a target for each step."""
+TARGETLESS_TASKS: tuple[TaskKind, ...] = ("reconstruction", "generation")
+"""The kinds of task that need no targets beside the inputs."""
+
 
 class Task(BaseModel):
     """The shape of one example and of one target, which the dataset fixes; a Config holds what can be chosen.

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import create_model
 
 from neuralzoo.core.module import Array
-from neuralzoo.core.task import Task, TaskKind
+from neuralzoo.core.task import TARGETLESS_TASKS, Task, TaskKind
 from neuralzoo.registry.config import Settings, parse, to_toml_value
 from neuralzoo.registry.errors import SettingError, nearest
 
@@ -125,9 +125,6 @@ class Dataset:
             extra_test_sets={name: _inputs_as_targets(part) for name, part in self.extra_test_sets.items()},
             original_labels={name: part[-1] for name, part in parts.items()},
         )
-
-
-TARGETLESS_TASKS: tuple[TaskKind, ...] = ("reconstruction", "generation")
 
 
 def _with_task(name: str, task: Task, kind: TaskKind) -> Task:

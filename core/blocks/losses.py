@@ -7,11 +7,9 @@ import numpy as np
 
 from neuralzoo.core.blocks.activation import sigmoid, softplus
 from neuralzoo.core.blocks.reductions import max_last_axis, sum_last_axis
+from neuralzoo.core.blocks.targets import IGNORE_INDEX, check_fractions, class_indices
 from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array
-
-IGNORE_INDEX = -1
-"""The target of elements that are masked out of loss and metrics, such as the padding of a sequence."""
 
 
 class CrossEntropy:
@@ -20,9 +18,11 @@ class CrossEntropy:
         p = softmax(x)          q_k = (1 - s) [k = target] + s / K          s is the label smoothing
         loss = -sum_k q_k log(p_k)          d loss / dx = p - q              (means over the unmasked targets)
 
-    Targets of -1 (IGNORE_INDEX) are masked: they do not enter the mean, and the gradient of their logits is 0.
+    Where there are several targets for each example, as in a sequence, those of -1 (IGNORE_INDEX) are masked: they do
+    not enter the mean, and the gradient of their logits is 0.
 
-    Shapes: prediction is (N, ..., K), target is (N, ...) integers from 0 to K - 1, or -1.
+    Shapes: prediction is (N, ..., K), target is (N, ...) integers from 0 to K - 1, or -1 where it has more than one
+    axis.
     Raises: ValueError when the smoothing is not in [0, 1), the shapes do not fit, a target is no class, or all are
     masked.
     Source: label smoothing: Szegedy et al. (2015), Rethinking the Inception Architecture for Computer Vision,
@@ -37,7 +37,8 @@ class CrossEntropy:
 
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean cross-entropy in nats and its gradient."""
-        _check_classes(prediction, target)
+        _check_logits(prediction, target)
+        target = class_indices("CrossEntropy", target, prediction.shape[-1], padding=target.ndim > 1)
         if target.min() == IGNORE_INDEX:
             return _masked(self, prediction, target)
         classes, smoothing = prediction.shape[-1], self.label_smoothing
@@ -61,9 +62,10 @@ class BinaryCrossEntropy:
 
         loss = log(1 + exp(x)) - t x          d loss / dx = sigmoid(x) - t          (means over the unmasked targets)
 
-    Targets of -1 (IGNORE_INDEX) are masked: they do not enter the mean, and the gradient of their logits is 0.
+    Targets with steps that are -1 (IGNORE_INDEX) are masked: they do not enter the mean, and the gradient of their
+    logits is 0.
 
-    Shapes: prediction and target have one shape; targets are in [0, 1], or -1.
+    Shapes: prediction and target have one shape; targets are in [0, 1], or -1 where they have more than two axes.
     Raises: ValueError when the shapes differ, a target is out of range, or all are masked.
     """
 
@@ -72,13 +74,9 @@ class BinaryCrossEntropy:
     def __call__(self, prediction: Array, target: Array, /) -> tuple[float, Array]:
         """Return the mean cross-entropy in nats and its gradient."""
         _check_shape(self, prediction, target)
+        check_fractions("BinaryCrossEntropy", target, padding=target.ndim > 2)
         if target.min() == IGNORE_INDEX:
             return _masked(self, prediction, target)
-        if target.min() < 0 or target.max() > 1:
-            raise ValueError(
-                f"BinaryCrossEntropy got targets from {target.min()} to {target.max()}; it needs values in [0, 1], "
-                "or -1 for masked ones"
-            )
         x, t = prediction, target.astype(prediction.dtype, copy=False)
         loss = float(np.mean(softplus(x))) - float(np.vdot(t, x)) / x.size
         gradient = sigmoid(x)
@@ -144,18 +142,11 @@ def _masked(loss: Loss, prediction: Array, target: Array) -> tuple[float, Array]
     return value, gradient
 
 
-def _check_classes(prediction: Array, target: Array) -> None:
+def _check_logits(prediction: Array, target: Array) -> None:
     if prediction.ndim == 0 or prediction.shape[:-1] != target.shape or target.size == 0:
         raise ValueError(
             f"CrossEntropy got logits of shape {prediction.shape} and targets of shape {target.shape}; "
             "it needs (N, ..., K) and (N, ...)"
-        )
-    if target.dtype.kind not in "iu":
-        raise ValueError(f"CrossEntropy got targets of dtype {target.dtype}; it needs integers")
-    if target.min() < IGNORE_INDEX or target.max() >= prediction.shape[-1]:
-        raise ValueError(
-            f"CrossEntropy got targets from {target.min()} to {target.max()}; "
-            f"it needs classes from 0 to {prediction.shape[-1] - 1}, or -1 for masked ones"
         )
 
 
@@ -165,3 +156,5 @@ def _check_shape(loss: object, prediction: Array, target: Array) -> None:
             f"{type(loss).__name__} got predictions of shape {prediction.shape} and targets of shape "
             f"{target.shape}; it needs one shape that is not empty"
         )
+    if target.dtype.kind not in "biuf":
+        raise ValueError(f"{type(loss).__name__} got targets of dtype {target.dtype}; it needs numbers")

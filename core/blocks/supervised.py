@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.core.batches import Batch
-from neuralzoo.core.blocks.losses import IGNORE_INDEX, BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from neuralzoo.core.blocks.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from neuralzoo.core.blocks.metrics import accuracy, mean_absolute_error, multilabel_accuracy, nats_per_step
 from neuralzoo.core.blocks.recurrent.packing import check_lengths
+from neuralzoo.core.blocks.targets import IGNORE_INDEX, mask_beyond
 from neuralzoo.core.layer import Context, Layer
 from neuralzoo.core.learner import MetricValues, Supervised
 from neuralzoo.core.module import Module
@@ -19,18 +20,21 @@ from neuralzoo.core.task import Task
 class PerStepSupervised(Supervised):
     """Supervised learning of an output for each step of a sequence; padding is masked.
 
-    Padding is every step beyond the lengths, where a batch has them, and every target of -1.
+    Padding is every step beyond the lengths, where a batch has them, and every target of -1. A batch of nothing but
+    padding has no metrics, and no step is done on it.
 
     Shapes: batches are (x, target) or (x, lengths, target); lengths are (N,), targets (N, T) or (N, T, K).
     """
 
     def learn(self, batch: Batch, ctx: Context) -> MetricValues:
         """Do one gradient step of the loss over all unmasked targets."""
-        return super().learn(mask_padding(batch), ctx)
+        masked = mask_padding(batch)
+        return super().learn(masked, ctx) if any_target(masked) else {}
 
     def evaluate(self, batch: Batch) -> MetricValues:
         """Return the loss and the metrics, means over all unmasked targets."""
-        return super().evaluate(mask_padding(batch))
+        masked = mask_padding(batch)
+        return super().evaluate(masked) if any_target(masked) else {}
 
     def num_examples(self, batch: Batch) -> int:
         """Return the number of unmasked targets."""
@@ -43,9 +47,12 @@ def mask_padding(batch: Batch) -> Batch:
         return batch
     *inputs, lengths, target = batch
     check_lengths(lengths, *target.shape[:2])
-    inside = np.arange(target.shape[1]) < lengths[:, None]  # (N, T)
-    inside = inside.reshape(*inside.shape, *[1] * (target.ndim - 2))
-    return *inputs, lengths, np.where(inside, target, target.dtype.type(IGNORE_INDEX))
+    return *inputs, lengths, mask_beyond(target, lengths)
+
+
+def any_target(masked: Batch) -> bool:
+    """Return whether a batch whose padding is masked has a target that is not."""
+    return bool((masked[-1] != IGNORE_INDEX).any())
 
 
 def supervised(module: Layer, config: Any, task: Task, optimizer_factory: Callable[[Module], Optimizer]) -> Supervised:

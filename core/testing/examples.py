@@ -3,12 +3,9 @@
 import numpy as np
 
 from neuralzoo.core.batches import Batch
-from neuralzoo.core.blocks.losses import IGNORE_INDEX
+from neuralzoo.core.blocks.targets import IGNORE_INDEX
 from neuralzoo.core.module import Array
-from neuralzoo.core.task import Task
-
-TARGETLESS_TASKS = ("reconstruction", "generation")
-PER_STEP_TASKS = ("language-modelling", "sequence-labelling")
+from neuralzoo.core.task import PER_STEP_TASKS, TARGETLESS_TASKS, Task
 
 
 def tiny_data(task: Task, examples: int = 8, seed: int = 0) -> Batch:

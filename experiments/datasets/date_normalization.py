@@ -4,7 +4,7 @@ import datetime
 
 import numpy as np
 
-from neuralzoo.core.blocks.losses import IGNORE_INDEX
+from neuralzoo.core.blocks.targets import IGNORE_INDEX
 from neuralzoo.core.blocks.tokenizers import CharTokenizer
 from neuralzoo.core.module import Array
 from neuralzoo.registry import SettingError, Task

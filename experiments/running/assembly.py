@@ -14,6 +14,7 @@ from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer, Schedule
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.datasets import Dataset
+from neuralzoo.experiments.running.data_checks import checked
 from neuralzoo.experiments.running.metrics import MetricInfo, metric_info
 from neuralzoo.registry import (
     Architecture,
@@ -83,7 +84,7 @@ def assemble(experiment: Experiment) -> Assembly:
     figures = figures_of(experiment, architecture)
     if not experiment.data.keys() - SIZE_OPTIONS and (reason := architecture.unsupported(task_of(experiment))):
         raise SettingError(f"{reason}{_other_task(experiment, architecture)}")
-    data = load(experiment)
+    data = checked(load(experiment))
     module = build(architecture, experiment.model, data.task, experiment.seed)
     train, validation = split(data, experiment.validation, experiment.seed)
     batches = ArrayBatches(train, experiment.batch_size, shuffle=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from neuralzoo.core.batches import inputs_of
 from neuralzoo.core.blocks.inference import predict_in_batches
-from neuralzoo.core.blocks.losses import IGNORE_INDEX
+from neuralzoo.core.blocks.targets import IGNORE_INDEX
 from neuralzoo.core.learner import MetricValues
 from neuralzoo.core.module import Module
 from neuralzoo.core.plots import palette

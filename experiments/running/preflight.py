@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import create_model
 
+from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.experiments import datasets
-from neuralzoo.experiments.datasets import DataError, Dataset
 from neuralzoo.experiments.running.assembly import Assembly, assemble
 from neuralzoo.experiments.running.last_batch import check_last_batch
 from neuralzoo.registry import Experiment, SettingError, TaskKind, get
@@ -84,7 +84,6 @@ def prepare(experiment: Experiment) -> Assembly:
     named = create_model("Named", __base__=Settings, model=(architecture.config, ...))  # for the keys of `--set`
     parse(named, {"model": experiment.model}, architecture.name)
     assembly = assemble(experiment)
-    check_finite(assembly.data)
     known = metrics_of(assembly)
     check_last_batch(assembly)
     required = [("primary_metric", experiment.primary_metric, known)]
@@ -107,28 +106,15 @@ def metrics_of(assembly: Assembly) -> list[str]:
     Raises: SettingError when its examples can't be evaluated with its settings.
     """
     held_out = assembly.validation or assembly.train  # never the test split, which is evaluated once
+    few = ArrayBatches(held_out.arrays, 8).epoch(np.random.default_rng(0))
     try:
-        measured = assembly.learner.evaluate(tuple(array[:8] for array in held_out.arrays))
+        measured = next((found for batch in few if (found := assembly.learner.evaluate(batch))), None)
     except ValueError as error:
         name, dataset = assembly.architecture.name, assembly.experiment.dataset
         raise SettingError(f"{name} can't learn {dataset}: {error}") from error
+    if measured is None:  # a fraction that was drawn at random
+        raise SettingError(
+            f"the validation split of {assembly.data.name} is nothing but padding; it needs more examples"
+        )
     splits = ("test", "val", "train") if assembly.validation is not None else ("test", "train")
     return [f"{split}/{name}" for split in splits for name in measured]
-
-
-def check_finite(data: Dataset) -> None:
-    """Check that all values of a dataset are finite.
-
-    Raises: DataError with the split and the count of its examples that are not.
-    """
-    splits = {"train": data.train, "validation": data.validation or (), "test": data.test, **data.extra_test_sets}
-    for split, arrays in splits.items():
-        values = [array for array in arrays if array.dtype.kind == "f"]
-        if all(np.isfinite(array.min()) and np.isfinite(array.max()) for array in values if array.size):
-            continue
-        finite = [np.isfinite(array).reshape(len(array), -1).all(axis=1) for array in values]
-        bad = np.count_nonzero(~np.logical_and.reduce(finite))
-        raise DataError(
-            f"dataset {data.name} has {bad} of {len(arrays[0])} examples in its {split} split with values that are "
-            "NaN or infinite; training needs finite ones"
-        )

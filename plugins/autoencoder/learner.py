@@ -100,9 +100,10 @@ class ReconstructionLearner(Learner):
             difference *= 2 / len(y)
             return error, pull(difference), metrics
         dimensions = y[0].size
-        loss, gradient = BinaryCrossEntropy()(logits, target)
+        rows = (len(y), dimensions)  # without steps: -1 is no padding
+        loss, gradient = BinaryCrossEntropy()(logits.reshape(rows), target.reshape(rows))
         gradient *= dimensions
-        return loss * dimensions, gradient, metrics
+        return loss * dimensions, gradient.reshape(logits.shape), metrics
 
     def _penalty(
         self, code: Array, log_variance: Array | None

@@ -16,6 +16,7 @@ import numpy as np
 
 from neuralzoo.core.batches import Batch
 from neuralzoo.core.blocks.collapse import CollapseMonitor
+from neuralzoo.core.blocks.targets import class_indices
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
 from neuralzoo.core.metric import MetricInfo
@@ -60,15 +61,11 @@ def presence(target: Array, prediction: Array) -> Array:
     Raises: ValueError when the shapes do not fit or a target is no class.
     """
     n, classes = prediction.shape
-    if target.dtype.kind not in "iu" or target.ndim not in (1, 2) or len(target) != n:
+    if target.ndim not in (1, 2) or len(target) != n:
         raise ValueError(
-            f"CapsNet got {target.dtype} targets of shape {target.shape} for {n} examples; it needs integers of shape "
-            f"({n},) or ({n}, k)"
+            f"CapsNet got targets of shape {target.shape} for {n} examples; it needs them of shape ({n},) or ({n}, k)"
         )
-    if target.min() < 0 or target.max() >= classes:
-        raise ValueError(
-            f"CapsNet got targets from {target.min()} to {target.max()}; it needs classes from 0 to {classes - 1}"
-        )
+    target = class_indices("CapsNet", target, classes)
     present = np.zeros_like(prediction)
     np.put_along_axis(present, target.reshape(n, -1), 1, axis=1)
     return present

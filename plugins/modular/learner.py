@@ -31,6 +31,7 @@ from neuralzoo.core.blocks.collapse import CollapseMonitor
 from neuralzoo.core.blocks.losses import CrossEntropy, MeanSquaredError
 from neuralzoo.core.blocks.metrics import accuracy, mean_absolute_error
 from neuralzoo.core.blocks.supervised import supervised
+from neuralzoo.core.blocks.targets import class_indices
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, Mean, Metric, MetricValues
 from neuralzoo.core.loss import Loss
@@ -57,7 +58,9 @@ def class_density(outputs: Array, target: Array) -> tuple[Array, Callable[[Array
         log p_i = log softmax(y_i)_t          d log p_i / d y_i = [k = t] - softmax(y_i)
 
     Shapes: outputs (E, N, K), target (N,) integers; log p (N, E).
+    Raises: ValueError when a target is no class.
     """
+    target = class_indices("a mixture of experts", target, outputs.shape[-1])
     log_p = log_softmax(outputs)
     hit = np.arange(log_p.shape[-1]) == target[:, None]  # (N, K)
     at_target = np.take_along_axis(log_p, target[None, :, None], axis=-1)[..., 0]

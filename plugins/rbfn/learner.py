@@ -23,6 +23,7 @@ import numpy as np
 from neuralzoo.core.batches import Batch, Batches
 from neuralzoo.core.blocks.losses import CrossEntropy
 from neuralzoo.core.blocks.supervised import supervised
+from neuralzoo.core.blocks.targets import class_indices
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
 from neuralzoo.core.module import Array
@@ -198,7 +199,9 @@ class RadialLearner(Learner):
 
     def _targets(self, t: Array) -> Array:
         """Return the targets of the least squares: one-hot vectors of classes."""
-        return np.eye(self.task.outputs)[t] if self.task.kind == "classification" else t
+        if self.task.kind != "classification":
+            return t
+        return np.eye(self.task.outputs)[class_indices("RBFN", t, self.task.outputs)]
 
 
 def place_centres(x: Array, groups: list[Array | slice], config: RBFNConfig, rng: np.random.Generator) -> Array:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from neuralzoo.core.blocks.losses import IGNORE_INDEX
+from neuralzoo.core.blocks.targets import IGNORE_INDEX
 from neuralzoo.plugins.transformer.experiments import (
     DATES,
     DATES_ABLATION,

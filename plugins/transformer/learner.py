@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from neuralzoo.core.batches import Batch
-from neuralzoo.core.blocks.losses import IGNORE_INDEX, CrossEntropy
+from neuralzoo.core.blocks.losses import CrossEntropy
 from neuralzoo.core.blocks.metrics import accuracy
-from neuralzoo.core.blocks.supervised import mask_padding, supervised
+from neuralzoo.core.blocks.supervised import any_target, mask_padding, supervised
+from neuralzoo.core.blocks.targets import IGNORE_INDEX
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
 from neuralzoo.core.metric import loss_info
@@ -21,6 +22,8 @@ from neuralzoo.registry import OptimizerFactory, Task
 
 class TeacherForcingLearner(Learner):
     """Teacher forcing: the decoder's input is the target, shifted by one position; evaluation does the same.
+
+    A batch of nothing but padding has no metrics, and no step is done on it.
 
     Shapes: batches are (x, target) or (x, lengths, target), x and target (N, T), lengths (N,).
     """
@@ -37,7 +40,9 @@ class TeacherForcingLearner(Learner):
 
         Raises: DivergenceError when the loss or the gradient is not finite; the parameters are unchanged then.
         """
-        inputs, target = self._forced(batch)
+        if not any_target(masked := mask_padding(batch)):
+            return {}
+        inputs, target = self._forced(masked)
         y, pull = self.stack(inputs, self.training_context(inputs[0], ctx))
         loss, dy = self.loss(y, target)
         self.check_finite(loss)
@@ -50,7 +55,9 @@ class TeacherForcingLearner(Learner):
 
         Greedy decoding, as in `predict`, has the network's own errors as inputs and is correct less often.
         """
-        inputs, target = self._forced(batch)
+        if not any_target(masked := mask_padding(batch)):
+            return {}
+        inputs, target = self._forced(masked)
         y = self.stack.predict(inputs)
         return {"loss": self.loss(y, target)[0], "accuracy": accuracy(y, target)}
 
@@ -58,11 +65,11 @@ class TeacherForcingLearner(Learner):
         """Return the number of unmasked targets."""
         return int(np.count_nonzero(mask_padding(batch)[-1] != IGNORE_INDEX))
 
-    def _forced(self, batch: Batch) -> tuple[Any, Array]:
+    def _forced(self, masked: Batch) -> tuple[Any, Array]:
         """Return source, lengths and the decoder's input, and the target, up to the longest target of the batch."""
-        x, *lengths, target = mask_padding(batch)
+        x, *lengths, target = masked
         steps = np.flatnonzero((target != IGNORE_INDEX).any(axis=0))
-        target = target[:, : steps[-1] + 1 if len(steps) else 1]
+        target = target[:, : steps[-1] + 1]
         given = np.full_like(target, self.stack.bos)
         given[:, 1:] = np.maximum(target[:, :-1], 0)
         return (x, lengths[0] if lengths else np.full(len(x), x.shape[1]), given), target

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from neuralzoo.core.batches import Batch
-from neuralzoo.core.blocks.losses import IGNORE_INDEX
 from neuralzoo.core.blocks.recurrent.config import RecurrentConfig
 from neuralzoo.core.blocks.recurrent.layer import RecurrentState
 from neuralzoo.core.blocks.recurrent.network import SequenceNetwork
 from neuralzoo.core.blocks.recurrent.packing import check_lengths
-from neuralzoo.core.blocks.supervised import PerStepSupervised, mask_padding, supervised
+from neuralzoo.core.blocks.supervised import PerStepSupervised, any_target, mask_padding, supervised
+from neuralzoo.core.blocks.targets import IGNORE_INDEX
 from neuralzoo.core.layer import Context
 from neuralzoo.core.learner import IGNORE_OVERFLOW, Mean, Metric, MetricValues, Supervised
 from neuralzoo.core.loss import Loss
@@ -50,9 +50,12 @@ class TruncatedBPTT(PerStepSupervised):
         """Do one gradient step for each segment that has an unmasked target.
 
         Raises: DivergenceError when a loss or a gradient is not finite; the parameters are as they were then.
-        ValueError when a length is out of range, or all targets are masked.
+        ValueError when a length is out of range.
         """
-        x, *lengths, target = mask_padding(batch)
+        masked = mask_padding(batch)
+        if not any_target(masked):
+            return {}
+        x, *lengths, target = masked
         remaining = lengths[0] if lengths else np.full(len(x), x.shape[1])
         check_lengths(remaining, *target.shape[:2])
         remaining = remaining.astype(np.intp)
@@ -70,9 +73,6 @@ class TruncatedBPTT(PerStepSupervised):
             for array, last in zip(state, final, strict=True):
                 array[:, active] = last
             mean.add(metrics, int(np.count_nonzero(part[2] != IGNORE_INDEX)))
-        if not mean.weights:
-            name = type(self).__name__
-            raise ValueError(f"{name} got only targets of -1, which are masked; it needs one that is not")
         self.batches += 1
         return mean.value()
 
@@ -94,7 +94,7 @@ class TruncatedBPTT(PerStepSupervised):
         self, part: Batch, initial_state: RecurrentState | None, ctx: Context
     ) -> tuple[MetricValues, RecurrentState]:
         x, lengths, target = part
-        if (target == IGNORE_INDEX).all():
+        if not any_target(part):
             return {}, self.network.run(x, Context(), lengths, initial_state)[1]
         prediction, final_state, pull = self.network.run(x, self.training_context(x, ctx), lengths, initial_state)
         loss, gradient = self.loss(prediction, target)

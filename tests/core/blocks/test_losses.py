@@ -17,7 +17,7 @@ CASES = {
     "cross_entropy_smoothed": (CrossEntropy(label_smoothing=0.2), LOGITS, CLASSES),
     "cross_entropy_padded": (CrossEntropy(), LOGITS, np.where(PADDED, -1, CLASSES)),
     "cross_entropy_smoothed_padded": (CrossEntropy(0.2), LOGITS, np.where(PADDED, -1, CLASSES)),
-    "binary_cross_entropy_padded": (BinaryCrossEntropy(), NUMBERS, np.where(PADDED, -1, SHARES)),
+    "binary_cross_entropy_padded": (BinaryCrossEntropy(), NUMBERS[..., None], np.where(PADDED, -1, SHARES)[..., None]),
     "binary_cross_entropy": (BinaryCrossEntropy(), NUMBERS, SHARES),
     "mean_squared_error": (MeanSquaredError(), NUMBERS, SHARES),
     "huber": (Huber(delta=1.5), NUMBERS, SHARES),
@@ -102,7 +102,8 @@ def test_known_values():
 
 
 @pytest.mark.parametrize(
-    ("loss", "shape", "target"), [(CrossEntropy(), (4, 5), CLASSES[:, 0]), (BinaryCrossEntropy(), (4,), SHARES[:, 0])]
+    ("loss", "shape", "target"),
+    [(CrossEntropy(), (4, 1, 5), CLASSES[:, :1]), (BinaryCrossEntropy(), (4, 3, 1), SHARES[..., None])],
 )
 def test_masked_targets_change_neither_the_loss_nor_the_gradient_of_the_others(loss, shape, target):
     prediction = RNG.normal(size=shape)
@@ -147,11 +148,16 @@ def test_binary_targets_may_be_booleans():
         (CrossEntropy(), LOGITS, CLASSES * 0 - 1, "CrossEntropy got only targets of -1, which are masked; it needs on"),
         (
             BinaryCrossEntropy(),
-            NUMBERS,
-            SHARES * 0 - 1,
+            NUMBERS[..., None],
+            SHARES[..., None] * 0 - 1,
             "BinaryCrossEntropy got only targets of -1, which are masked; ",
         ),
-        (BinaryCrossEntropy(), NUMBERS, SHARES - 0.5, "BinaryCrossEntropy got targets from .*, or -1 for masked ones"),
+        (
+            BinaryCrossEntropy(),
+            NUMBERS[..., None],
+            SHARES[..., None] - 0.5,
+            "BinaryCrossEntropy got targets from .*, or -1 for masked ones",
+        ),
         (CrossEntropy(), LOGITS, CLASSES[:, :2], r"shape \(4, 3, 5\) and targets of shape \(4, 2\); it needs"),
         (CrossEntropy(), LOGITS, CLASSES * 1.0, "targets of dtype float64; it needs integers"),
         (CrossEntropy(), LOGITS[:0], CLASSES[:0], r"targets of shape \(0, 3\)"),

@@ -16,17 +16,17 @@ def test_accuracy_ignores_masked_targets():
 
 def test_multilabel_accuracy_is_the_fraction_of_correct_signs():
     assert multilabel_accuracy(np.array([[3.0, -2.0], [-1.0, 4.0]]), np.array([[1, 0], [1, 1]])) == 0.75
-    assert multilabel_accuracy(np.array([[3.0, -2.0], [-1.0, 4.0]]), np.array([[1, -1], [1, -1]])) == 0.5
+    assert multilabel_accuracy(np.array([[[3.0, -2.0], [-1.0, 4.0]]]), np.array([[[1, -1], [1, -1]]])) == 0.5
 
 
 @pytest.mark.parametrize(
-    ("metric", "targets"), [(accuracy, np.full(3, -1)), (multilabel_accuracy, np.full((3, 2), -1))]
+    ("metric", "targets"), [(accuracy, np.full((3, 1), -1)), (multilabel_accuracy, np.full((3, 1, 2), -1))]
 )
 def test_accuracy_of_masked_targets_alone_raises(metric, targets):
     with pytest.raises(
         ValueError, match=rf"^{metric.__name__} got only targets of -1, which are masked; it needs one that is not"
     ):
-        metric(np.zeros((3, 2)), targets)
+        metric(np.zeros((3, 1, 2)), targets)
 
 
 def test_mean_absolute_error_has_known_values():
