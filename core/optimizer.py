@@ -1,5 +1,6 @@
 """What an optimizer is: one pass over one vector."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from neuralzoo.core.layer import Gradients
 from neuralzoo.core.module import Array, Module, StateDict, load_arrays
+from neuralzoo.core.ranges import require_not_negative
 
 Schedule = Callable[[int], float]
 
@@ -23,8 +25,10 @@ class Optimizer(ABC):
     """
 
     def __init__(self, module: Module, lr: float | Schedule, *, clip: float | None = None) -> None:
-        if clip is not None and clip <= 0:
+        if clip is not None and not 0 < clip < math.inf:
             raise ValueError(f"{type(self).__name__} got clip={clip}; it needs a positive norm or None")
+        if not callable(lr):
+            require_not_negative(type(self).__name__, lr=lr)
         self.weights = module.pack()
         self.module = module
         self.parameters = list(module.trainable_parameters().values())
@@ -36,8 +40,9 @@ class Optimizer(ABC):
     def step(self, grads: Gradients) -> dict[str, float]:
         """Update the parameters once and return the gradient's norm and the learning rate.
 
-        Raises: DivergenceError when the norm is not finite; the parameters are unchanged then. RuntimeError when the
-        parameters have been moved out of the optimizer's vector; ValueError when the gradients are of other ones.
+        Raises: DivergenceError when a gradient is not finite, or their squares are too large for the dtype and are not
+        clipped; the parameters are unchanged then. RuntimeError when the parameters have been moved out of the
+        optimizer's vector; ValueError when the gradients are of other ones, or the schedule's rate is negative or NaN.
         """
         if any(parameter.value.base is not self.weights for parameter in self.parameters):
             raise RuntimeError(
@@ -50,15 +55,33 @@ class Optimizer(ABC):
                 f"{len(self.parameters)} of its {type(self.module).__name__} alone, none of them frozen since"
             )
         gradient = grads.vector
-        norm = float(np.sqrt(np.dot(gradient, gradient)))
-        if not np.isfinite(norm):
-            raise DivergenceError(f"the gradient at step {self.steps} has norm {norm}; training needs finite gradients")
-        if self.clip is not None and norm > self.clip:
-            gradient *= self.clip / norm
         lr = self.schedule(self.steps)
+        require_not_negative(f"{type(self).__name__} at step {self.steps}", lr=lr)
+        norm = float(np.sqrt(np.dot(gradient, gradient)))
+        if not math.isfinite(norm):
+            norm = self._large_norm(gradient)
+        elif self.clip is not None and norm > self.clip:
+            gradient *= self.clip / norm
         self.steps += 1
         self.update(gradient, lr)
         return {"grad_norm": norm, "lr": lr}
+
+    def _large_norm(self, gradient: Array) -> float:
+        """Return the norm of a gradient whose squares overflow, and clip it, scaled by its largest entry."""
+        largest = float(np.abs(gradient).max())
+        if not math.isfinite(largest):
+            raise DivergenceError(
+                f"the gradient at step {self.steps} has norm {largest}; training needs finite gradients"
+            )
+        gradient /= largest
+        scaled = float(np.sqrt(np.dot(gradient, gradient)))
+        if self.clip is None:
+            raise DivergenceError(
+                f"the gradient at step {self.steps} has norm {largest * scaled:.3g}, whose square is too large for "
+                f"{gradient.dtype}; training needs `clip`, or a smaller learning rate"
+            )
+        gradient *= self.clip / scaled
+        return largest * scaled
 
     @abstractmethod
     def update(self, gradient: Array, lr: float) -> None:

@@ -10,6 +10,7 @@ from neuralzoo.core.blocks.reductions import max_last_axis, sum_last_axis
 from neuralzoo.core.blocks.targets import IGNORE_INDEX, check_fractions, class_indices
 from neuralzoo.core.loss import Loss
 from neuralzoo.core.module import Array
+from neuralzoo.core.ranges import require_fraction, require_positive
 
 
 class CrossEntropy:
@@ -30,8 +31,7 @@ class CrossEntropy:
     """
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"CrossEntropy got label_smoothing={label_smoothing}; it needs a number in [0, 1)")
+        require_fraction("CrossEntropy", label_smoothing=label_smoothing)
         self.label_smoothing = label_smoothing
         self.quantity = "cross-entropy" + (f" with label smoothing {label_smoothing:g}" if label_smoothing else "")
 
@@ -117,8 +117,7 @@ class Huber:
     """
 
     def __init__(self, delta: float = 1.0) -> None:
-        if not delta > 0:
-            raise ValueError(f"Huber got delta={delta}; it needs a positive number")
+        require_positive("Huber", delta=delta)
         self.delta = delta
         self.quantity = f"Huber loss with delta {delta:g}"
 

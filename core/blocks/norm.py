@@ -7,6 +7,7 @@ import numpy as np
 from neuralzoo.core import kernels
 from neuralzoo.core.layer import Context, Layer, Pullback, unrecorded_pullback, zero_grad_like
 from neuralzoo.core.module import Array, Parameter
+from neuralzoo.core.ranges import require_positive
 
 
 class BatchNorm(Layer):
@@ -34,7 +35,7 @@ class BatchNorm(Layer):
     """
 
     def __init__(self, features: int, *, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
-        if features < 1 or not 0 <= momentum <= 1 or not epsilon > 0:
+        if features < 1 or not 0 <= momentum <= 1 or not 0 < epsilon < math.inf:
             raise ValueError(
                 f"BatchNorm got features={features}, momentum={momentum} and epsilon={epsilon}; it needs at "
                 "least 1, a number in [0, 1] and one above 0"
@@ -102,11 +103,12 @@ class LayerNorm(Layer):
         g = gain dy          dx = (g - mean(g) - z mean(g z)) / sqrt(var(x) + epsilon)
 
     Shapes: x and y are (..., D); gain and bias are (D,).
-    Raises: ValueError when the last axis of x is not D.
+    Raises: ValueError when the last axis of x is not D, or epsilon is not positive.
     Source: Ba, Kiros and Hinton (2016), Layer Normalization, https://arxiv.org/abs/1607.06450
     """
 
     def __init__(self, features: int, *, bias: bool = True, epsilon: float = 1e-5) -> None:
+        require_positive("LayerNorm", epsilon=epsilon)
         self.gain = Parameter(np.ones(features, np.float32))
         self.bias = Parameter(np.zeros(features, np.float32)) if bias else None
         self.epsilon = epsilon

@@ -15,6 +15,7 @@ from neuralzoo.core import kernels
 from neuralzoo.core.kernels.numpy_backend.chunks import BLOCK_ELEMENTS
 from neuralzoo.core.module import Array, Module
 from neuralzoo.core.optimizer import Optimizer, Schedule
+from neuralzoo.core.ranges import require_fraction, require_not_negative
 
 
 class SGD(Optimizer):
@@ -39,8 +40,8 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(module, lr, clip=clip)
-        _check_fraction(self, momentum=momentum)
-        _check_not_negative(self, weight_decay=weight_decay)
+        require_fraction("SGD", momentum=momentum)
+        require_not_negative("SGD", weight_decay=weight_decay)
         if nesterov and momentum == 0:
             raise ValueError("SGD got nesterov=True with momentum=0; it needs a momentum to look ahead along")
         self.momentum = momentum
@@ -92,8 +93,8 @@ class RMSprop(Optimizer):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(module, lr, clip=clip)
-        _check_fraction(self, decay=decay)
-        _check_not_negative(self, epsilon=epsilon)
+        require_fraction("RMSprop", decay=decay)
+        require_not_negative("RMSprop", epsilon=epsilon)
         self.decay = decay
         self.epsilon = epsilon
         self.blocks = _blocks(self.weights.size)
@@ -127,8 +128,8 @@ class _AdamBase(Optimizer):
         self, module: Module, lr: float | Schedule, clip: float | None, beta1: float, beta2: float, epsilon: float
     ) -> None:
         super().__init__(module, lr, clip=clip)
-        _check_fraction(self, beta1=beta1, beta2=beta2)
-        _check_not_negative(self, epsilon=epsilon)
+        require_fraction(type(self).__name__, beta1=beta1, beta2=beta2)
+        require_not_negative(type(self).__name__, epsilon=epsilon)
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
@@ -201,7 +202,7 @@ class AdamW(_AdamBase):
         decay_only_matrices: bool = False,
     ) -> None:
         super().__init__(module, lr, clip, beta1, beta2, epsilon)
-        _check_not_negative(self, weight_decay=weight_decay)
+        require_not_negative("AdamW", weight_decay=weight_decay)
         self.weight_decay = weight_decay
         self.decay_only_matrices = decay_only_matrices
         self.runs = _runs(module, decay_only_matrices)
@@ -226,15 +227,3 @@ def _runs(module: Module, decay_only_matrices: bool) -> list[tuple[slice, bool]]
 def _blocks(size: int) -> list[slice]:
     """Cut a packed vector of `size` elements into blocks that fit into the processor's cache."""
     return [slice(first, min(first + BLOCK_ELEMENTS, size)) for first in range(0, size, BLOCK_ELEMENTS)]
-
-
-def _check_fraction(optimizer: Optimizer, **settings: float) -> None:
-    for name, value in settings.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{type(optimizer).__name__} got {name}={value}; it needs a number in [0, 1)")
-
-
-def _check_not_negative(optimizer: Optimizer, **settings: float) -> None:
-    for name, value in settings.items():
-        if not value >= 0:
-            raise ValueError(f"{type(optimizer).__name__} got {name}={value}; it needs a number of at least 0")

@@ -10,7 +10,8 @@ from neuralzoo.core.trainer import Trainer
 class EarlyStopping:
     """Early stopping: a trainer hook that stops when a metric has not improved for `patience` epochs.
 
-    It reads the trainer's history only, so that a resumed run stops where the uninterrupted one does.
+    It reads the trainer's history only, so that a resumed run stops where the uninterrupted one does. A value that is
+    NaN is never the best one.
 
     Raises: ValueError when the mode is unknown, the patience is not positive, or an epoch lacks the metric.
     """
@@ -18,7 +19,7 @@ class EarlyStopping:
     def __init__(self, metric: str = "val/loss", *, patience: int = 5, mode: str = "min") -> None:
         if mode not in ("min", "max"):
             raise ValueError(f"EarlyStopping got mode={mode!r}; it needs 'min' or 'max'")
-        if patience < 1:
+        if not 1 <= patience < math.inf:
             raise ValueError(f"EarlyStopping got patience={patience}; it needs at least 1 epoch")
         self.metric = metric
         self.patience = patience
@@ -28,6 +29,7 @@ class EarlyStopping:
     def should_stop(self, trainer: Trainer) -> bool | None:
         """Return True when the best value is `patience` epochs old."""
         values = [self.sign * self._value(epoch) for epoch in trainer.history]
+        values = [math.inf if math.isnan(value) else value for value in values]
         return len(values) - 1 - values.index(min(values)) >= self.patience or None
 
     def _value(self, metrics: MetricValues) -> float:
@@ -39,12 +41,14 @@ class StopWhen:
 
     Metrics of `train/...` are means over the epoch's batches, each measured before its step.
 
-    Raises: ValueError when there is not exactly one bound, or an epoch lacks the metric.
+    Raises: ValueError when there is not exactly one bound, it is NaN, or an epoch lacks the metric.
     """
 
     def __init__(self, metric: str, *, at_least: float | None = None, at_most: float | None = None) -> None:
         if (at_least is None) == (at_most is None):
             raise ValueError(f"StopWhen got at_least={at_least} and at_most={at_most}; it needs exactly one of them")
+        if any(bound is not None and math.isnan(bound) for bound in (at_least, at_most)):
+            raise ValueError(f"StopWhen got at_least={at_least} and at_most={at_most}; it needs a number as its bound")
         self.metric = metric
         self.at_least = -math.inf if at_least is None else at_least
         self.at_most = math.inf if at_most is None else at_most

@@ -13,6 +13,7 @@ from neuralzoo.core.blocks.init import glorot_uniform, he_normal, normal
 from neuralzoo.core.blocks.shape import Flatten, Reshape
 from neuralzoo.core.layer import Context, Layer, Pullback, zero_grad_like
 from neuralzoo.core.module import Array, Parameter
+from neuralzoo.core.ranges import require_positive
 from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
 
 
@@ -23,8 +24,7 @@ class GaussianNoise(Layer):
     """
 
     def __init__(self, std: float) -> None:
-        if not std > 0:
-            raise ValueError(f"GaussianNoise got std={std}; it needs a positive number")
+        require_positive("GaussianNoise", std=std)
         self.std = std
 
     def __call__(self, x: Array, ctx: Context) -> tuple[Array, Pullback]:

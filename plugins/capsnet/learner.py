@@ -22,6 +22,7 @@ from neuralzoo.core.learner import IGNORE_OVERFLOW, Learner, MetricValues
 from neuralzoo.core.metric import MetricInfo
 from neuralzoo.core.module import Array
 from neuralzoo.core.optimizer import Optimizer
+from neuralzoo.core.ranges import require_not_negative
 from neuralzoo.plugins.capsnet.config import CapsNetConfig
 from neuralzoo.plugins.capsnet.network import CapsNet, lengths
 from neuralzoo.registry import OptimizerFactory, Task
@@ -36,11 +37,12 @@ class MarginLoss:
         d margin / dy_j = [ -2 T_j max(0, m⁺ - y_j) + 2 λ (1 - T_j) max(0, y_j - m⁻) ] / N
 
     Shapes: the prediction is (N, classes), lengths; the target is (N,) or (N, k), integers from 0 to classes - 1.
-    Raises: ValueError when the shapes do not fit or a target is no class.
+    Raises: ValueError when a setting is negative, infinite or NaN, the shapes do not fit or a target is no class.
     Source: Sabour, Frosst and Hinton (2017), https://arxiv.org/abs/1710.09829
     """
 
     def __init__(self, m_plus: float = 0.9, m_minus: float = 0.1, lambda_absent: float = 0.5) -> None:
+        require_not_negative("MarginLoss", m_plus=m_plus, m_minus=m_minus, lambda_absent=lambda_absent)
         self.m_plus = m_plus
         self.m_minus = m_minus
         self.lambda_absent = lambda_absent

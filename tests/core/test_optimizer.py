@@ -182,3 +182,33 @@ def test_an_optimizer_refuses_parameters_frozen_since():
     with pytest.raises(ValueError, match=r"its Two alone, none of them frozen since"):
         optimizer.step(grads)
     np.testing.assert_array_equal(module.b.value, Two().b.value)
+
+
+@pytest.mark.parametrize("scale", [1e19, 1e30, 3e37])
+def test_a_gradient_whose_squares_overflow_is_clipped_and_not_called_divergence(scale):
+    module = Two()
+    with np.errstate(over="ignore"):
+        metrics = Plain(module, 1.0, clip=2.5).step(gradients(module, a=(3 * scale, 0), b=4 * scale))
+    assert metrics["grad_norm"] == pytest.approx(5 * scale)
+    np.testing.assert_allclose(module.a.value, [1.0 - 1.5, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(module.b.value, [[3.0 - 2.0]], rtol=1e-6)
+
+
+def test_a_gradient_whose_squares_overflow_needs_clipping():
+    module = Two()
+    with np.errstate(over="ignore"), pytest.raises(DivergenceError, match=r"norm 5e\+30, whose square is too large"):
+        Plain(module, 1.0).step(gradients(module, a=(3e30, 0), b=4e30))
+    np.testing.assert_array_equal(module.a.value, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf, -np.inf])
+def test_a_rate_is_a_number_of_at_least_zero(wrong):
+    with pytest.raises(ValueError, match=rf"^Plain got lr={wrong}; it needs a number of at least 0$"):
+        Plain(Two(), wrong)
+    module = Two()
+    optimizer = Plain(module, lambda step: wrong if step else 0.1)
+    optimizer.step(gradients(module))
+    before = module.state()
+    with pytest.raises(ValueError, match=rf"^Plain at step 1 got lr={wrong}; it needs a number of at least 0$"):
+        optimizer.step(gradients(module))
+    assert all(np.array_equal(array, before[name]) for name, array in module.state().items())

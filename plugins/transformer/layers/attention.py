@@ -20,6 +20,7 @@ from neuralzoo.core.blocks.init import Initializer, glorot_uniform
 from neuralzoo.core.blocks.recurrent.packing import check_lengths
 from neuralzoo.core.layer import Context, Layer, Pullback
 from neuralzoo.core.module import Array, Module
+from neuralzoo.core.ranges import require_fraction
 from neuralzoo.plugins.transformer.layers.dot_product import BLOCK_SIZE, AttentionMask, attend
 
 CrossAttentionPullback = Callable[[Array], tuple[Array, Array]]
@@ -30,7 +31,7 @@ CrossAttentionPullback = Callable[[Array], tuple[Array, Array]]
 class AttentionConfig:
     """Configuration of multi-head attention, shared by the heads of a layer.
 
-    Raises: ValueError when the heads do not divide the width.
+    Raises: ValueError when the heads do not divide the width, or the dropout rate is not in [0, 1).
     """
 
     width: int
@@ -43,6 +44,7 @@ class AttentionConfig:
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"attention got {self.heads} heads for a width of {self.width}; it needs a divisor of it")
+        require_fraction("attention", dropout=self.dropout)
 
     def mask(self, lengths: Array | None, ctx: Context) -> AttentionMask:
         """Return the attention mask of one forward pass."""

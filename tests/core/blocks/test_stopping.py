@@ -37,6 +37,16 @@ def test_early_stopping_maximizes_in_mode_max():
     assert stops_after([3, 2, 1], patience=1, mode="max") == 2
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_a_value_that_is_nan_is_never_the_best_one(mode):
+    nan = float("nan")
+    better = [5, 4, 3, 2, 1] if mode == "min" else [1, 2, 3, 4, 5]
+    assert stops_after([nan, *better], patience=2, mode=mode) is None
+    assert stops_after([3, nan, nan, nan], patience=2, mode=mode) == 3
+    assert stops_after([nan, 3, nan, nan, nan], patience=2, mode=mode) == 4
+    assert stops_after([nan] * 6, patience=3, mode=mode) == 4
+
+
 def test_the_trainer_stops_early():
     rng = np.random.default_rng(0)
     module = Dense(2, 1, rng)
@@ -92,3 +102,11 @@ def test_stop_when_needs_exactly_one_bound(bounds):
 def test_stop_when_of_an_unknown_metric_raises_and_lists_the_known_ones():
     with pytest.raises(ValueError, match="StopWhen got no metric 'train/loss'; the epoch has val/loss"):
         StopWhen("train/loss", at_most=1).should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
+
+
+def test_a_bound_that_is_nan_is_refused():
+    with pytest.raises(ValueError, match="StopWhen got at_least=nan and at_most=None; it needs a number as its bound"):
+        StopWhen("val/loss", at_least=float("nan"))
+    for wrong in ("nan", "inf"):
+        with pytest.raises(ValueError, match=f"patience={wrong}; it needs at least 1 epoch"):
+            EarlyStopping(patience=float(wrong))
