@@ -107,7 +107,8 @@ def inputs(draw, name):
     dtype = np.dtype(draw(st.sampled_from(INTEGERS if tokens else NUMBERS)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     values = rng.integers(0, 2 if dtype.kind == "b" else 4, (draw(st.integers(0, 3)), *axes))
-    x = draw(st.sampled_from(LAYOUTS))(values.astype(dtype))
+    layouts = LAYOUTS if len(values) else LAYOUTS[:-1]  # an empty list has lost the shape of examples
+    x = draw(st.sampled_from(layouts))(values.astype(dtype))
     return x, values.astype(np.int64 if tokens else np.float32)
 
 
