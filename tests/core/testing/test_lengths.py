@@ -57,6 +57,8 @@ class Last(Recurrence):
 class Bag(Layer):
     """The mean of a table's rows, one for each token."""
 
+    reads_tokens = True
+
     def __init__(self, rng, tokens=6, width=3):
         self.table = Parameter(rng.normal(size=(tokens, width)).astype(np.float32))
 
@@ -352,6 +354,8 @@ TASKS = {
 
 class ReadsTokens(Layer):
     """What is left at the end of a recurrence over the rows of a table, one for each token."""
+
+    reads_tokens = True
 
     def __init__(self, rng, tokens, hidden):
         self.table = Parameter(rng.normal(size=(tokens, 4)).astype(np.float32))
