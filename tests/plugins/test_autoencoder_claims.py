@@ -20,7 +20,7 @@ def test_class_labels_are_found_for_each_task_and_none_without_classes():
     series = datasets.load("sunspots").with_task("reconstruction")
     assert class_labels(series, "test") is None
     with pytest.raises(ValueError, match="sunspots has no classes"):
-        claims.knn_accuracy(create("autoencoder", inputs=series.task.shape, code=1), series)
+        claims.knn_accuracy(create("autoencoder", task=series.task, code=1), series)
 
 
 def test_pca_reconstructs_examples_in_its_subspace():

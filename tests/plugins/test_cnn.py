@@ -37,6 +37,12 @@ def rows(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
+def task_of(shape, outputs):
+    """Return the task of classifying images or sequences of a shape."""
+    kind = "image" if len(shape) == 3 else "sequence"
+    return Task(kind="classification", input=kind, shape=shape, outputs=outputs)
+
+
 def small(**settings):
     """Return a network for images of 12 x 12 in float64."""
     return create("cnn", inputs=(12, 12, 1), outputs=3, **settings).astype(np.float64)
@@ -126,7 +132,7 @@ FIELDS = {
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_unit_reads_its_receptive_field_and_nothing_else(name):
     shape, settings = FIELDS[name]
-    network = create("cnn", inputs=shape, outputs=2, **settings, activation="tanh").astype(np.float64)
+    network = create("cnn", task=task_of(shape, 2), **settings, activation="tanh").astype(np.float64)
     x = rows(1, *shape)
     for stage, fields in enumerate(receptive_fields(network)):
         maps, pull = Sequential(*network.stages[: stage + 1])(x, Context(grads=Gradients(network)))
@@ -165,7 +171,7 @@ def test_scale_width_reaches_any_number_of_parameters(hidden):
 )
 def test_an_input_that_is_too_small_raises_with_the_stage_and_the_layer(shape, settings, words):
     with pytest.raises(SettingError, match=rf"^cnn can't be built: {words}[^\n]*$"):
-        create("cnn", inputs=shape, outputs=2, **settings)
+        create("cnn", task=task_of(shape, 2), **settings)
 
 
 @pytest.mark.parametrize(

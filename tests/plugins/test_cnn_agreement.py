@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.layer import Context, Gradients
-from neuralzoo.registry import create
+from neuralzoo.registry import Task, create
 
 torch = pytest.importorskip("torch", reason="agreement with PyTorch needs the extra 'parity'")
 nn = torch.nn
@@ -77,7 +77,11 @@ def make_pair(name, dtype):
     """Return one network here and in PyTorch, with random weights and running statistics."""
     theirs, shape, settings = NETWORKS[name]
     theirs = theirs().to(getattr(torch, dtype))
-    ours = create("cnn", inputs=shape, outputs=10, **settings).astype(dtype)
+    ours = create(
+        "cnn",
+        task=Task(kind="classification", input="image" if len(shape) == 3 else "sequence", shape=shape, outputs=10),
+        **settings,
+    ).astype(dtype)
     rng = np.random.default_rng(0)
     with torch.no_grad():
         for key, value in theirs.state_dict().items():

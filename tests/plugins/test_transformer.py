@@ -290,7 +290,7 @@ def test_scale_width_keeps_a_width_that_the_heads_divide():
         (TEXT, {}, np.zeros((1, 7), int), r"a transformer got 7 positions; its context is 6 at most"),
         (TEXT, {}, np.full((1, 3), 7), r"Embedding got token 7; it needs tokens from 0 to 6"),
         (TEXT, {}, np.full((1, 3), -1), r"Embedding got token -1; it needs tokens from 0 to 6"),
-        (TEXT, {}, np.zeros((1, 3)), r"Embedding got tokens of dtype float64; it needs integers"),
+        (TEXT, {}, np.zeros((1, 3)), r"Transformer got tokens of dtype float64; it needs integers"),
         (TEXT, {}, np.zeros(3, int), r"a transformer got x of shape \(3,\); it needs tokens \(N, T\), T at least 1"),
         (TEXT, {"context": 5}, None, r"context got 5; the data have sequences of 6, it needs as many or more"),
         (IMAGES, {"patch": 3}, None, r"Patches of 3 x 3 got images of shape \(8, 8, 1\); they need .* that they tile"),
