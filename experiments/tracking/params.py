@@ -10,7 +10,7 @@ from neuralzoo.experiments.running.run_folder import RunFolder
 from neuralzoo.experiments.tracking.provenance import git_commit, process_identity, user_name
 from neuralzoo.registry import entries
 
-SHORT = {"optimizer.name": "optimizer", "optimizer.lr": "lr", "schedule.name": "schedule"}
+PARAM_NAMES = {"optimizer.name": "optimizer", "optimizer.lr": "lr", "schedule.name": "schedule"}
 """Names of settings that all runs share, as the charts of MLflow show them."""
 
 
@@ -21,7 +21,7 @@ def flat_params(a: Assembly) -> dict[str, Any]:
     """
     settings = a.experiment.model_dump(mode="json") | {"model": a.config.model_dump(mode="json")}
     settings["schedule"] = settings["optimizer"].pop("schedule")
-    return {SHORT.get(name, name): value for name, value in _flat(settings).items()}
+    return {PARAM_NAMES.get(name, name): value for name, value in _flat(settings).items()}
 
 
 def _flat(group: Mapping[str, Any], path: str = "") -> dict[str, Any]:

@@ -229,6 +229,6 @@ def test_divergence_is_reported_and_keeps_the_weights():
     truncated.module.head.weight.value[...] = 1e200
     truncated.module.recurrent.cells[0].weight_ih.value[...] = 1e300
     before = bits(truncated)
-    with pytest.raises(DivergenceError, match=r"^the (loss|gradient) at step 0 .*; (training|it) needs (a )?finite"):
+    with pytest.raises(DivergenceError, match=r"^the (loss|gradient) at step 0 .*; training needs "):
         truncated.learn((1e300 * X, Y), context())
     assert bits(truncated) == before
