@@ -66,4 +66,8 @@ def predict_rows(predict: Callable[[Any], Array], x: Any) -> Array:
 
 
 def _kind(x: Any) -> str:
-    return f"an array of {x.dtype}, shape {x.shape}" if isinstance(x, np.ndarray) else f"an object of type {type(x).__name__}"
+    return (
+        f"an array of {x.dtype}, shape {x.shape}"
+        if isinstance(x, np.ndarray)
+        else f"an object of type {type(x).__name__}"
+    )

@@ -177,7 +177,9 @@ def test_an_exploding_gradient_is_reported_with_step_and_norm():
     network.recurrent.cells[0].weight_hh.value[...] = 10 * np.eye(4)  # h stays 0, for x is 0; dL/dh is 10 to the 25
     learner = architecture.learner(network, config, task, lambda module: SGD(module, 0.1))
     before = network.state()
-    with pytest.raises(DivergenceError, match=r"^the gradient at step 0 has norm 4\.96e\+23, whose square is too large"):
+    with pytest.raises(
+        DivergenceError, match=r"^the gradient at step 0 has norm 4\.96e\+23, whose square is too large"
+    ):
         learner.learn((np.zeros((2, 25, 3), np.float32), np.array([0, 1])), Context(training=True))
     assert all(np.array_equal(array, before[name]) for name, array in network.state().items())
 

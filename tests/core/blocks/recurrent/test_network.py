@@ -231,7 +231,9 @@ def test_an_input_of_another_shape_is_refused_in_one_sentence(shape, tokens, wor
 @pytest.mark.parametrize("dtype", [complex, str, object])
 def test_a_dtype_without_real_numbers_is_refused_in_one_sentence(dtype):
     x = X.astype(dtype)
-    words = rf"^SequenceNetwork got an array of {x.dtype}, shape .*; it needs an array of numbers, a row for each example$"
+    words = (
+        rf"^SequenceNetwork got an array of {x.dtype}, shape .*; it needs an array of numbers, a row for each example$"
+    )
     with pytest.raises(ValueError, match=words):
         network().predict(x)
 
