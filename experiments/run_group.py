@@ -78,8 +78,17 @@ class RunGroup:
     def run(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
         """Run what is missing and return a record for each spec.
 
-        Raises: the errors of `prepare`, before anything is trained where they concern the first seed.
+        The group is locked from before its folder is looked at, so that two processes neither open two parent runs nor
+        replace what the other one trains.
+
+        Raises: SettingError when another process runs the group; the errors of `prepare`, before anything is trained
+        where they concern the first seed.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with RunFolder(self.folder).locked():
+            return self._run_all(specs)
+
+    def _run_all(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
         parent = self._parent(specs) if self.uri is not None else None
         try:
             records: list[RunRecord] = []
@@ -109,7 +118,8 @@ class RunGroup:
         data = self._digest(spec.experiment)
         key = folder.path / "key"
         if key.is_file() and key.read_text() != spec.key(data):
-            folders.remove(folder.path)
+            with folder.locked():  # `run --resume` may be training it
+                folders.remove(folder.path)
         if not folder.result.exists() or (folder.unlogged and self.uri is not None):
             self.report(f"{spec.label} · seed {spec.experiment.seed}")
             folder.path.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Lock the run for this process; the operating system frees the lock of a killed process.
+        """Lock the run, or the group of runs, for this process; the system frees the lock of a killed process.
 
         Raises: SettingError when another process holds it.
         """
@@ -63,7 +63,7 @@ class RunFolder:
             pid = process.read_text() if process.exists() else "of unknown id"
             raise SettingError(
                 f"{self.name} is being trained by process {pid} on this machine; "
-                "it can only be resumed when that one has ended"
+                "it can only be resumed or replaced when that one has ended"
             ) from None
         except NotImplementedError:  # a file system without locks
             yield

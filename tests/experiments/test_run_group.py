@@ -1,5 +1,6 @@
 """Run groups: evaluators, and the key of a claim."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.claims.runner import claim_key
 from neuralzoo.experiments.run_group import RunGroup, RunSpec
-from neuralzoo.registry import get
+from neuralzoo.experiments.running.run_folder import RunFolder
+from neuralzoo.registry import SettingError, get
 from neuralzoo.registry.dataset import digest
 
 
@@ -66,6 +68,26 @@ def test_a_run_is_trained_again_when_the_data_behind_its_name_have_changed(tiny,
     assert fewer[1] == 1
     assert fewer[0].steps < first[0].steps
     assert fewer[0].data != first[0].data
+
+
+def test_a_run_that_another_process_trains_is_not_replaced(tiny, tmp_path):
+    RunGroup("group", tmp_path).run([RunSpec("one", tiny)])
+    folder = RunFolder(tmp_path / RunSpec("one", tiny).name)
+    (folder.path / "key").write_text("of other settings")
+    kept = folder.result.read_bytes()
+    with (
+        folder.locked(),
+        pytest.raises(SettingError, match=rf"^{folder.name} is being trained by process {os.getpid()} "),
+    ):
+        RunGroup("group", tmp_path).run([RunSpec("one", tiny)])
+    assert folder.result.read_bytes() == kept
+
+
+def test_a_group_that_another_process_runs_is_refused_before_it_is_looked_at(tiny, tmp_path):
+    with RunFolder(tmp_path).locked(), pytest.raises(SettingError, match=r"is being trained by process \d+ on this"):
+        RunGroup("group", tmp_path, uri=f"sqlite:///{tmp_path}/store.db").run([RunSpec("one", tiny)])
+    assert not (tmp_path / "store.db").exists()  # no second parent run
+    assert not list(tmp_path.glob("*/experiment.toml"))
 
 
 @pytest.mark.parametrize(
