@@ -30,7 +30,7 @@ INSTALL = "pip install 'neuralzoo[experiments]'"
         (["compare", "fnn", "--profile", "quik"], ["quik", "did you mean quick"]),
         (["run", "mine.toml", "--profile", "full"], ["mine.toml", "full", "none"]),
         (["run", "--resume", "last", "--profile", "full"], ["--resume got settings too"]),
-        (["run", "--resume", "last", "--no-track"], ["--resume got settings too"]),
+        (["run", "--resume", "last", "--seed", "1"], ["--resume got settings too"]),
         (["run", "--resume", "last", "--hook", "notes"], ["--resume got settings too"]),
         (["run", "fnn", "--hook", "notes"], ["no trainer hook is named 'notes'", "`neuralzoo doctor` shows all"]),
         (["run", "fnn", "--hook", "notes", "--hook", "notes"], ["hooks=", "each name once"]),
