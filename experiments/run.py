@@ -25,7 +25,6 @@ from neuralzoo.experiments.running.signals import sigterm_as_exception
 from neuralzoo.experiments.tracking.address import resolve_uri, resume_uri, without_secrets
 from neuralzoo.registry import Experiment, ZooError
 from neuralzoo.registry.config import path_of
-from neuralzoo.registry.dataset import digest
 
 
 @dataclass(frozen=True)
@@ -111,12 +110,11 @@ def train(
 def _train(
     assembly: Assembly, folder: RunFolder, uri: str | None, hooks: Sequence[Any], tags: Mapping[str, str]
 ) -> RunResult:
-    about = assembly.about | {"data": digest(assembly.data)}  # a run is not resumed on other data
     all_hooks: list[Any] = [
         *hooks,
         *isolated_hooks(assembly.hooks, assembly.experiment, folder.path),
         SaveModel(assembly, folder),
-        Checkpoints(folder.checkpoint, about),
+        Checkpoints(folder.checkpoint, assembly.about),
     ]
     figures = run_logger = None
     if find_spec("matplotlib"):
@@ -131,7 +129,7 @@ def _train(
     all_hooks += stop_hooks(experiment)
     trainer = Trainer(assembly.learner, epochs=experiment.epochs, seed=experiment.seed, hooks=all_hooks)
     if folder.checkpoint.exists():
-        load_checkpoint(folder.checkpoint, trainer, about)
+        load_checkpoint(folder.checkpoint, trainer, assembly.about)
     since = time.perf_counter()
     with sigterm_as_exception(), folder.report_disk_errors():
         trainer.run(assembly.train, assembly.validation, assembly.test)

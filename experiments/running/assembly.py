@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from neuralzoo.registry import (
     learner,
     trainer_hook,
 )
+from neuralzoo.registry.dataset import digest
 from neuralzoo.registry.experiment import OPTIMIZERS as OPTIMIZER_SETTINGS
 
 EVALUATION_BATCH = 500  # examples
@@ -69,7 +71,12 @@ class Assembly:
     @property
     def about(self) -> dict[str, object]:
         """The metadata of checkpoints: only one with the same is resumed."""
-        return {"architecture": self.architecture.name, "experiment": self.experiment.settings()}
+        return {"architecture": self.architecture.name, "experiment": self.experiment.settings(), "data": self.digest}
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the data, read once."""
+        return digest(self.data)
 
 
 def assemble(experiment: Experiment) -> Assembly:
