@@ -64,8 +64,8 @@ def _try(entries: Sequence[PluginEntry]) -> tuple[int, str]:
     begun, tried = False, 0
     try:
         while (line := lines.get(timeout=LIMIT_S)) is not None:
-            begun |= line.strip() == BEGUN
-            tried += line.strip() == DONE
+            begun |= line == BEGUN
+            tried += line == DONE
     except queue.Empty:
         return tried, f"took more than {LIMIT_S:g} s; it needs to return"
     finally:
@@ -78,13 +78,14 @@ def _try(entries: Sequence[PluginEntry]) -> tuple[int, str]:
 
 
 def _talk(child: "subprocess.Popen[str]", request: str, lines: "queue.Queue[str | None]") -> None:
-    """Send a child its request, and queue the lines of its answer; None ends them."""
+    """Send a child its request, and queue the lines of its answer, not what plugins print; None ends them."""
     try:
         if child.stdin is not None and child.stdout is not None:
             child.stdin.write(request)
             child.stdin.close()
-            for line in child.stdout:
-                lines.put(line)
+            for line in map(str.strip, child.stdout):
+                if line in (BEGUN, DONE):
+                    lines.put(line)
     except OSError:  # it ended before it had read everything
         pass
     lines.put(None)

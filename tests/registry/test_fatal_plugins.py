@@ -23,7 +23,9 @@ def zoo(new_shelf, source):
         {"exiting": "plugin_exiting"},
         {"plugin_exiting": "import os; os.write(1, b'noise'); os._exit(0)"},
     )
-    shelf.add("endless-pack", {"endless": "plugin_endless"}, {"plugin_endless": "while True: pass"})
+    shelf.add(
+        "endless-pack", {"endless": "plugin_endless"}, {"plugin_endless": "while True: print('still here', flush=True)"}
+    )
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     shelf.add("killed-pack", {"dataset.killed": "plugin_killed"}, {"plugin_killed": killed})
     shelf.add("hook-pack", {"hook.exits": "plugin_hook"}, {"plugin_hook": "import os; os._exit(3)"})
