@@ -18,7 +18,7 @@ from neuralzoo.experiments.running.files import write_json
 from neuralzoo.experiments.running.run_folder import RunFolder, tracked_id
 from neuralzoo.experiments.running.signals import signals_deferred
 from neuralzoo.experiments.tracking import store
-from neuralzoo.experiments.tracking.address import without_secrets
+from neuralzoo.experiments.tracking.address import redacted, without_secrets
 from neuralzoo.experiments.tracking.client import (
     as_tracking_error,
     connect,
@@ -38,7 +38,6 @@ from neuralzoo.experiments.tracking.names import (
     shortened,
 )
 from neuralzoo.experiments.tracking.params import flat_params, run_tags
-from neuralzoo.registry.dataset import digest
 
 if TYPE_CHECKING:
     from neuralzoo.experiments.running.figures import FigureWriter
@@ -174,7 +173,8 @@ class RunLogger:
             now = time.perf_counter()
             self.next_write = now + max(OUTAGE_RETRY_S, TIME_PER_COST * (now - since))
             if not self.outage:
-                text = f"{' '.join(str(error).split())}; the run goes on, and is logged when the store can be used"
+                reason = redacted(" ".join(str(error).split()))
+                text = f"{reason}; training is not affected, and what is missing is logged when the store can be used"
                 warnings.warn(text, TrackingWarning, stacklevel=2)
             self.outage = True
         else:
@@ -236,7 +236,7 @@ class RunLogger:
         info = self.assembly.data.info
         source: Any = HTTPDatasetSource(info.url)  # type: ignore[no-untyped-call]
         name = shortened(info.name, EXPERIMENT_LIMIT)
-        data: Any = MetaDataset(source, name=name, digest=digest(self.assembly.data))  # type: ignore[abstract]
+        data: Any = MetaDataset(source, name=name, digest=self.assembly.digest)  # type: ignore[abstract]
         inputs = [DatasetInput(data._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])]
         retry_conflicts(self.uri, self.client.log_inputs, self.run_id, datasets=inputs)
 
