@@ -171,9 +171,8 @@ class Experiment(Settings):
         Raises: SettingError when the file can't be read or its content is wrong.
         """
         try:
-            text = path_of(path, "from_file").read_text(
-                encoding="utf-8-sig"
-            )  # Windows editors begin a file with a byte order mark
+            # Windows editors begin a file with a byte order mark.
+            text = path_of(path, "from_file").read_text(encoding="utf-8-sig")
         except OSError as error:
             raise SettingError(f"{path} can't be read ({error.strerror}); it needs to be a TOML file") from None
         except UnicodeDecodeError:

@@ -77,8 +77,8 @@ def metric_of(kind: TaskKind) -> str:
 def prepare(experiment: Experiment) -> Assembly:
     """Assemble an experiment and check that it can be trained and evaluated.
 
-    Raises: the errors of `assemble`; SettingError when its examples can't be
-    evaluated with its settings, or when its primary metric or stopping metric is not among the evaluated ones.
+    Raises: the errors of `assemble`; SettingError when its examples can't be evaluated with its settings, its last
+    batch can't be trained on, or its primary metric or stopping metric is not among the evaluated ones.
     """
     architecture = get(experiment.architecture)
     named = create_model("Named", __base__=Settings, model=(architecture.config, ...))  # for the keys of `--set`

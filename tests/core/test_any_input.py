@@ -141,27 +141,23 @@ def trained(layer, x):
     return y.copy(), np.array(pull(np.ones_like(y))), ctx.grads.vector.copy()
 
 
-def settings_for(examples):
+def draw_and_check(name, examples):
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=slow)
 
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_equal_values_of_any_dtype_and_layout_give_the_same(name):
-    @settings_for(12)
+    @settings(max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=slow)
     @given(inputs(name))
     def run(pair):
         check(name, pair)
 
     run()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_equal_values_of_any_dtype_and_layout_give_the_same(name):
+    draw_and_check(name, 12)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_equal_values_of_any_dtype_and_layout_give_the_same_at_length(name):
-    @settings_for(300)
-    @given(inputs(name))
-    def run(pair):
-        check(name, pair)
-
-    run()
+    draw_and_check(name, 300)
