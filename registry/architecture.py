@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from neuralzoo.core.learner import Learner
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.core.module import Module
 from neuralzoo.core.optimizer import Optimizer
 from neuralzoo.core.task import InputKind, TargetKind, Task, TaskKind
@@ -78,6 +79,10 @@ class Architecture(BaseModel):
     experiments: dict[str, Experiment] = Field(description="reference experiments by profile: quick, full")
     figures: tuple[Figure, ...] = ()
     claims: tuple[Claim, ...] = ()
+    metrics: Mapping[str, MetricInfo] = Field(
+        default_factory=dict,
+        description="what its own metrics and the evaluators of its claims measure, by name without the split",
+    )
     scale_width: Callable[[Any, float], Any] | None = Field(
         default=None,
         description="config with its widths times a factor, for comparisons at equal numbers of parameters",

@@ -9,8 +9,8 @@ from neuralzoo.experiments.claims.runner import claim_key, claims_of
 from neuralzoo.experiments.claims.verdict import Verdict, condition_rows
 from neuralzoo.experiments.running.files import write_text
 from neuralzoo.experiments.running.markdown import markdown_table
-from neuralzoo.experiments.running.metrics import unit_of
-from neuralzoo.registry import Claim, Condition, SettingError, ZooError, find
+from neuralzoo.experiments.running.metrics import metric_info
+from neuralzoo.registry import Claim, SettingError, ZooError, find, get
 
 HOME = Path(os.path.realpath(__file__)).parent
 ROOT = HOME.parents[1]
@@ -91,7 +91,7 @@ def short_table(verdicts: Sequence[Verdict]) -> str:
                 v.architecture,
                 v.sentence,
                 v.datasets[first.condition.of],
-                _quantity(first.condition),
+                _quantity(v),
                 "; ".join(p.value for p in v.published) or "-",
                 first.interval,
                 f"**{v.decision}**{' (stale)' if stale(v) else ''}",
@@ -101,12 +101,12 @@ def short_table(verdicts: Sequence[Verdict]) -> str:
     return markdown_table(head, rows)
 
 
-def _quantity(condition: Condition) -> str:
-    """Return what the value of a condition is: a metric, or a difference or ratio of two, and its unit."""
+def _quantity(v: Verdict) -> str:
+    """Return what the value of the first condition is: a metric, or a difference or ratio of two, and its unit."""
+    condition = v.conditions[0].condition
     if condition.ratio:
         return f"{condition.metric}, ratio"
-    unit = unit_of(condition.metric)
-    return f"{condition.metric}{', difference' * (condition.over is not None)}{f' ({unit})' if unit else ''}"
+    return f"{condition.metric}{', difference' * (condition.over is not None)}{_unit(v, condition.metric)}"
 
 
 def page(verdicts: Sequence[Verdict]) -> str:
@@ -129,7 +129,7 @@ def _section(v: Verdict) -> list[str]:
         markdown_table(
             ("candidate", "dataset", "parameters", "metric", f"seeds {', '.join(map(str, v.seeds))}"),
             [
-                (label, v.datasets[label], f"{v.num_parameters[label]:,}", _with_unit(metric), _list(values))
+                (label, v.datasets[label], f"{v.num_parameters[label]:,}", f"{metric}{_unit(v, metric)}", _list(values))
                 for label, by in v.values.items()
                 for metric, values in by.items()
             ],
@@ -152,9 +152,12 @@ def _section(v: Verdict) -> list[str]:
     return lines
 
 
-def _with_unit(metric: str) -> str:
-    unit = unit_of(metric)
-    return f"{metric} ({unit})" if unit else metric
+def _unit(v: Verdict, metric: str) -> str:
+    try:
+        info = metric_info(metric, get(v.architecture).metrics)
+    except ZooError:  # not installed: the verdict is called stale, with the reason
+        return ""
+    return f" ({info.unit})" if info is not None and info.unit else ""
 
 
 def _list(values: Sequence[float]) -> str:

@@ -175,10 +175,11 @@ def check_names(claim: Claim) -> None:
     Raises: SettingError when a candidate lacks a metric, or two sides of a condition measure different things; the
     errors of `prepare`.
     """
-    learners, evaluated = {}, {}
+    declared, evaluated = {}, {}
     for c in claim.candidates:  # one after the other: each has its own copy of the data
         assembly = prepare(c.experiment)
-        learners[c.label], evaluated[c.label] = assembly.learner, metrics_of(assembly)
+        declared[c.label] = assembly.learner.metric_info, assembly.architecture.metrics
+        evaluated[c.label] = metrics_of(assembly)
     for condition in claim.conditions:
         quantities = {}
         for label in filter(None, (condition.of, condition.over)):
@@ -189,7 +190,7 @@ def check_names(claim: Claim) -> None:
                         f"claim {claim.name!r} needs {condition.metric!r}, which {label} lacks; "
                         f"it has {', '.join(known)}"
                     )
-            if (info := metric_info(condition.metric, learners[label])) is not None:
+            if (info := metric_info(condition.metric, *declared[label])) is not None:
                 quantities[label] = info.quantity
         if len(set(quantities.values())) > 1:
             each = ", ".join(f"{label}: {what}" for label, what in quantities.items())

@@ -193,9 +193,8 @@ def primary_metric_info(experiment: Experiment) -> MetricInfo | None:
     architecture, task = get(experiment.architecture), task_of(experiment)
     module = build(architecture, experiment.model, task, experiment.seed)
     config = architecture.configure(experiment.model)
-    return metric_info(
-        experiment.primary_metric, learner(architecture, module, config, task, optimizer_factory(experiment, 1))
-    )
+    learns = learner(architecture, module, config, task, optimizer_factory(experiment, 1))
+    return metric_info(experiment.primary_metric, learns.metric_info, architecture.metrics)
 
 
 def stop_hooks(experiment: Experiment) -> list[StopWhen]:

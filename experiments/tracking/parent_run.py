@@ -24,7 +24,7 @@ class ParentRun:
         self.uri = uri
         self.client = connect(uri)
         info = replace(datasets.info(experiment.dataset), task=task_of(experiment))
-        self.experiment_id = store.dataset_experiment(self.client, uri, info, experiment.primary_metric)
+        self.experiment_id = store.dataset_experiment(self.client, uri, info, experiment)
         known = read_json(note)
         run_id = known.get("run_id") if known.get("uri") == without_secrets(uri) else None
         self.run: Any = store.reopen(self.client, uri, run_id) if run_id else None

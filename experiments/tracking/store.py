@@ -7,19 +7,20 @@ from contextlib import suppress
 from typing import Any
 
 from neuralzoo.experiments.datasets import DatasetInfo
-from neuralzoo.experiments.running.metrics import lower_is_better
+from neuralzoo.experiments.running.metrics import metric_info
 from neuralzoo.experiments.tracking.address import TrackingError, redacted, sqlite_file
 from neuralzoo.experiments.tracking.client import as_tracking_error, connect, store_lock, without_retries
 from neuralzoo.experiments.tracking.names import EXPERIMENT_LIMIT, TAG_LIMIT, shortened
 from neuralzoo.experiments.tracking.provenance import process_identity, process_started
+from neuralzoo.registry import Experiment, get
 
 SHARED_VIEW = "neuralzoo"
 
 
-def dataset_experiment(client: Any, uri: str, info: DatasetInfo, primary_metric: str) -> str:
+def dataset_experiment(client: Any, uri: str, info: DatasetInfo, experiment: Experiment) -> str:
     """Return the id of the MLflow experiment of a task and dataset: one leaderboard of all architectures.
 
-    An experiment that does not exist is created, with a note and the leaderboard view.
+    One that does not exist is created, with a note and the leaderboard view by the primary metric of an experiment.
 
     Raises: TrackingError when the store can't be used.
     """
@@ -32,7 +33,7 @@ def dataset_experiment(client: Any, uri: str, info: DatasetInfo, primary_metric:
         file = sqlite_file(uri)
         artifacts = (file.parent / "mlartifacts").as_uri() if file else None
         note = f"**{info.name}** ({info.task.kind}): {info.summary}\n\nLicence: {info.licence}. Source: {info.citation}"
-        view = json.dumps(leaderboard(primary_metric))
+        view = json.dumps(leaderboard(experiment))
         tags = {"mlflow.note.content": shortened(note, TAG_LIMIT), f"mlflow.sharedViewState.{SHARED_VIEW}": view}
         with store_lock(uri):
             try:
@@ -90,16 +91,18 @@ def close_run(client: Any, uri: str, run_id: str, status: str) -> None:
         client.set_terminated(run_id, status)
 
 
-def leaderboard(primary_metric: str) -> dict[str, Any]:
+def leaderboard(experiment: Experiment) -> dict[str, Any]:
     """Return the view state of the runs page that shows a table sorted by the primary metric.
 
     Its tag is not a documented part of MLflow: where it is ignored, the plain runs page opens.
     """
+    primary_metric = experiment.primary_metric
+    declared = metric_info(primary_metric, get(experiment.architecture).metrics)
     # MLflow sorts metric columns by name: only those behind the primary metric leave it the first.
     columns = [f"metrics.`{m}`" for m in sorted({primary_metric, "test/loss", "time/train_s"}) if m >= primary_metric]
     return {
         "orderByKey": f"metrics.`{primary_metric}`",
-        "orderByAsc": lower_is_better(primary_metric),
+        "orderByAsc": declared is not None and declared.direction == "lower",
         "searchFilter": "",
         "lifecycleFilter": "Active",
         "startTime": "ALL",

@@ -5,6 +5,7 @@ from neuralzoo.plugins.autoencoder.config import AutoencoderConfig
 from neuralzoo.plugins.autoencoder.experiments import CONVOLUTIONAL, FULL, QUICK, scale_width
 from neuralzoo.plugins.autoencoder.figures import FIGURES
 from neuralzoo.plugins.autoencoder.learner import learner
+from neuralzoo.plugins.autoencoder.metrics import METRICS
 from neuralzoo.plugins.autoencoder.network import build
 from neuralzoo.registry import Architecture, Task, hookimpl
 
@@ -26,6 +27,7 @@ def architecture() -> Architecture:
         example=Task(kind="reconstruction", input="image", shape=(6, 6, 1), outputs=36),
         experiments={"quick": QUICK, "full": FULL, "convolutional": CONVOLUTIONAL},
         claims=CLAIMS,
+        metrics=METRICS,
         scale_width=scale_width,
         figures=FIGURES,
     )

@@ -4,7 +4,25 @@ from typing import Any
 
 import numpy as np
 
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.core.module import Array
+
+METRICS = {
+    "sse_per_example": MetricInfo("squared error of an example", "lower"),
+    "psnr": MetricInfo("peak signal-to-noise ratio", "higher", "dB"),
+    "denoised_psnr": MetricInfo("peak signal-to-noise ratio after denoising", "higher", "dB"),
+    "kl": MetricInfo("KL divergence of the code from the standard normal", "neither", "nats"),
+    "sparsity": MetricInfo("sparsity penalty on the code", "neither"),
+    "knn_accuracy": MetricInfo("nearest-neighbour accuracy", "higher", "fraction"),
+    "pca_knn_accuracy": MetricInfo("nearest-neighbour accuracy of PCA", "higher", "fraction"),
+    "knn_gain_over_pca": MetricInfo("nearest-neighbour accuracy above that of PCA", "higher", "fraction"),
+    "psnr_denoised": MetricInfo("peak signal-to-noise ratio after denoising", "higher", "dB"),
+    "psnr_noisy_input": MetricInfo("peak signal-to-noise ratio of the noisy input", "higher", "dB"),
+    "psnr_gain_over_pca": MetricInfo("peak signal-to-noise ratio above that of PCA", "higher", "dB"),
+    "psnr_gain_over_noisy_input": MetricInfo("peak signal-to-noise ratio above the input's", "higher", "dB"),
+    "pca_sse_per_example": MetricInfo("squared error of an example with PCA", "lower"),
+    "sse_saved_over_pca": MetricInfo("squared error of an example below that of PCA", "higher"),
+}
 
 MAX_PSNR_DB = 100.0  # of a reconstruction without any error, whose ratio is infinite
 

@@ -1,5 +1,6 @@
 """Capsule network: vectors for entities and their poses, with routing by agreement."""
 
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.plugins.capsnet.claims import CLAIMS
 from neuralzoo.plugins.capsnet.config import CapsNetConfig, scale_width
 from neuralzoo.plugins.capsnet.experiments import ARENA, FULL, PUBLISHED, QUICK
@@ -27,6 +28,14 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="image", shape=(20, 20, 1), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA, "published": PUBLISHED},
         claims=CLAIMS,
+        metrics={
+            "class_accuracy": MetricInfo("accuracy of single classes", "higher", "fraction"),
+            "margin_loss": MetricInfo("margin loss", "lower"),
+            "sse_per_example": MetricInfo("squared error of an example", "lower"),
+            "true_class_length": MetricInfo("length of the capsules of present classes", "neither"),
+            "other_class_length": MetricInfo("length of the capsules of other classes", "neither"),
+            "translated_accuracy": MetricInfo("accuracy after translation", "higher", "fraction"),
+        },
         scale_width=scale_width,
         figures=FIGURES,
     )

@@ -1,6 +1,7 @@
 """Convolutional neural network (CNN)."""
 
 from neuralzoo.core.blocks.supervised import supervised
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.plugins.cnn.claims import CLAIMS
 from neuralzoo.plugins.cnn.config import CNNConfig, scale_width
 from neuralzoo.plugins.cnn.experiments import ARENA, FULL, QUICK
@@ -27,6 +28,10 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="image", shape=(8, 8, 1), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
+        metrics={
+            "accuracy_after_shift": MetricInfo("accuracy after a shift", "higher", "fraction"),
+            "accuracy_drop": MetricInfo("loss of accuracy by a shift", "lower", "fraction"),
+        },
         scale_width=scale_width,
         figures=FIGURES,
     )

@@ -1,6 +1,7 @@
 """Feed-forward network (multilayer perceptron)."""
 
 from neuralzoo.core.blocks.supervised import supervised
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.plugins.fnn.claims import CLAIMS
 from neuralzoo.plugins.fnn.config import FNNConfig, scale_width
 from neuralzoo.plugins.fnn.experiments import ARENA, FULL, QUICK
@@ -26,6 +27,7 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
+        metrics={"train_accuracy": MetricInfo("accuracy", "higher", "fraction")},
         scale_width=scale_width,
         figures=FIGURES,
     )

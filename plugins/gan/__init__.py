@@ -5,6 +5,7 @@ from neuralzoo.plugins.gan.config import GANConfig
 from neuralzoo.plugins.gan.experiments import FULL, QUICK, scale_width
 from neuralzoo.plugins.gan.figures import FIGURES
 from neuralzoo.plugins.gan.learner import learner
+from neuralzoo.plugins.gan.metrics import METRICS
 from neuralzoo.plugins.gan.network import build
 from neuralzoo.registry import Architecture, Task, hookimpl
 
@@ -26,6 +27,7 @@ def architecture() -> Architecture:
         example=Task(kind="generation", input="tabular", shape=(2,), outputs=2),
         experiments={"quick": QUICK, "full": FULL},
         claims=CLAIMS,
+        metrics=METRICS,
         scale_width=scale_width,
         figures=FIGURES,
     )

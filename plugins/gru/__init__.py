@@ -2,6 +2,7 @@
 
 from neuralzoo.core.blocks.recurrent.config import scale_hidden
 from neuralzoo.core.blocks.recurrent.truncated import sequence_learner
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.plugins.gru.claims import CLAIMS
 from neuralzoo.plugins.gru.config import GRUConfig
 from neuralzoo.plugins.gru.experiments import ARENA, FULL, QUICK, TEXT
@@ -29,6 +30,7 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, variable_length=True),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA, "text": TEXT},
         claims=CLAIMS,
+        metrics={"recurrent_weights": MetricInfo("recurrent weights", "neither")},
         scale_width=scale_hidden,
         figures=FIGURES,
     )

@@ -5,6 +5,7 @@ from neuralzoo.plugins.modular.config import ModularConfig
 from neuralzoo.plugins.modular.experiments import ARENA, FULL, QUICK, scale_width
 from neuralzoo.plugins.modular.figures import FIGURES
 from neuralzoo.plugins.modular.learner import learner
+from neuralzoo.plugins.modular.metrics import METRICS
 from neuralzoo.plugins.modular.network import build
 from neuralzoo.registry import Architecture, Task, hookimpl
 
@@ -26,6 +27,7 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
+        metrics=METRICS,
         scale_width=scale_width,
         figures=FIGURES,
     )

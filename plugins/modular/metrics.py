@@ -4,8 +4,17 @@ from typing import Any
 
 import numpy as np
 
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.core.module import Array
 from neuralzoo.plugins.modular.network import Mixture
+
+METRICS = {
+    "gate_entropy": MetricInfo("entropy of the mean gate", "neither", "nats"),
+    "max_expert_load": MetricInfo("largest load of an expert", "neither", "fraction"),
+    "load_balance_loss": MetricInfo("load-balancing loss", "neither"),
+    "gate_task_nmi": MetricInfo("normalised mutual information of gate and sub-task", "higher"),
+    "ablation_specificity": MetricInfo("harm of ablation in the own sub-task", "higher"),
+}
 
 TASK_COLUMNS = (6, 7, 8, 9)  # that identify the sub-task in the dataset four-subtasks
 

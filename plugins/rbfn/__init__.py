@@ -1,5 +1,6 @@
 """The radial basis function network: units that are functions of the distance from a centre, fitted in closed form."""
 
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.plugins.rbfn.claims import CLAIMS
 from neuralzoo.plugins.rbfn.config import RBFNConfig
 from neuralzoo.plugins.rbfn.experiments import ARENA, FULL, QUICK, scale_width
@@ -26,6 +27,11 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="tabular", shape=(4,), outputs=3),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
+        metrics={
+            "train_accuracy": MetricInfo("accuracy", "higher", "fraction"),
+            "nrmse": MetricInfo("root mean squared error over standard deviation", "lower"),
+            "distance_from_bias": MetricInfo("distance of predictions from the bias", "lower"),
+        },
         scale_width=scale_width,
         figures=FIGURES,
     )

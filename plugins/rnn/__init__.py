@@ -2,6 +2,7 @@
 
 from neuralzoo.core.blocks.recurrent.config import scale_hidden
 from neuralzoo.core.blocks.recurrent.truncated import sequence_learner
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.plugins.rnn.claims import CLAIMS
 from neuralzoo.plugins.rnn.config import RNNConfig
 from neuralzoo.plugins.rnn.experiments import ARENA, FULL, QUICK
@@ -29,6 +30,7 @@ def architecture() -> Architecture:
         example=Task(kind="classification", input="sequence", shape=(6, 3), outputs=3, variable_length=True),
         experiments={"quick": QUICK, "full": FULL, "arena": ARENA},
         claims=CLAIMS,
+        metrics={"variance": MetricInfo("relative variance", "lower")},
         scale_width=scale_hidden,
         figures=FIGURES,
     )

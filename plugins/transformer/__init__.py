@@ -1,5 +1,6 @@
 """The transformer: self-attention between all positions of a sequence at once."""
 
+from neuralzoo.core.metric import MetricInfo
 from neuralzoo.plugins.transformer.claims import CLAIMS
 from neuralzoo.plugins.transformer.config import TransformerConfig
 from neuralzoo.plugins.transformer.experiments import ARENA, DATES, FULL, IMAGES, QUICK, RECALL, RECIPE, scale_width
@@ -36,6 +37,10 @@ def architecture() -> Architecture:
             "nanogpt": RECIPE,
         },
         claims=CLAIMS,
+        metrics={
+            "exact_match": MetricInfo("sequences that are right in every step", "higher", "fraction"),
+            "oldest_key_accuracy": MetricInfo("accuracy for the oldest key", "higher", "fraction"),
+        },
         scale_width=scale_width,
         figures=FIGURES,
     )

@@ -8,18 +8,16 @@ import pytest
 from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context
-from neuralzoo.core.learner import Supervised
 from neuralzoo.core.testing.examples import tiny_data
 from neuralzoo.experiments.claims.results import load
 from neuralzoo.experiments.running.assembly import primary_metric_info
 from neuralzoo.experiments.running.metrics import (
+    COMMON,
     MetricInfo,
     NotFiniteWarning,
     format_metric,
     format_value,
-    lower_is_better,
     metric_info,
-    unit_of,
     warn_of_not_finite,
 )
 from neuralzoo.registry import Task, build, get, learner, names
@@ -48,39 +46,41 @@ def test_counts_are_written_with_thousands_separators_and_metrics_with_four_deci
 
 
 @pytest.mark.parametrize(
-    ("metric", "unit", "direction"),
+    ("architecture", "metric", "unit", "direction"),
     [
-        ("test/accuracy", "fraction", "higher"),
-        ("test/loss", "", "lower"),
-        ("test/nats_per_step", "nats/step", "lower"),
-        ("test/mean_squared_error", "", "lower"),
-        ("denoised_psnr", "dB", "higher"),
-        ("accuracy_drop_3", "fraction", "lower"),
-        ("variance_1956_1979", "", "lower"),
-        ("time/train_s", "s", "lower"),
-        ("train/grad_norm", "", "neither"),
+        ("fnn", "test/accuracy", "fraction", "higher"),
+        ("fnn", "test/loss", "", "lower"),
+        ("lstm", "test/nats_per_step", "nats/step", "lower"),
+        ("fnn", "test/mean_squared_error", "", "lower"),
+        ("autoencoder", "denoised_psnr", "dB", "higher"),
+        ("cnn", "accuracy_drop_3", "fraction", "lower"),
+        ("rnn", "variance_1956_1979", "", "lower"),
+        ("fnn", "time/train_s", "s", "lower"),
+        ("fnn", "train/grad_norm", "", "neither"),
     ],
 )
-def test_a_metric_declares_unit_and_direction(metric, unit, direction):
-    assert (metric_info(metric).unit, metric_info(metric).direction) == (unit, direction)
+def test_a_metric_declares_unit_and_direction(architecture, metric, unit, direction):
+    info = metric_info(metric, get(architecture).metrics)
+    assert (info.unit, info.direction) == (unit, direction)
 
 
 @pytest.mark.parametrize("metric", ["test/top_1", "test/my_accuracy", "test/newloss", "test/glossy"])
 def test_a_metric_that_is_not_declared_has_no_direction_by_the_end_of_its_name(metric):
-    assert metric_info(metric) is None
-    assert not lower_is_better(metric)
-    assert unit_of(metric) == ""
+    assert metric_info(metric, *(get(name).metrics for name in names())) is None
 
 
-def test_a_learner_declares_metrics_of_its_own():
+def test_what_was_declared_first_counts():
     own = MetricInfo("seconds of silence", "higher", "s")
+    assert metric_info("test/silence", {"silence": own}) == own
+    assert metric_info("test/loss", {}, {"loss": own}) == own
+    assert metric_info("test/loss_3", {"loss_3": own}, {"loss": MetricInfo("another", "lower")}) == own
+    assert metric_info("test/silence", {}) is None
 
-    class Own(Supervised):
-        metric_info = {"silence": own}  # noqa: RUF012
 
-    learner = Own.__new__(Own)
-    assert metric_info("test/silence", learner) == own
-    assert metric_info("test/silence") is None
+def test_only_metrics_that_no_architecture_has_for_itself_are_declared_for_all():
+    own = {metric for name in names() for metric in get(name).metrics}
+    assert own.isdisjoint(COMMON)
+    assert {"accuracy_drop", "frechet", "kl", "nrmse"} <= own
 
 
 LOSSES = [
@@ -97,7 +97,8 @@ LOSSES = [
 @pytest.mark.parametrize(("name", "model", "task", "quantity"), LOSSES, ids=str)
 def test_a_loss_says_what_it_measures(name, model, task, quantity):
     plain = {"kind": "classification", "input": "tabular", "shape": (3,), "outputs": 3}
-    assert metric_info("test/loss", learner_of(name, model, Task(**plain | task))).quantity.startswith(quantity)
+    learner = learner_of(name, model, Task(**plain | task))
+    assert metric_info("test/loss", learner.metric_info).quantity.startswith(quantity)
 
 
 @pytest.mark.parametrize("name", sorted(names()))
@@ -107,13 +108,19 @@ def test_every_metric_of_a_built_in_learner_is_declared(name):
     ctx = Context(training=True, rng=np.random.default_rng(0))
     learner.prepare(ArrayBatches(data, len(data[0])), ctx)
     reported = learner.learn(data, ctx) | learner.evaluate(data)
-    assert [metric for metric in reported if metric_info(metric, learner) is None] == []
-    assert metric_info("loss", learner) != metric_info("loss"), "its loss says what it measures"
+    declared = learner.metric_info, get(name).metrics
+    assert [metric for metric in reported if metric_info(metric, *declared) is None] == []
+    assert metric_info("loss", *declared) != metric_info("loss"), "its loss says what it measures"
 
 
 def test_every_metric_of_the_saved_verdicts_is_declared():
-    saved = {metric for verdict in load() for by_metric in verdict.values.values() for metric in by_metric}
-    assert [metric for metric in sorted(saved) if metric_info(metric) is None] == []
+    saved = {(v.architecture, metric) for v in load() for by_metric in v.values.values() for metric in by_metric}
+    assert [one for one in sorted(saved) if metric_info(one[1], get(one[0]).metrics) is None] == []
+
+
+def test_every_evaluator_of_a_built_in_claim_is_declared():
+    found = {(name, metric) for name in names() for claim in get(name).claims for metric in claim.evaluators}
+    assert [one for one in sorted(found) if metric_info(one[1], get(one[0]).metrics) is None] == []
 
 
 def test_an_experiment_knows_what_its_primary_metric_measures():
