@@ -21,7 +21,7 @@ from neuralzoo.experiments.running.plugin_hooks import isolated_hooks
 from neuralzoo.experiments.running.preflight import changed, experiment_of, prepare
 from neuralzoo.experiments.running.run_folder import RUNS, RunFolder
 from neuralzoo.experiments.running.save_model import SaveModel
-from neuralzoo.experiments.running.signals import sigterm_as_exception
+from neuralzoo.experiments.running.signals import LostSignals, hint_if_interrupted, signals_as_exceptions
 from neuralzoo.experiments.tracking.address import resolve_uri, resume_uri, without_secrets
 from neuralzoo.registry import Experiment, ZooError
 from neuralzoo.registry.config import path_of
@@ -86,10 +86,12 @@ def resume(
     its checkpoint is damaged; TrackingError when its store can't be used.
     """
     folder = folders.find_unfinished(run, path_of(root, "root"))
-    recorded = read_json(folder.tracking).get("uri")
-    uri = resume_uri(recorded, track, tracking_uri)
-    assembly = prepare(Experiment.from_file(folder.experiment))
-    return train(assembly, folder, uri, hooks)
+    with locked_for_training(folder):
+        folders.find_unfinished(str(folder.path), folder.path.parent)  # another process may have finished it since
+        recorded = read_json(folder.tracking).get("uri")
+        uri = resume_uri(recorded, track, tracking_uri)
+        assembly = prepare(Experiment.from_file(folder.experiment))
+        return train_locked(assembly, folder, uri, hooks)
 
 
 def train(
@@ -101,16 +103,32 @@ def train(
 ) -> RunResult:
     """Train an assembly in a run folder, from its checkpoint if it has one; `tags` are those of the tracked run.
 
-    Raises: SettingError when another process trains it; KeyboardInterrupt or SystemExit with a resume hint as its note.
+    Raises: SettingError when another process trains it; KeyboardInterrupt or Terminated with a resume hint as its note.
     """
-    with folder.locked(), _with_resume_hint(folder):
-        return _train(assembly, folder, uri, hooks, tags)
+    with locked_for_training(folder):
+        return train_locked(assembly, folder, uri, hooks, tags)
 
 
-def _train(
-    assembly: Assembly, folder: RunFolder, uri: str | None, hooks: Sequence[Any], tags: Mapping[str, str]
+@contextmanager
+def locked_for_training(folder: RunFolder) -> Iterator[None]:
+    """Lock a run folder, before anything in it is looked at, with a resume hint for whoever interrupts the block.
+
+    Raises: SettingError when another process trains it.
+    """
+    with signals_as_exceptions(), hint_if_interrupted(lambda: folder.resume_hint), folder.locked():
+        yield
+
+
+def train_locked(
+    assembly: Assembly,
+    folder: RunFolder,
+    uri: str | None,
+    hooks: Sequence[Any] = (),
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> RunResult:
+    """Train as `train` does, within `locked_for_training`."""
     all_hooks: list[Any] = [
+        LostSignals(),
         *hooks,
         *isolated_hooks(assembly.hooks, assembly.experiment, folder.path),
         SaveModel(assembly, folder),
@@ -131,7 +149,7 @@ def _train(
     if folder.checkpoint.exists():
         load_checkpoint(folder.checkpoint, trainer, assembly.about)
     since = time.perf_counter()
-    with sigterm_as_exception(), folder.report_disk_errors():
+    with folder.report_disk_errors():
         trainer.run(assembly.train, assembly.validation, assembly.test)
         seconds = read_json(folder.result).get("seconds", time.perf_counter() - since)  # of a run that is only logged
         metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
@@ -141,12 +159,3 @@ def _train(
         write_json(folder.result, result)
     tracked = run_logger.summary() if run_logger is not None else {}
     return RunResult(experiment, folder, assembly.module, trainer.history, metrics, seconds, tracked)
-
-
-@contextmanager
-def _with_resume_hint(folder: RunFolder) -> Iterator[None]:
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit) as error:
-        error.add_note(folder.resume_hint)
-        raise

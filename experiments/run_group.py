@@ -1,19 +1,21 @@
 """Run groups: many runs under one parent run, each identified by a hash, so that none is trained twice."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from neuralzoo.core.learner import MetricValues
 from neuralzoo.experiments.code_hash import code_hash, experiment_hash, fingerprint
-from neuralzoo.experiments.run import train
+from neuralzoo.experiments.run import locked_for_training, train_locked
 from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import load
 from neuralzoo.experiments.running.files import read_json, write_json, write_text
 from neuralzoo.experiments.running.model_file import load_model
 from neuralzoo.experiments.running.preflight import prepare
 from neuralzoo.experiments.running.run_folder import RunFolder
+from neuralzoo.experiments.running.signals import end_status, hint_if_interrupted, signals_as_exceptions
 from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.registry import Experiment
 from neuralzoo.registry.dataset import digest
@@ -74,32 +76,53 @@ class RunGroup:
     report: Callable[[str], None] = lambda text: None
     digests: dict[str, str] = field(default_factory=dict)
     """Of the data that were read already, by what decides them."""
+    parent: Any = field(default=None, init=False)
+    """The parent run, once the first run has begun."""
+    is_open: bool = field(default=False, init=False)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Lock the group, before its folder is looked at, and end its parent run when an error ends the block.
+
+        Two processes then neither open two parent runs, nor make two plans, nor replace what the other one trains.
+        Within another such block this one does nothing.
+
+        Raises: SettingError when another process runs the group.
+        """
+        if self.is_open:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (
+            signals_as_exceptions(),
+            hint_if_interrupted(lambda: "the same command goes on"),
+            RunFolder(self.folder).locked(),
+        ):
+            self.is_open = True
+            try:
+                yield
+            except BaseException as error:
+                self.close(error)
+                raise
+            finally:
+                self.is_open = False
 
     def run(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
         """Run what is missing and return a record for each spec.
 
-        The group is locked from before its folder is looked at, so that two processes neither open two parent runs nor
-        replace what the other one trains.
-
         Raises: SettingError when another process runs the group; the errors of `prepare`, before anything is trained
         where they concern the first seed.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with RunFolder(self.folder).locked():
-            return self._run_all(specs)
+        with self.opened():
+            if self.uri is not None and self.parent is None:
+                from neuralzoo.experiments.tracking.parent_run import ParentRun
 
-    def _run_all(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
-        parent = self._parent(specs) if self.uri is not None else None
-        try:
+                self.parent = ParentRun(self.name, self.folder / "tracking.json", self.uri)
+                self.parent.open(specs[0].experiment)
             records: list[RunRecord] = []
             for spec in specs:
-                records.append(self._run(spec, parent, records))
-        except BaseException as error:
-            if parent is not None:
-                parent.close("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
-            raise
-        self.parent = parent
-        return records
+                records.append(self._run(spec, records))
+            return records
 
     def finish(self, metrics: MetricValues, tags: Mapping[str, str], files: Sequence[Path]) -> dict[str, Any]:
         """Log metrics, tags and files to the parent run, close it, and return its URI and ids."""
@@ -108,25 +131,28 @@ class RunGroup:
         tracked: dict[str, Any] = self.parent.finish(metrics, tags, files)
         return tracked
 
-    def _parent(self, specs: Sequence[RunSpec]) -> Any:
-        from neuralzoo.experiments.tracking.parent_run import ParentRun
+    def close(self, error: BaseException) -> None:
+        """End the parent run of a group that will not be finished, by the error that ended it."""
+        if self.parent is not None:
+            self.parent.close(end_status(error))
 
-        return ParentRun(self.name, self.folder / "tracking.json", self.uri or "", specs[0].experiment)
-
-    def _run(self, spec: RunSpec, parent: Any, earlier: Sequence[RunRecord]) -> RunRecord:
+    def _run(self, spec: RunSpec, earlier: Sequence[RunRecord]) -> RunRecord:
         folder = RunFolder(self.folder / spec.name)
+        folder.path.mkdir(exist_ok=True)
+        with locked_for_training(folder):  # `run --resume` may be training it
+            return self._run_locked(spec, folder, earlier)
+
+    def _run_locked(self, spec: RunSpec, folder: RunFolder, earlier: Sequence[RunRecord]) -> RunRecord:
         data = self._digest(spec.experiment)
-        key = folder.path / "key"
-        if key.is_file() and key.read_text() != spec.key(data):
-            with folder.locked():  # `run --resume` may be training it
-                folders.remove(folder.path)
+        key = spec.key(data)
+        if folder.key.is_file() and folder.key.read_text() != key:
+            folders.empty(folder)
         if not folder.result.exists() or (folder.unlogged and self.uri is not None):
             self.report(f"{spec.label} · seed {spec.experiment.seed}")
-            folder.path.mkdir(parents=True, exist_ok=True)
             write_text(folder.experiment, spec.experiment.to_toml())
-            key.write_text(spec.key(data))
-            tags = {"neuralzoo.candidate": spec.label} | (parent.child_tags if parent is not None else {})
-            train(prepare(spec.experiment), folder, self.uri, (*self.hooks, *_budget(spec, earlier)), tags)
+            write_text(folder.key, key)
+            tags = {"neuralzoo.candidate": spec.label} | (self.parent.child_tags if self.parent is not None else {})
+            train_locked(prepare(spec.experiment), folder, self.uri, (*self.hooks, *_budget(spec, earlier)), tags)
         result = read_json(folder.result)
         codes = {name: code_hash(evaluator) for name, evaluator in self.evaluators.items()}
         known = result.get("evaluators", {})

@@ -4,8 +4,9 @@ Names come from package metadata alone; a plugin is imported on first use, and i
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,14 +14,25 @@ import numpy as np
 from neuralzoo.core.capacity import BoundedGenerator
 from neuralzoo.core.learner import Learner
 from neuralzoo.core.module import Module
+from neuralzoo.core.optimizer import DivergenceError
 from neuralzoo.core.task import AXES, InputKind, Task, TaskKind
 from neuralzoo.registry.architecture import Architecture, Figure, OptimizerFactory
 from neuralzoo.registry.config import Config, parse
-from neuralzoo.registry.errors import NameConflictError, PluginError, SettingError, ZooError, nearest, shown
+from neuralzoo.registry.errors import (
+    NameConflictError,
+    PluginError,
+    SettingError,
+    Terminated,
+    ZooError,
+    nearest,
+    shown,
+)
 from neuralzoo.registry.hookspecs import HookFactory
 from neuralzoo.registry.installed import Kind, PluginEntry, entries, find, installed_plugins, join_distributions
 from neuralzoo.registry.loading import load, problem
 from neuralzoo.registry.trial import fatal_problems
+
+LEARNER_METHODS = ("prepare", "learn", "evaluate", "evaluate_all", "num_examples")
 
 
 @dataclass(frozen=True)
@@ -185,7 +197,7 @@ def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed
         module = architecture.build(config, task, BoundedGenerator(np.random.PCG64([seed, 0])))
     except (ValueError, MemoryError) as error:
         raise SettingError(f"{architecture.name} can't be built: {error}") from error
-    except ZooError:  # of another architecture, which this one named
+    except (ZooError, Terminated):  # the first of another architecture, which this one named
         raise
     except (Exception, SystemExit) as error:
         raise _plugin_error(error, architecture, "build") from error
@@ -197,25 +209,55 @@ def build(architecture: Architecture, settings: dict[str, Any], task: Task, seed
 def learner(
     architecture: Architecture, module: Module, config: Config, task: Task, optimizer_factory: OptimizerFactory
 ) -> Learner:
-    """Return the learner of a network.
+    """Return the learner of a network; what it raises later names the architecture and its package.
 
     Raises: SettingError when a setting does not suit the task; PluginError when the architecture's code fails.
     """
     try:
-        return architecture.learner(module, config, task, optimizer_factory)
-    except ZooError:
+        made = architecture.learner(module, config, task, optimizer_factory)
+    except (ZooError, Terminated):
         raise
     except ValueError as error:
         raise SettingError(f"{architecture.name} can't be trained: {error}") from error
     except (Exception, SystemExit) as error:
         raise _plugin_error(error, architecture, "learner") from error
+    for name in LEARNER_METHODS:
+        setattr(made, name, _isolated(getattr(made, name), architecture))
+    return made
+
+
+def _isolated(method: Callable[..., Any], architecture: Architecture) -> Callable[..., Any]:
+    """Return a learner's method whose errors are a SettingError, of a ValueError, or else a PluginError."""
+
+    @wraps(method)
+    def call(*arguments: Any) -> Any:
+        try:
+            return method(*arguments)
+        except (ZooError, Terminated, DivergenceError, MemoryError):
+            raise
+        except ValueError as error:  # it refuses what it got
+            text = " ".join(str(error).split()) or "no message"
+            raise SettingError(f"{architecture.name!r} from {_source(architecture)} can't be trained: {text}") from error
+        except (Exception, SystemExit) as error:
+            raise _plugin_error(error, architecture, method.__name__) from error
+
+    return call
 
 
 def _plugin_error(error: BaseException, architecture: Architecture, what: str) -> PluginError:
     """Return the error of an architecture whose own code failed, with its package."""
-    module = architecture.config.__module__
-    root = module.partition(".")[0]
-    candidates = [e for e in entries().get(architecture.name, []) if e.root == root]
+    candidates = _entries_of(architecture)
     cause = problem(error, candidates[0] if len(candidates) == 1 else None)
-    source = join_distributions(candidates) or f"module {module}"
-    return PluginError(f"{architecture.name!r} from {source} can't be used: its {what} failed with {cause}")
+    return PluginError(
+        f"{architecture.name!r} from {_source(architecture)} can't be used: its {what} failed with {cause}"
+    )
+
+
+def _source(architecture: Architecture) -> str:
+    """Return the package of an architecture, or its module where no package offers it."""
+    return join_distributions(_entries_of(architecture)) or f"module {architecture.config.__module__}"
+
+
+def _entries_of(architecture: Architecture) -> list[PluginEntry]:
+    root = architecture.config.__module__.partition(".")[0]
+    return [e for e in entries().get(architecture.name, []) if e.root == root]

@@ -29,7 +29,7 @@ class SettingError(ZooError, ValueError):
 
 
 class Terminated(SystemExit):
-    """SIGTERM as an exception; unlike `sys.exit` in a plugin it is no error of the plugin."""
+    """A signal that ends the program, as an exception; unlike `sys.exit` in a plugin it is no error of the plugin."""
 
 
 def shown(value: object) -> str:

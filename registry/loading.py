@@ -50,7 +50,7 @@ def load(entry: PluginEntry) -> Any:
         # What a plugin prints must not get between the lines of `list --json`; what it sets would hold for all.
         with redirect_stdout(sys.stderr), warnings.catch_warnings(), np.errstate():
             found = _load_point(entry.point, entry.kind, entry.name)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         raise
     except BaseException as error:  # some libraries raise errors of their own that are no Exception
         raise PluginError(entry.unusable(problem(error, entry))) from error

@@ -73,6 +73,12 @@ class ClaimRunner:
         check_sizes(claim)
         since = time.perf_counter()
         group = RunGroup(f"claim {name}", folder, self.uri, claim.evaluators, self.hooks, self.report)
+        with group.opened():
+            return self._run(group, specs, claim, owner, seeds, since)
+
+    def _run(
+        self, group: RunGroup, specs: Sequence[RunSpec], claim: Claim, owner: str, seeds: tuple[int, ...], since: float
+    ) -> ClaimResult:
         records = group.run(specs)
         check_match(claim, records)
         values = collect_values(claim, records)
@@ -91,13 +97,13 @@ class ClaimRunner:
             values=_nested(values),
             published=claim.published,
             counter_evidence=claim.counter_evidence,
-            minutes=round(_total_seconds(folder, time.perf_counter() - since) / 60, 2),
+            minutes=round(_total_seconds(group.folder, time.perf_counter() - since) / 60, 2),
             key=claim_key(claim),
             data={record.label: record.data for record in records if record.seed == seeds[0]},
             environment=machine()
             | {"neuralzoo": __version__, "date": date.today().isoformat(), "commit": git_commit() or ""},
         )
-        files = self._write(folder, verdict, claim, records)
+        files = self._write(group.folder, verdict, claim, records)
         means = {f"{label}.{m}": sum(v) / len(v) for label, by in verdict.values.items() for m, v in by.items()}
         tags = {
             "verdict": decision,
@@ -105,7 +111,7 @@ class ClaimRunner:
             "neuralzoo.claim": claim.sentence,
             "architecture": owner,
         }
-        return ClaimResult(verdict, folder, group.finish(means, tags, files))
+        return ClaimResult(verdict, group.folder, group.finish(means, tags, files))
 
     def _write(self, folder: Path, verdict: Verdict, claim: Claim, records: Sequence[RunRecord]) -> list[Path]:
         write_json(folder / "verdict.json", verdict.model_dump(mode="json"))
@@ -175,11 +181,10 @@ def check_names(claim: Claim) -> None:
     Raises: SettingError when a candidate lacks a metric, or two sides of a condition measure different things; the
     errors of `prepare`.
     """
-    declared, evaluated = {}, {}
+    learners, evaluated = {}, {}
     for c in claim.candidates:  # one after the other: each has its own copy of the data
         assembly = prepare(c.experiment)
-        declared[c.label] = assembly.learner.metric_info, assembly.architecture.metrics
-        evaluated[c.label] = metrics_of(assembly)
+        learners[c.label], evaluated[c.label] = assembly.learner, metrics_of(assembly)
     for condition in claim.conditions:
         quantities = {}
         for label in filter(None, (condition.of, condition.over)):
@@ -190,7 +195,7 @@ def check_names(claim: Claim) -> None:
                         f"claim {claim.name!r} needs {condition.metric!r}, which {label} lacks; "
                         f"it has {', '.join(known)}"
                     )
-            if (info := metric_info(condition.metric, *declared[label])) is not None:
+            if (info := metric_info(condition.metric, learners[label])) is not None:
                 quantities[label] = info.quantity
         if len(set(quantities.values())) > 1:
             each = ", ".join(f"{label}: {what}" for label, what in quantities.items())

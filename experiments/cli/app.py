@@ -1,38 +1,21 @@
 """The application: its commands, and how errors end it."""
 
+import atexit
+import signal
 import sys
 import warnings
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from neuralzoo import __version__
 from neuralzoo.experiments.cli import bench, claims, compare, inspect, mlflow, run, scaffold
 from neuralzoo.experiments.cli.output import one_line_message, out, replace_unencodable, show_warning, user_errors
+from neuralzoo.experiments.running.signals import ignore_signals, signals_as_exceptions
 from neuralzoo.experiments.tracking.client import set_spinner
-
-
-class CommandInterruptedError(Exception):
-    """Ctrl-C, as an error that typer leaves to `main`."""
-
-
-class Commands(TyperGroup):
-    """The group of all commands; it turns Ctrl-C into `CommandInterruptedError`."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Invoke the command.
-
-        Raises: CommandInterruptedError on Ctrl-C, with the notes of the KeyboardInterrupt.
-        """
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise CommandInterruptedError(*getattr(error, "__notes__", [])) from error
-
+from neuralzoo.registry.errors import Terminated
 
 app = typer.Typer(
-    cls=Commands,
     name="neuralzoo",
     help="A zoo of neural networks written from scratch in NumPy.",
     no_args_is_help=True,
@@ -62,7 +45,7 @@ for module in (inspect, run, compare, claims, bench, mlflow, scaffold):
 
 
 def main() -> None:
-    """Run the command line: a usage error is one line and exit 2; Ctrl-C is one line and exit 130."""
+    """Run the command line: a usage error is one line and exit 2, a signal is one line and exit 128 + its number."""
     debug = "--debug" in sys.argv
     sys.argv = [sys.argv[0], *(word for word in sys.argv[1:] if word != "--debug")]
     replace_unencodable()
@@ -70,19 +53,17 @@ def main() -> None:
         warnings.simplefilter("default")  # those of other libraries would end a command anywhere
     warnings.showwarning = show_warning
     set_spinner(out.spinner)
+    atexit.register(ignore_signals)
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except CommandInterruptedError as interrupted:
+        with signals_as_exceptions(ctrl_c=Terminated):  # typer prints an empty line on a KeyboardInterrupt
+            code = app(standalone_mode=False) or 0
+            out.flush()
+        sys.exit(code)
+    except Terminated as terminated:
         if debug:
             raise
-        out.error("; ".join(["stopped", *map(str, interrupted.args)]))
-        sys.exit(130)
-    except SystemExit as terminated:  # by SIGTERM, if it has a note
-        if debug and terminated.code:
-            raise
-        for note in getattr(terminated, "__notes__", []):
-            out.error(f"stopped; {note}")
-        raise
+        _say_what_stopped(terminated)
+        sys.exit(terminated.code)
     except user_errors() as error:
         if debug:
             raise
@@ -95,3 +76,14 @@ def main() -> None:
         if message:
             out.error(message)
         sys.exit(2)
+
+
+def _say_what_stopped(terminated: Terminated) -> None:
+    """Say by which signal a command was stopped, and how to go on; a closed pipe is the end that a reader wanted."""
+    name = signal.Signals(int(str(terminated.code)) - 128).name
+    hints = getattr(terminated, "__notes__", [])
+    if name == "SIGPIPE":
+        if hints:
+            out.error(f"stopped, its output is read no more; {'; '.join(hints)}")
+    else:
+        out.error(f"stopped by {name}; {'; '.join(hints) or 'the same command starts again'}")

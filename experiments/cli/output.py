@@ -1,11 +1,13 @@
 """Output shared by the commands: the console, tables, warnings, and which errors are the user's."""
 
+import errno
+import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import IO, Any, cast
 
 from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, RenderableType
@@ -13,6 +15,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from neuralzoo.registry.errors import SettingError, Terminated
+
+SIGHUP, SIGPIPE = 1, 13  # not every system has names for them
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Characters that change what a terminal does or shows, tabs and line ends excepted."""
 
@@ -38,12 +43,61 @@ def replace_unencodable() -> None:
             stream.reconfigure(errors="replace")
 
 
+class Stream:
+    """A standard stream, looked up when it is used; one that takes no more text ends the command.
+
+    A pipe that nobody reads any more ends it as SIGPIPE does, a terminal that is gone as SIGHUP. What is reported on
+    standard error then is lost.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self.original, attribute)
+
+    @property
+    def original(self) -> Any:
+        """The stream itself; while rich shows a progress bar, another one takes its place."""
+        stream = getattr(sys, self.name)
+        return getattr(stream, "rich_proxied_file", stream)
+
+    @property
+    def rich_proxied_file(self) -> "Stream":
+        """This stream, which rich is not to look behind."""
+        return self
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        with self._ending():
+            return int(self.original.write(text))
+        return 0
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        with self._ending():
+            self.original.flush()
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            with open(os.devnull, "w") as nothing, suppress(OSError, ValueError):  # Python writes again at its end
+                os.dup2(nothing.fileno(), self.original.fileno())
+            if self.name == "stderr":
+                return
+            if error.errno in (errno.EPIPE, errno.EIO):
+                raise Terminated(128 + (SIGPIPE if error.errno == errno.EPIPE else SIGHUP)) from error
+            raise SettingError(f"the output can't be written ({error.strerror}); it needs room") from error
+
+
 class Console:
     """Output of the commands: results on standard output, errors and warnings on standard error."""
 
     def __init__(self) -> None:
-        self.stdout = PrintableConsole(highlight=False)
-        self.stderr = PrintableConsole(stderr=True, highlight=False)
+        self.stdout = PrintableConsole(file=cast(IO[str], Stream("stdout")), highlight=False)
+        self.stderr = PrintableConsole(file=cast(IO[str], Stream("stderr")), highlight=False)
 
     def print(self, text: str = "", style: str | None = None) -> None:
         """Print a line as it is: never wrapped, so that it can be copied."""
@@ -84,7 +138,12 @@ class Console:
         """Print a value as JSON."""
         import json
 
-        print(json.dumps(value, indent=2))
+        print(json.dumps(value, indent=2), file=self.stdout.file)
+
+    def flush(self) -> None:
+        """Write to the standard streams what was kept back; none may fail later, when Python ends."""
+        self.stdout.file.flush()
+        self.stderr.file.flush()
 
 
 out = Console()

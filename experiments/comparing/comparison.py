@@ -12,10 +12,12 @@ from neuralzoo.experiments.code_hash import experiment_hash, fingerprint
 from neuralzoo.experiments.comparing.candidates import check, compared_by
 from neuralzoo.experiments.comparing.matching import epoch_seconds, equal_parameters, equal_steps, with_epochs
 from neuralzoo.experiments.comparing.result import CandidateResult, ComparisonResult, SeedResult, ranking_table
+from neuralzoo.experiments.datasets import DatasetInfo
 from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec
 from neuralzoo.experiments.running.assembly import load, task_of
 from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.running.markdown import markdown_table
+from neuralzoo.experiments.running.metrics import MetricInfo
 from neuralzoo.experiments.running.run_folder import RUNS
 from neuralzoo.experiments.running.statistics import t_interval
 from neuralzoo.experiments.running.time_budget import TimeBudget
@@ -58,10 +60,16 @@ class Comparison:
         budget = TimeBudget()
         name = f"compare {', '.join(c.label for c in self.candidates)}"
         self.group = RunGroup(name, folder, self.uri, hooks=[*self.hooks, budget], report=self.report)
+        with self.group.opened():
+            return self._run(info, compared, request, budget)
+
+    def _run(
+        self, info: DatasetInfo, compared: MetricInfo | None, request: str, budget: TimeBudget
+    ) -> ComparisonResult:
+        folder = self.group.folder
         plan = read_json(folder / "plan.json")
         if plan.get("request") != request:
             plan = {"request": request} | self._plan()
-            folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "plan.json", plan)
         budget.seconds = plan["budget_s"]
         matched = [Candidate.model_validate(c) for c in plan["candidates"]]
@@ -95,10 +103,9 @@ class Comparison:
         tags = {"mlflow.note.content": note, "mlflow.runColor": palette.PARENT_RUN}
         return self.group.finish(metrics, tags | {"mlflow.source.name": "neuralzoo compare"}, files)
 
-    def close(self, status: str) -> None:
-        """Close the parent run of a comparison that will not be finished."""
-        if self.group.parent is not None:
-            self.group.parent.close(status)
+    def close(self, error: BaseException) -> None:
+        """Close the parent run of a comparison that will not be finished, by the error that ended it."""
+        self.group.close(error)
 
     @property
     def url(self) -> str:

@@ -13,6 +13,7 @@ from neuralzoo.experiments.comparing import page
 from neuralzoo.experiments.comparing.comparison import Comparison
 from neuralzoo.experiments.comparing.result import REPORT, ComparisonResult, PageText, Report
 from neuralzoo.experiments.doctor import machine
+from neuralzoo.experiments.running.signals import hint_if_interrupted, signals_as_exceptions
 
 PAGE = "comparison.html"
 
@@ -32,6 +33,11 @@ def run_and_report(comparisons: Sequence[Comparison], text: PageText, folder: Pa
 
     Raises: the errors of `Comparison.run`.
     """
+    with signals_as_exceptions(), hint_if_interrupted(lambda: "the same command goes on"):
+        return _run_and_report(comparisons, text, folder)
+
+
+def _run_and_report(comparisons: Sequence[Comparison], text: PageText, folder: Path | None) -> ReportPaths:
     results: list[ComparisonResult] = []
     try:
         for comparison in comparisons:
@@ -48,7 +54,7 @@ def run_and_report(comparisons: Sequence[Comparison], text: PageText, folder: Pa
         tracked = [comparison.finish(r, [html, json]) for comparison, r in zip(comparisons, results, strict=True)]
     except BaseException as error:
         for comparison in comparisons[: len(results)]:
-            comparison.close("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
+            comparison.close(error)
         raise
     return ReportPaths(html, json, tuple(results), tracked)
 

@@ -37,7 +37,7 @@ def isolated_hooks(
     for entry, factory in factories:
         try:
             hooks.append(IsolatedHook(entry, factory(experiment, folder)))
-        except ZooError:
+        except (ZooError, Terminated):
             raise
         except (Exception, SystemExit) as error:
             raise PluginError(
@@ -50,7 +50,7 @@ class IsolatedHook:
     """A proxy of a plugin's hook object that catches its exceptions.
 
     At the first exception it warns, once, and disables the object; a wrapper that has begun is still finished. Return
-    values and swallowed exceptions of wrappers are ignored. DivergenceError, Ctrl-C and SIGTERM propagate.
+    values and swallowed exceptions of wrappers are ignored. DivergenceError, Ctrl-C and other signals propagate.
 
     Raises: PluginError when the object has no hook, or one that a trainer can't call.
     """

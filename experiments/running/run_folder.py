@@ -16,6 +16,7 @@ from neuralzoo.registry import Experiment, SettingError
 from neuralzoo.registry.errors import nearest
 
 RUNS = Path("runs")
+LOCK, PROCESS = ".lock", ".process"
 MAX_RUNS_PER_SECOND = 100
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
@@ -29,7 +30,9 @@ class RunFolder:
     @property
     def resume_hint(self) -> str:
         """How to resume the run when it was interrupted, as a message."""
-        if self.path.parent.name != RUNS.name:  # in the folder of a run group
+        if self.result.exists() and not self.unlogged:
+            return f"{self.path} is finished"
+        if self.key.exists():
             return "the same command resumes it"
         name = self.name if self.path.parent == RUNS else self.path
         return f"`neuralzoo run --resume {name}` resumes it"
@@ -55,8 +58,8 @@ class RunFolder:
 
         Raises: SettingError when another process holds it.
         """
-        lock = FileLock(self.path / ".lock", timeout=0)
-        process = self.path / ".process"
+        lock = FileLock(self.path / LOCK, timeout=0)
+        process = self.path / PROCESS
         try:
             lock.acquire()
         except Timeout:
@@ -84,6 +87,11 @@ class RunFolder:
     def experiment(self) -> Path:
         """The experiment's settings."""
         return self.path / "experiment.toml"
+
+    @property
+    def key(self) -> Path:
+        """What a run of a run group depends on, as a hash; other runs have none."""
+        return self.path / "key"
 
     @property
     def checkpoint(self) -> Path:
@@ -140,6 +148,9 @@ def create(experiment: Experiment, root: Path, uri: str | None = None) -> RunFol
         except OSError as error:
             shutil.rmtree(path, ignore_errors=True)
             raise SettingError(f"{path} can't be written to ({error.strerror}); a run needs room for it") from None
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
         return folder
     raise SettingError(f"{root} has {MAX_RUNS_PER_SECOND} runs of this second; the next needs another second")
 
@@ -183,6 +194,22 @@ def remove(path: Path) -> None:
     if not (path / "experiment.toml").is_file():
         raise SettingError(f"{path} holds no run; it is not removed, but another folder is needed")
     shutil.rmtree(path)
+
+
+def empty(folder: RunFolder) -> None:
+    """Remove everything in a run's folder but its lock, which the caller holds, and its process.
+
+    Raises: SettingError when it holds no run.
+    """
+    if not folder.experiment.is_file():
+        raise SettingError(f"{folder.path} holds no run; nothing is removed, but another folder is needed")
+    last = [folder.key, folder.experiment]  # a process that is killed before leaves what is emptied again
+    kept = [folder.path / LOCK, folder.path / PROCESS, *last]
+    for path in [path for path in folder.path.iterdir() if path not in kept] + last:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def tracked_id(folder: RunFolder) -> str | None:

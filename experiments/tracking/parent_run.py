@@ -9,6 +9,7 @@ from neuralzoo.core.learner import MetricValues
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.running.assembly import task_of
 from neuralzoo.experiments.running.files import read_json, write_json
+from neuralzoo.experiments.running.signals import signals_deferred
 from neuralzoo.experiments.tracking import store
 from neuralzoo.experiments.tracking.address import without_secrets
 from neuralzoo.experiments.tracking.client import as_tracking_error, connect, now_ms, retry_conflicts
@@ -20,21 +21,32 @@ from neuralzoo.registry import Experiment
 class ParentRun:
     """An MLflow run with child runs; that of an interrupted group is opened again."""
 
-    def __init__(self, name: str, note: Path, uri: str, experiment: Experiment) -> None:
+    def __init__(self, name: str, note: Path, uri: str) -> None:
+        self.name = name
+        self.note = note
         self.uri = uri
+        self.run_id = ""
+
+    def open(self, experiment: Experiment) -> None:
+        """Create the run, or open that of an interrupted group, in the MLflow experiment that an experiment belongs to.
+
+        Raises: TrackingError when the store can't be used.
+        """
+        uri = self.uri
         self.client = connect(uri)
         info = replace(datasets.info(experiment.dataset), task=task_of(experiment))
-        self.experiment_id = store.dataset_experiment(self.client, uri, info, experiment)
-        known = read_json(note)
-        run_id = known.get("run_id") if known.get("uri") == without_secrets(uri) else None
-        self.run: Any = store.reopen(self.client, uri, run_id) if run_id else None
-        if self.run is None:
-            tags = process_identity() | {"mlflow.user": user_name()}
-            name = shortened(name, NAME_LIMIT)
+        self.experiment_id = store.dataset_experiment(self.client, uri, info, experiment.primary_metric)
+        known = read_json(self.note)
+        self.run_id = known.get("run_id", "") if known.get("uri") == without_secrets(uri) else ""  # to be closed
+        self.run: Any = store.reopen(self.client, uri, self.run_id) if self.run_id else None
+        if self.run is not None:
+            return
+        tags = process_identity() | {"mlflow.user": user_name()}
+        name = shortened(self.name, NAME_LIMIT)
+        with signals_deferred():  # a run that is missing in the folder would never be closed
             self.run = retry_conflicts(uri, self.client.create_run, self.experiment_id, run_name=name, tags=tags)
-            note.parent.mkdir(parents=True, exist_ok=True)
-            write_json(note, {"uri": without_secrets(uri), "run_id": self.run.info.run_id})
-        self.run_id = str(self.run.info.run_id)
+            self.run_id = str(self.run.info.run_id)
+            write_json(self.note, {"uri": without_secrets(uri), "run_id": self.run_id})
 
     @property
     def child_tags(self) -> dict[str, str]:
@@ -42,7 +54,9 @@ class ParentRun:
         return {"mlflow.parentRunId": self.run_id}
 
     def close(self, status: str) -> None:
-        """End the run; an error of the store does not hide that of a failed run."""
+        """End the run, if it was opened; an error of the store does not hide that of a failed run."""
+        if not self.run_id:
+            return
         if status == "FINISHED":
             retry_conflicts(self.uri, self.client.set_terminated, self.run_id, status)
         else:

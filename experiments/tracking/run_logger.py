@@ -16,7 +16,7 @@ from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running.assembly import Assembly
 from neuralzoo.experiments.running.files import write_json
 from neuralzoo.experiments.running.run_folder import RunFolder, tracked_id
-from neuralzoo.experiments.running.signals import signals_deferred
+from neuralzoo.experiments.running.signals import end_status, signals_deferred
 from neuralzoo.experiments.tracking import store
 from neuralzoo.experiments.tracking.address import redacted, without_secrets
 from neuralzoo.experiments.tracking.client import (
@@ -191,11 +191,15 @@ class RunLogger:
             self._record()
         self.client = connect(self.uri)
         info = replace(a.data.info, task=a.data.task)
-        self.experiment_id = store.dataset_experiment(self.client, self.uri, info, a.experiment)
+        self.experiment_id = store.dataset_experiment(self.client, self.uri, info, a.experiment.primary_metric)
         params = {self.names[key]: shortened(str(value), PARAM_LIMIT) for key, value in flat_params(a).items()}
         run_id = tracked_id(self.folder)
+        self.run_id = run_id or ""  # to be closed, if a signal comes once it is reopened
         run: Any = store.reopen(self.client, self.uri, run_id) if run_id else None
-        if run is None or any(run.data.params.get(key, value) != value for key, value in params.items()):
+        if run is not None and any(run.data.params.get(key, value) != value for key, value in params.items()):
+            store.close_run(self.client, self.uri, self.run_id, "KILLED")  # of other settings
+            run = None
+        if run is None:
             run_name = f"{self.tags.get('neuralzoo.candidate', a.architecture.name)}-s{a.experiment.seed}"
             tags = {key: shortened(text, TAG_LIMIT) for key, text in (run_tags(a, self.folder) | self.tags).items()}
             with signals_deferred():  # a run that is missing in the folder would never be closed
@@ -253,8 +257,7 @@ class RunLogger:
 
     def _close(self, reason: BaseException) -> None:
         if self.run_id:
-            status = "KILLED" if isinstance(reason, KeyboardInterrupt | SystemExit) else "FAILED"
-            store.close_run(self.client, self.uri, self.run_id, status)
+            store.close_run(self.client, self.uri, self.run_id, end_status(reason))
 
     def _log_metrics(self, values: list[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric

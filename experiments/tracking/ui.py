@@ -15,6 +15,7 @@ from urllib.request import urlopen
 from neuralzoo.experiments.tracking.address import TrackingError, redacted, sqlite_file
 from neuralzoo.experiments.tracking.client import as_tracking_error, connect
 from neuralzoo.experiments.tracking.store import all_results, leaderboard_page
+from neuralzoo.registry.errors import Terminated
 
 STARTUP_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
@@ -56,7 +57,7 @@ def serve(uri: str, port: int, report: Callable[[str], None]) -> None:
         for experiment in experiments:
             report(f"{experiment.name}  http://127.0.0.1:{port}/{leaderboard_page(experiment.experiment_id)}")
         watch(server, follow_parent=not outlives_parent)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         report("stopped")
     finally:
         stop(server)
