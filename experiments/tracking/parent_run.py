@@ -1,5 +1,6 @@
 """The parent run of a run group."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,11 @@ from neuralzoo.experiments.running.assembly import task_of
 from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.running.signals import signals_deferred
 from neuralzoo.experiments.tracking import store
-from neuralzoo.experiments.tracking.address import without_secrets
+from neuralzoo.experiments.tracking.address import TrackingError, without_secrets
 from neuralzoo.experiments.tracking.client import as_tracking_error, connect, now_ms, retry_conflicts
 from neuralzoo.experiments.tracking.names import NAME_LIMIT, TAG_LIMIT, AcceptedNames, shortened
 from neuralzoo.experiments.tracking.provenance import process_identity, user_name
+from neuralzoo.experiments.tracking.run_logger import PARENT, TrackingWarning
 from neuralzoo.registry import Experiment
 
 
@@ -51,7 +53,7 @@ class ParentRun:
     @property
     def child_tags(self) -> dict[str, str]:
         """The tags that make a run a child of this one."""
-        return {"mlflow.parentRunId": self.run_id}
+        return {PARENT: self.run_id}
 
     def close(self, status: str) -> None:
         """End the run, if it was opened; an error of the store does not hide that of a failed run."""
@@ -63,7 +65,18 @@ class ParentRun:
             store.close_run(self.client, self.uri, self.run_id, status)
 
     def finish(self, metrics: MetricValues, tags: Mapping[str, str], files: Sequence[Path]) -> dict[str, Any]:
-        """Log new metrics, tags and files, end the run, and return its URI and ids."""
+        """Log new metrics, tags and files, end the run, and return its URI and ids.
+
+        Where the store fails, a warning says how they are logged later: what they are of is saved already.
+        """
+        try:
+            self._finish(metrics, tags, files)
+        except TrackingError as error:
+            text = f"{error}; the parent run {self.name!r} is not completely logged, the same command logs the rest"
+            warnings.warn(text, TrackingWarning, stacklevel=2)
+        return {"uri": without_secrets(self.uri), "experiment_id": self.experiment_id, "run_id": self.run_id}
+
+    def _finish(self, metrics: MetricValues, tags: Mapping[str, str], files: Sequence[Path]) -> None:
         from mlflow.entities import Metric, RunTag
 
         now, before = now_ms(), self.run.data.metrics
@@ -76,4 +89,3 @@ class ParentRun:
             for path in files:
                 self.client.log_artifact(self.run_id, str(path))
         self.close("FINISHED")
-        return {"uri": without_secrets(self.uri), "experiment_id": self.experiment_id, "run_id": self.run_id}

@@ -18,7 +18,7 @@ from neuralzoo.experiments.running.files import write_json
 from neuralzoo.experiments.running.run_folder import RunFolder, tracked_id
 from neuralzoo.experiments.running.signals import end_status, signals_deferred
 from neuralzoo.experiments.tracking import store
-from neuralzoo.experiments.tracking.address import redacted, without_secrets
+from neuralzoo.experiments.tracking.address import TrackingError, redacted, without_secrets
 from neuralzoo.experiments.tracking.client import (
     as_tracking_error,
     connect,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
 OUTAGE_RETRY_S = 30.0
+PARENT = "mlflow.parentRunId"
 TIME_PER_COST = 100.0  # seconds of training between two writes for each second that the first took
 LOGGED_IMAGE = re.compile(r"images/(.+?)[+%]step[+%](\d+)[+%]")
 
@@ -58,9 +59,9 @@ class RunLogger:
 
     An epoch is logged after its checkpoint, so that the store is never ahead of a resumed run. Epochs are logged
     together where one by one they would take more than a hundredth of the time. When the store fails, training goes
-    on: what is missing is in the run's folder, and logged when the store is back, at the end, or when the run is
-    resumed; nothing is logged twice. The cost is measured: opening, epochs, the end, and, apart from these, the
-    figures: drawing all of them, and logging those of epochs.
+    on (in a run group also where it fails to open the run): what is missing is in the run's folder, and logged when the
+    store is back, at the end, or when the run is resumed; nothing is logged twice. The cost is measured: opening,
+    epochs, the end, and, apart from these, the figures: drawing all of them, and logging those of epochs.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class RunLogger:
         self.finished_epochs = self.logged_epochs = 0
         self.next_write = 0.0
         self.names = AcceptedNames()
+        self.is_open = False
         self.outage = False
         self.summarized = False
 
@@ -104,8 +106,10 @@ class RunLogger:
             with self._timed("start_s"):
                 self._open(trainer)
         except BaseException as error:
-            self._close(error)
-            raise
+            if not (isinstance(error, TrackingError) and PARENT in self.tags):
+                self._close(error)
+                raise
+            self._report_outage(error)  # the store was there when the parent run began, and may come back
         try:
             result = yield
             self._attempt(trainer, self._finish)
@@ -161,24 +165,29 @@ class RunLogger:
         retry_conflicts(self.uri, self.client.set_terminated, self.run_id, "FINISHED")
 
     def _attempt(self, trainer: Trainer, log: Callable[[Trainer], None]) -> None:
-        """Log something; whatever the store, MLflow or a file raises, training is worth more, and goes on."""
+        """Log something; when the store or a file fails, training is worth more, and goes on."""
         since = time.perf_counter()
         try:
             if self.outage:
                 with without_retries():
+                    if not self.is_open:
+                        self._open(trainer)
                     self._read_logged()  # a request that failed may have been carried out
                     self._log_metrics(_by_epoch(trainer, 0, self.logged_epochs))
             log(trainer)
-        except Exception as error:
+        except (TrackingError, OSError) as error:
             now = time.perf_counter()
             self.next_write = now + max(OUTAGE_RETRY_S, TIME_PER_COST * (now - since))
-            if not self.outage:
-                reason = redacted(" ".join(str(error).split()))
-                text = f"{reason}; training is not affected, and what is missing is logged when the store can be used"
-                warnings.warn(text, TrackingWarning, stacklevel=2)
-            self.outage = True
+            self._report_outage(error)
         else:
             self.outage = False
+
+    def _report_outage(self, error: Exception) -> None:
+        if not self.outage:
+            reason = redacted(" ".join(str(error).split()))
+            text = f"{reason}; training is not affected, and what is missing is logged when the store can be used"
+            warnings.warn(text, TrackingWarning, stacklevel=2)
+        self.outage = True
 
     def _record(self, pending: bool = False) -> None:
         """Write to the run's folder where it is tracked, and whether something is still to be logged."""
@@ -215,6 +224,7 @@ class RunLogger:
             self._read_logged()
         self._log_metrics(_by_epoch(trainer, 0, trainer.epoch))
         self.finished_epochs = self.logged_epochs = trainer.epoch
+        self.is_open = True
 
     def _read_logged(self) -> None:
         """Read from the store which metrics and images it has."""

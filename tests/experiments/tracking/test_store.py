@@ -205,6 +205,42 @@ def test_a_run_goes_on_when_its_store_is_replaced_and_resuming_logs_the_rest(tmp
     completely_logged(uri, result, logged.tracked["run_id"])
 
 
+def test_a_run_group_goes_on_when_its_store_is_away_and_the_same_call_logs_the_rest(tmp_path, uri, tiny):
+    """The store fails in the first run, is away when the second one opens, and when the parent run ends."""
+
+    def replace():
+        (tmp_path / "mlflow.db").rename(tmp_path / "away.db")
+        (tmp_path / "mlflow.db").mkdir()
+
+    def run(*hooks):
+        group = RunGroup("group", tmp_path / "group", uri, hooks=hooks)
+        records = group.run([RunSpec(label, tiny) for label in "ab"])
+        return records, group.finish({"score": 1.0}, {}, [])
+
+    class Once(At):
+        @hookimpl
+        def batch_ended(self, trainer):
+            if not (tmp_path / "away.db").exists():
+                super().batch_ended(trainer)
+
+    with pytest.warns(TrackingWarning) as caught:
+        run(Once(1, replace))
+    told = [str(one.message) for one in caught]
+    assert [text.rpartition("the same command ")[2] for text in told if "same command" in text] == ["logs the rest"] * 3
+    (tmp_path / "mlflow.db").rmdir()
+    (tmp_path / "away.db").rename(tmp_path / "mlflow.db")
+    records, tracked = run()
+    client = connect(uri)
+    for record in records:
+        assert client.get_run(record.tracked["run_id"]).info.status == "FINISHED"
+        assert client.get_run(record.tracked["run_id"]).data.tags["mlflow.parentRunId"] == tracked["run_id"]
+        by_epoch, summary = counted(uri, record.tracked["run_id"])
+        assert set(by_epoch.values()) == {1}
+        assert ("test/accuracy", 0) in summary
+    parent = client.get_run(tracked["run_id"])
+    assert (parent.info.status, parent.data.metrics["score"]) == ("FINISHED", 1.0)
+
+
 class Enough:
     """Stops a run, started with two hundred thousand epochs, after some."""
 
