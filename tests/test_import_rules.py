@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "experiments.claims": (*MANY_RUNS, "experiments.claims"),
     "experiments.comparing": (*MANY_RUNS, "experiments.comparing"),
     "experiments.benchmark": (*ONE_RUN, "experiments", "experiments.benchmark"),
-    "experiments.scaffold": (*ONE_RUN, "core.testing", "experiments", "experiments.scaffold"),
+    "experiments.scaffold": (*ONE_RUN, "core.testing", "experiments", "experiments.tracking", "experiments.scaffold"),
     "experiments.cli": (
         *MANY_RUNS,
         *(f"experiments.{folder}" for folder in ("claims", "comparing", "benchmark", "scaffold", "cli")),

@@ -11,9 +11,12 @@ from importlib import invalidate_caches
 from pathlib import Path
 from typing import Any
 
+from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.testing import Check, CheckFailedError, checks_for_architecture
 from neuralzoo.core.testing import CheckResult as CheckResult
+from neuralzoo.core.testing.training import ArchitectureCase
 from neuralzoo.experiments.running.assembly import task_of
+from neuralzoo.experiments.tracking.names import NAME_LIMIT, accepted_name
 from neuralzoo.registry import Architecture, SettingError, UnknownNameError, ZooError, entries, get
 from neuralzoo.registry.errors import nearest
 from neuralzoo.registry.installed import join_distributions
@@ -95,7 +98,11 @@ def declared(folder: Path) -> tuple[str, str, dict[str, str]]:
 
 def checks_for(architecture: Architecture) -> list[Check]:
     """Return the conformance checks, and those of the declared experiments and claims."""
-    declared_checks = (experiments_fit_their_datasets, claims_name_installed_architectures)
+    declared_checks = (
+        experiments_fit_their_datasets,
+        claims_name_installed_architectures,
+        metrics_have_names_that_mlflow_accepts,
+    )
     more = [Check(f.__name__, (f.__doc__ or "").split("\n")[0], partial(f, architecture)) for f in declared_checks]
     return [*checks_for_architecture(architecture), *more]
 
@@ -126,3 +133,18 @@ def claims_name_installed_architectures(architecture: Architecture) -> None:
                 raise CheckFailedError(
                     f"claim {claim.name!r} can't be decided, candidate {candidate.label!r}: {problem}"
                 )
+
+
+def metrics_have_names_that_mlflow_accepts(architecture: Architecture) -> None:
+    """Every metric, of the learner on its example task and of the claims, has a name that MLflow accepts."""
+    case = ArchitectureCase(architecture, architecture.example, lambda module: Adam(module, 0.01), {})
+    learner = case.learner(case.build())
+    case.prepare(learner)
+    reported = learner.learn(case.data(), case.context()) | learner.evaluate(case.data())
+    claimed = [name for claim in architecture.claims for name in claim.evaluators]
+    if refused := {name: accepted_name(name) for name in (*reported, *claimed) if accepted_name(name) != name}:
+        each = ", ".join(f"{name!r} (it would be {accepted!r})" for name, accepted in refused.items())
+        raise CheckFailedError(
+            f"MLflow refuses the metric names {each}; they need letters, digits, spaces, and _ - . / : only, at most "
+            f"{NAME_LIMIT} characters, and no parts that are empty or dots"
+        )
