@@ -37,7 +37,7 @@ class ParentRun:
         uri = self.uri
         self.client = connect(uri)
         info = replace(datasets.info(experiment.dataset), task=task_of(experiment))
-        self.experiment_id = store.dataset_experiment(self.client, uri, info, experiment.primary_metric)
+        self.experiment_id = store.dataset_experiment(self.client, uri, info, experiment)
         known = read_json(self.note)
         self.run_id = known.get("run_id", "") if known.get("uri") == without_secrets(uri) else ""  # to be closed
         self.run: Any = store.reopen(self.client, uri, self.run_id) if self.run_id else None

@@ -200,7 +200,7 @@ class RunLogger:
             self._record()
         self.client = connect(self.uri)
         info = replace(a.data.info, task=a.data.task)
-        self.experiment_id = store.dataset_experiment(self.client, self.uri, info, a.experiment.primary_metric)
+        self.experiment_id = store.dataset_experiment(self.client, self.uri, info, a.experiment)
         params = {self.names[key]: shortened(str(value), PARAM_LIMIT) for key, value in flat_params(a).items()}
         run_id = tracked_id(self.folder)
         self.run_id = run_id or ""  # to be closed, if a signal comes once it is reopened
