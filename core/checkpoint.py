@@ -92,13 +92,14 @@ def load_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -
     for key in sorted(got.keys() | needed.keys()):
         if got.get(key) != needed.get(key):
             raise CheckpointError(f"{path} was written with {key} {got.get(key)!r}; it needs {needed.get(key)!r}")
-    before, state = trainer.learner.state(), trainer.state()
+    before, state, trained = trainer.learner.state(), trainer.state(), trainer.learner.module.trained
     try:
         trainer.learner.load_state(saved.arrays)
         trainer.load_state(saved.metadata["trainer"])
     except Exception as error:  # of any kind that the state of another run may cause
         trainer.learner.load_state(before)
         trainer.load_state(state)
+        trainer.learner.module.trained = trained
         raise CheckpointError(f"{path} does not fit: {error}") from error
 
 

@@ -37,6 +37,7 @@ class Gradients:
 
     def __init__(self, module: Module | None = None) -> None:
         self.enabled = module is not None
+        self._frozen = {} if module is None else {id(each): each.is_frozen for _, each in module.named_modules()}
         self.parameters = [] if module is None else list(module.trainable_parameters().values())
         self._vector = np.zeros_like(np.empty(0, np.float32) if module is None else module.pack())
         self._views = dict(zip(self.parameters, split(self._vector, self.parameters), strict=True))
@@ -89,6 +90,11 @@ class Gradients:
         if self._view(parameter) is not None:
             add(self[parameter], rows, values)
 
+    def freezes(self, module: Module) -> bool:
+        """Return whether a module is frozen; of those with gradients here it is known, without counting anew."""
+        known = self._frozen.get(id(module))
+        return module.is_frozen if known is None else known
+
     def _view(self, parameter: Parameter) -> Array | None:
         view = self._views.get(parameter)
         if view is None and self.enabled and parameter.trainable:
@@ -97,6 +103,8 @@ class Gradients:
 
 
 DISCARD = Gradients()
+OF_NOTHING = Gradients(Module())
+"""Gradients of no parameters: with them a pass records its pullback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,16 @@ class Context:
         if self.rng is None:
             raise ValueError("Context has no random generator; a layer that draws needs Context(rng=default_rng(seed))")
         return self.rng
+
+    def of(self, module: Module) -> "Context":
+        """Return the context of a pass through a part: a frozen one is passed as in evaluation, and recorded.
+
+        Its batch statistics stay, and nothing is dropped. `Layer.__call__` is always given this context; a method
+        beside it that draws at random, or passes other layers, starts with `ctx = ctx.of(self)`.
+        """
+        if not self.training or not self.grads.freezes(module):
+            return self
+        return replace(self, training=False, grads=self.grads if self.grads.enabled else OF_NOTHING)
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """Return an uninitialized array, valid until the next training step; in evaluation without limit."""
@@ -169,12 +187,17 @@ Call = Callable[[Any, Any, Context], tuple[Array, Pullback]]
 
 
 def _with_inputs_converted(call: Call) -> Call:
-    """Return a layer's `__call__` behind the door at which inputs are converted; float32 goes through at once."""
+    """Return a layer's `__call__` behind the door at which inputs are converted; float32 goes through at once.
+
+    There a frozen layer gets the context of evaluation, too (see `Context.of`).
+    """
 
     ndarray = np.ndarray  # a local name, for speed
 
     @wraps(call)
     def converting_call(self: Layer, x: Any, ctx: Context) -> tuple[Array, Pullback]:
+        if ctx.training and ctx.grads.freezes(self):
+            ctx = ctx.of(self)
         if type(x) is ndarray and x.dtype is FLOAT32 and not self.reads_tokens:
             return call(self, x, ctx)
         first = x[0] if type(x) is tuple and x else x

@@ -43,7 +43,10 @@ class Learner(ABC):
         self.workspace = Workspace()
 
     def prepare(self, data: Batches, ctx: Context) -> None:  # noqa: B027 - nothing to prepare is the usual case
-        """Initialize from the data before the first step: k-means centres, least squares, statistics."""
+        """Initialize from the data before the first step: k-means centres, least squares, statistics.
+
+        A trainer calls it once, and never for a module that is `trained`.
+        """
 
     @abstractmethod
     def learn(self, batch: Batch, ctx: Context) -> MetricValues:
@@ -66,11 +69,15 @@ class Learner(ABC):
         return batch if unchanged else (x, *others)
 
     def training_context(self, x: Array, ctx: Context, optimizer: str = "main") -> Context:
-        """Return the context of a training step on x: gradients zero, workspace reset, dL/dx not needed."""
+        """Return the context of a training step on x: gradients zero, workspace reset, dL/dx not needed.
+
+        That of a frozen network is one of evaluation (see `Context.of`).
+        """
         grads = self.grads[optimizer]
         grads.zero()
         self.workspace.reset()
-        return Context(training=True, rng=ctx.rng, grads=grads, inputs_without_grad=x, workspace=self.workspace)
+        context = Context(training=True, rng=ctx.rng, grads=grads, inputs_without_grad=x, workspace=self.workspace)
+        return context.of(self.optimizers[optimizer].module)
 
     def check_finite(self, loss: float, optimizer: str = "main") -> None:
         """Check the loss of a training step before its backward pass.
@@ -131,12 +138,17 @@ class ConvertedBatches:
 
 
 def _with_data_converted(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `prepare`, `learn` or `evaluate` behind the door at which data are converted."""
+    """Return `prepare`, `learn` or `evaluate` behind the door at which data are converted; `learn` makes trained."""
+
+    learns = method.__name__ == "learn"
 
     @wraps(method)
     def converting_method(self: Learner, data: Any, *arguments: Any) -> Any:
         data = self.as_batch(data) if isinstance(data, tuple) else ConvertedBatches(data, self)
-        return method(self, data, *arguments)
+        result = method(self, data, *arguments)
+        if learns:
+            self.module.trained = True
+        return result
 
     return converting_method
 

@@ -39,9 +39,13 @@ class Module:
 
     Integers that come in are numbers, and computed with as floats, unless it `reads_tokens`: a layer that looks up a
     vector for each token says so, in its class or for itself; of a network for a task with tokens the registry does.
+
+    It is `trained` once it has learned from a batch or got its parameters from a state: a trainer then leaves out
+    `Learner.prepare`, which would replace them.
     """
 
     reads_tokens: bool = False
+    trained: bool = False
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """Yield this module and its submodules with their dotted names, parents first."""
@@ -72,6 +76,23 @@ class Module:
     def trainable_parameters(self) -> dict[str, Parameter]:
         """Return the trainable parameters by their dotted names."""
         return {name: p for name, p in self.named_parameters().items() if p.trainable}
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it has parameters and none of them is trainable: in training it then computes as in evaluation."""
+        found = False
+        for path, module in self.named_modules():
+            for _, parameter in _members(vars(module), path, Parameter):
+                if parameter.trainable:
+                    return False
+                found = True
+        return found
+
+    def freeze(self) -> Self:
+        """Make no parameter trainable, before optimizers are made, and return the module."""
+        for parameter in self.named_parameters().values():
+            parameter.trainable = False
+        return self
 
     @property
     def num_parameters(self) -> int:
@@ -132,6 +153,7 @@ class Module:
         Raises: ValueError when a name is missing or unknown, or a shape differs.
         """
         load_arrays(type(self).__name__, {name: p.value for name, p in self.named_parameters().items()}, state)
+        self.trained = True
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """Convert every parameter to `dtype`, in this module, and return it."""

@@ -47,8 +47,8 @@ class Trainer:
 
     @hookimpl
     def fit(self, trainer: "Trainer") -> bool:
-        """Train: the innermost of the `fit` hooks."""
-        if self.step == 0:
+        """Train: the innermost of the `fit` hooks. A network that was trained or loaded is not prepared again."""
+        if self.step == 0 and not self.learner.module.trained:
             since = time.perf_counter()
             self.learner.prepare(self.train, Context(training=True, rng=self.rng))
             self.seconds = time.perf_counter() - since

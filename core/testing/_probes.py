@@ -107,10 +107,10 @@ def need_parameters(module: Module) -> None:
 
 
 def outputs_and_gradients(
-    layer: Layer, x: Any, workspace: Workspace | None = None, *, collect: bool = True
+    layer: Layer, x: Any, workspace: Workspace | None = None, *, collect: bool = True, training: bool = True
 ) -> dict[str, Array]:
-    """Return copies of the output and all gradients of a training pass."""
-    ctx = replace(context(layer if collect else None), workspace=workspace)
+    """Return copies of the output and all gradients of a training pass, or of one in evaluation."""
+    ctx = replace(context(layer if collect else None, training=training), workspace=workspace)
     y, pull = layer(x, ctx)
     output = y.copy()
     dx = pull(random_cotangent(y))

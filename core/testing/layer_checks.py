@@ -23,6 +23,7 @@ from neuralzoo.core.testing._probes import (
     need_parameters,
     outputs_and_gradients,
     random_cotangent,
+    require_same_state,
     strided_copy,
 )
 from neuralzoo.core.testing.checks import Check, NotApplicable, make_checks, require
@@ -226,7 +227,7 @@ def memory_may_be_reused(case: LayerCase) -> None:
 
 
 def gradients_can_be_disabled(case: LayerCase) -> None:
-    """Frozen parameters, discarded gradients and inputs without a gradient change nothing else."""
+    """Discarded gradients and inputs without a gradient change nothing else; a frozen layer is that of evaluation."""
     layer, x = case.layer(np.float64), case.input(np.float64)
     alone = outputs_and_gradients(layer, x)
     ctx = context(layer, leaf=first_of(x))
@@ -235,9 +236,10 @@ def gradients_can_be_disabled(case: LayerCase) -> None:
     message = "parameter gradients change when dL/dx is not needed; leave out dL/dx only"
     expect_equal(ctx.grads.vector, alone["parameter gradients"], message, 1e-10)
     discarded = outputs_and_gradients(layer, x, collect=False)
-    for parameter in layer.named_parameters().values():
-        parameter.trainable = False
+    evaluated = outputs_and_gradients(layer, x, training=False) if layer.has_parameters else alone
+    before = layer.freeze().state()
     frozen = outputs_and_gradients(layer, x)
+    require_same_state(layer, before, "a training pass changed {} although the layer is frozen; use ctx.training")
     if case.differentiable:
         message = "the input gradient changes when {}; use ctx.grads.add, which discards what is not collected"
         expect_equal(
@@ -246,7 +248,8 @@ def gradients_can_be_disabled(case: LayerCase) -> None:
             message.format("parameter gradients are not collected"),
             1e-10,
         )
-        expect_equal(frozen["input gradient"], alone["input gradient"], message.format("parameters are frozen"), 1e-10)
+        message = "the input gradient of a frozen layer is not that of evaluation; use ctx.training and ctx.grads.add"
+        expect_equal(frozen["input gradient"], evaluated["input gradient"], message, 1e-10)
 
 
 LAYER_CHECKS: tuple[Callable[[LayerCase], None], ...] = (

@@ -143,7 +143,7 @@ class AdversarialLearner(Learner):
         pull_fake(dfake)
         step = self._optimizer_step("discriminator")
         for _, layer in self.gan.discriminator.named_modules():
-            if isinstance(layer, SpectralNorm):
+            if isinstance(layer, SpectralNorm) and not layer.is_frozen:
                 layer.power_iteration()
         if self.paired:
             accuracy = float(np.mean(real_logits > fake_logits))
@@ -206,8 +206,11 @@ class AdversarialLearner(Learner):
             raise DivergenceError(f"{network}: {error}") from None
 
     def _update_ema(self) -> None:
-        """Update the moving average of the generator's weights; parameters that are not trainable are copied."""
-        if self.gan.ema_generator is None:
+        """Update the moving average of the generator's weights; parameters that are not trainable are copied.
+
+        That of a frozen generator stays.
+        """
+        if self.gan.ema_generator is None or self.gan.generator.is_frozen:
             return
         step = self.optimizers["generator"].steps
         change = 1 - min(self.config.ema_decay, (1 + step) / (10 + step))

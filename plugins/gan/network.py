@@ -62,7 +62,7 @@ class GAN(Module):
         self.pixels = pixels
         self.generator = make_generator(shape, config, pixels, rng)
         self.discriminator = make_discriminator(shape, config, rng)
-        self.ema_generator = _frozen_copy(self.generator) if config.ema_decay else None
+        self.ema_generator = self.generator.copy().freeze() if config.ema_decay else None
         middle = 0.5 if pixels else 0.0
         self.location = Parameter(np.full(shape[-1], middle, np.float32), trainable=False)
         self.scale = Parameter(np.full(shape[-1], middle or 1.0, np.float32), trainable=False)
@@ -203,14 +203,6 @@ def _conv(inputs: int, outputs: int, config: GANConfig, rng: np.random.Generator
     if config.spectral_norm:
         return SpectralNorm(Conv2D(inputs, outputs, config.kernel, rng, stride=2, padding=padding, bias=False))
     return Conv2D(inputs, outputs, config.kernel, rng, stride=2, padding=padding)
-
-
-def _frozen_copy(layer: Sequential) -> Sequential:
-    """Return a copy whose parameters are not trainable."""
-    copy = layer.copy()
-    for parameter in copy.named_parameters().values():
-        parameter.trainable = False
-    return copy
 
 
 def build(config: GANConfig, task: Task, rng: np.random.Generator) -> GAN:

@@ -118,7 +118,7 @@ class Mixture(Layer):
                 raise ValueError("Mixture got its only expert to be removed; it needs another one")
             return np.zeros((len(x), 1), x.dtype), lambda d: zero_grad_like(x)
         z, pull_gate = self.gate(x, ctx)
-        if ctx.training and self.noise:
+        if self.noise and ctx.of(self.gate).training:
             z = z + self.noise * ctx.random.standard_normal(z.shape, z.dtype)
         if without is not None:
             z = removed(z, without)

@@ -130,7 +130,7 @@ class RadialLearner(Learner):
 
     @IGNORE_OVERFLOW
     def prepare(self, data: Batches, ctx: Context) -> None:
-        """Fit every parameter: one pass over the data for a sample, and one for the least squares.
+        """Fit every parameter that is not frozen: one pass over the data for a sample, one for the least squares.
 
         Raises: DivergenceError when inputs or targets are not finite.
         """
@@ -147,10 +147,15 @@ class RadialLearner(Learner):
                 len(x),
                 config.units - len(x),
             )
-        c = place_centres(x, self._groups(t), config, ctx.random)
-        s = config.width * centres.widths(c, x, config.neighbours)
-        units.centres.value[...] = c
-        units.log_width.value[...] = np.log(s.mean(keepdims=True) if config.shared_width else s)
+        c = units.centres.value.copy()
+        if units.centres.trainable:
+            c = place_centres(x, self._groups(t), config, ctx.random)
+            units.centres.value[...] = c
+        if units.log_width.trainable:
+            s = config.width * centres.widths(c, x, config.neighbours)
+            units.log_width.value[...] = np.log(s.mean(keepdims=True) if config.shared_width else s)
+        if output.is_frozen:
+            return
         sums = self._sums(data.epoch(ctx.random))
         weight, bias, inverse = sums.solve(config.ridge)
         scale = 1.0

@@ -107,6 +107,7 @@ class Recurrent(Layer):
         needs_dx: bool = True,
     ) -> tuple[Array, RecurrentState, StatePullback]:
         """Return h of packed inputs (total, inputs) at every step, packed, the final state, and their pullback."""
+        ctx = ctx.of(self)
         initial = self._split_by_cell(initial_state, packing, np.result_type(rows, self.cells[0].bias.value))
         final: list[CellState] = []
         pulls: list[tuple[LayerPullback, Pullback]] = []

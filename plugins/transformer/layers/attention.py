@@ -121,6 +121,7 @@ class SelfAttention(Layer):
         self, x: Array, ctx: Context, lengths: Array | None = None, cache: Cache | None = None
     ) -> tuple[Array, Pullback]:
         """Return the attention's output and its pullback; with a cache, x has the next positions only."""
+        ctx = ctx.of(self)
         check_sequences("attention", x, self.config.width)
         if lengths is not None:
             check_lengths(lengths, *x.shape[:2])
@@ -165,6 +166,7 @@ class CrossAttention(Module):
         self, x: Array, memory: Array, ctx: Context, lengths: Array | None = None
     ) -> tuple[Array, CrossAttentionPullback]:
         """Return the attention's output and its pullback to x and to the memory."""
+        ctx = ctx.of(self)
         check_sequences("attention", x, self.config.width)
         check_sequences("attention's memory", memory, self.config.width)
         if lengths is not None:

@@ -126,6 +126,7 @@ class Block(Layer):
 
     def residual(self, x: Array, sublayer: Sublayer, norm: LayerNorm, ctx: Context) -> tuple[Array, Pullback]:
         """Residual connection around a sublayer, with the norm before the sublayer or after the sum."""
+        ctx = ctx.of(self)
         if self.before:
             z, pull_norm = norm(x, ctx)
             z, pull_sublayer = sublayer(z)
