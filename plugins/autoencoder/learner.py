@@ -80,10 +80,10 @@ class ReconstructionLearner(Learner):
     def _loss_info(self) -> MetricInfo:
         """Return the declaration of the loss, which depends on the output and on the penalty."""
         error = "cross-entropy of an example" if self.cross_entropy else "squared error of an example"
-        config = self.config
         if self.config.variational:
-            return MetricInfo(f"{error} and KL divergence times {config.beta:g}", "lower")
-        return MetricInfo(error + (f" and sparsity times {config.sparsity:g}" if config.sparsity else ""), "lower")
+            return MetricInfo(f"{error} and KL divergence times {self.config.beta:g}", "lower")
+        weight = self.config.sparsity
+        return MetricInfo(error + (f" and sparsity times {weight:g}" if weight else ""), "lower")
 
     def _target(self, batch: Batch) -> Array:
         return batch[0] if self.targets_are_inputs else batch[-1]
@@ -91,7 +91,7 @@ class ReconstructionLearner(Learner):
     def _reconstruction(self, logits: Array, target: Array, ctx: Context) -> tuple[float, Array, MetricValues]:
         """Return the reconstruction loss, its derivative by the logits, and the metrics."""
         y, pull = self.network.output(logits, ctx)
-        difference = y - target
+        difference = np.subtract(y, target, dtype=y.dtype)  # whatever the target's is
         error = float(np.vdot(difference, difference)) / len(y)
         metrics = {"sse_per_example": error}
         if self.images:

@@ -7,6 +7,7 @@ from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.optimizers import Adam
 from neuralzoo.core.layer import Context
 from neuralzoo.core.testing.examples import tiny_data
+from neuralzoo.core.testing.training import watch_gradients
 from neuralzoo.registry import Task, build, get, learner, names
 
 SHAPES = {"tabular": (5,), "image": (28, 28, 1), "sequence": (6, 3)}
@@ -21,13 +22,14 @@ def task_of(name, kind, **more):
 
 
 def trained(name, task, data):
-    """Return the metrics after `prepare` and a step."""
+    """Return the metrics after `prepare` and a step, whose gradients have the dtype of their parameters."""
     architecture = get(name)
-    settings = {"units": 4} if name == "rbfn" else {}
+    settings = {"rbfn": {"units": 4}, "autoencoder": {"loss": "squared_error", "hidden": (8,)}}.get(name, {})
     module = build(architecture, settings, task, 0)
     config = architecture.configure(settings)
     made = learner(architecture, module, config, task, lambda module: Adam(module, 0.01))
     ctx = Context(training=True, rng=np.random.default_rng(0))
+    watch_gradients(made)
     made.prepare(ArrayBatches(data, len(data[0])), ctx)
     step = made.learn(data, ctx)
     return step | {f"then {name}": value for name, value in made.evaluate(data).items()}
@@ -52,7 +54,7 @@ def test_a_classifier_refuses_what_is_no_class_in_one_sentence(name):
         with pytest.raises(ValueError, match=r"got targets from .*; it needs classes from 0 to 2$"):
             trained(name, task, (*inputs, wrong))
     for dtype in (np.float32, np.float64, str, object):
-        with pytest.raises(ValueError, match=r"^[^.;]* got [^.;]*; it needs [^.;]*$"):
+        with pytest.raises(ValueError, match=r": [^.;]* got [^.;]*; it needs [^.;]*$"):
             trained(name, task, (*inputs, target.astype(dtype)))
 
 
@@ -82,3 +84,20 @@ def test_a_batch_of_nothing_but_padding_changes_nothing(name):
     assert made.num_examples(masked) == 0
     assert {key: array.tobytes() for key, array in made.state().items()} == before
     assert made.evaluate_all([masked, (x, y)]) == made.evaluate((x, y))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(n, kind) for n in sorted(names()) for kind in ("regression", "reconstruction") if kind in get(n).tasks],
+)
+def test_continuous_targets_of_any_dtype_have_the_gradient_of_float32(name, kind):
+    task = get(name).example.model_copy(update={"kind": kind, "target": "continuous"})
+    if kind == "regression":
+        task = task_of(name, kind, target="continuous")
+    *inputs, target = tiny_data(task)
+    target = np.rint(target * 3) if kind == "regression" else np.rint(target)
+    expected = trained(name, task, (*inputs, target.astype(np.float32)))
+    for dtype in (np.float64, np.int64):
+        found = trained(name, task, (*inputs, target.astype(dtype)))
+        assert found.get("grad_norm") == expected.get("grad_norm")
+        assert found == pytest.approx(expected, rel=1e-5)  # a metric may be computed in float64
