@@ -221,6 +221,11 @@ def learner(
         raise SettingError(f"{architecture.name} can't be trained: {error}") from error
     except (Exception, SystemExit) as error:
         raise _plugin_error(error, architecture, "learner") from error
+    if not isinstance(made, Learner):
+        raise PluginError(
+            f"{architecture.name!r} from {_source(architecture)} can't be used: its learner returned "
+            f"{type(made).__name__}; it needs to return a Learner"
+        )
     for name in LEARNER_METHODS:
         setattr(made, name, _isolated(getattr(made, name), architecture))
     return made
@@ -237,7 +242,9 @@ def _isolated(method: Callable[..., Any], architecture: Architecture) -> Callabl
             raise
         except ValueError as error:  # it refuses what it got
             text = " ".join(str(error).split()) or "no message"
-            raise SettingError(f"{architecture.name!r} from {_source(architecture)} can't be trained: {text}") from error
+            raise SettingError(
+                f"{architecture.name!r} from {_source(architecture)} can't be trained: {text}"
+            ) from error
         except (Exception, SystemExit) as error:
             raise _plugin_error(error, architecture, method.__name__) from error
 
