@@ -1,19 +1,24 @@
 """Stopping rules: early stopping, and stopping when a metric reaches a bound."""
 
 import math
+import warnings
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.learner import MetricValues
 from neuralzoo.core.trainer import Trainer
 
 
+class MissingMetricWarning(UserWarning):
+    """An epoch lacks the metric that decides when training stops."""
+
+
 class EarlyStopping:
     """Early stopping: a trainer hook that stops when a metric has not improved for `patience` epochs.
 
     It reads the trainer's history only, so that a resumed run stops where the uninterrupted one does. A value that is
-    NaN is never the best one.
+    NaN is never the best one, nor is an epoch without the metric, of which it warns.
 
-    Raises: ValueError when the mode is unknown, the patience is not positive, or an epoch lacks the metric.
+    Raises: ValueError when the mode is unknown or the patience is not positive.
     """
 
     def __init__(self, metric: str = "val/loss", *, patience: int = 5, mode: str = "min") -> None:
@@ -39,9 +44,10 @@ class EarlyStopping:
 class StopWhen:
     """A trainer hook that stops at the first epoch whose metric is at least, or at most, a bound.
 
-    Metrics of `train/...` are means over the epoch's batches, each measured before its step.
+    Metrics of `train/...` are means over the epoch's batches, each measured before its step. It does not stop at an
+    epoch without the metric, of which it warns: an error there would cost the epoch, and every time it is resumed.
 
-    Raises: ValueError when there is not exactly one bound, it is NaN, or an epoch lacks the metric.
+    Raises: ValueError when there is not exactly one bound, or it is NaN.
     """
 
     def __init__(self, metric: str, *, at_least: float | None = None, at_most: float | None = None) -> None:
@@ -60,10 +66,8 @@ class StopWhen:
 
 
 def value_of(metrics: MetricValues, name: str, owner: str) -> float:
-    """Return a metric of an epoch.
-
-    Raises: ValueError that lists the epoch's metrics when it is missing.
-    """
+    """Return a metric of an epoch; NaN, with a warning that lists the epoch's metrics, where there is none."""
     if name not in metrics:
-        raise ValueError(f"{owner} got no metric {name!r}; the epoch has {', '.join(metrics)}")
-    return metrics[name]
+        text = f"{owner} got no metric {name!r}; the epoch has {', '.join(metrics)}; training does not stop at it"
+        warnings.warn(text, MissingMetricWarning, stacklevel=3)
+    return metrics.get(name, math.nan)

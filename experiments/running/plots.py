@@ -29,7 +29,7 @@ def learning_curve(figure: Any, history: list[MetricValues]) -> None:
         epochs = range(1, len(history) + 1)
         for split, colour in (("train", TRAIN), ("val", VALIDATION)):
             if f"{split}/{metric}" in first:
-                values = [epoch[f"{split}/{metric}"] for epoch in history]
+                values = [epoch.get(f"{split}/{metric}", np.nan) for epoch in history]
                 axes.plot(epochs, values, color=colour, label=split, marker="." if len(values) < 3 else "")
         axes.set(xlabel="epoch", title=metric)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

@@ -9,7 +9,7 @@ from pydantic import create_model
 from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.running.assembly import Assembly, assemble
-from neuralzoo.experiments.running.last_batch import check_last_batch
+from neuralzoo.experiments.running.trial_step import check_last_batch, training_metrics
 from neuralzoo.registry import Experiment, SettingError, TaskKind, get
 from neuralzoo.registry.config import Settings, parse, path_of, text_settings
 from neuralzoo.registry.errors import nearest, shown
@@ -88,9 +88,8 @@ def prepare(experiment: Experiment) -> Assembly:
     check_last_batch(assembly)
     required = [("primary_metric", experiment.primary_metric, known)]
     if experiment.stop_condition is not None:
-        required.append(
-            ("stop_when", experiment.stop_condition[0], [name for name in known if not name.startswith("test/")])
-        )
+        metric = experiment.stop_condition[0]
+        required.append(("stop_when", metric, _metrics_of_epoch(assembly, metric, known)))
     for key, metric, available in required:
         if metric not in available:
             raise SettingError(
@@ -98,6 +97,19 @@ def prepare(experiment: Experiment) -> Assembly:
                 f"it has {', '.join(available)}{nearest(metric, available)}"
             )
     return assembly
+
+
+def _metrics_of_epoch(assembly: Assembly, wanted: str, evaluated: list[str]) -> list[str]:
+    """Return the metrics that an epoch has: the evaluated ones of validation, and those of the training steps.
+
+    The latter are known after a trial step, which is only done if one of them is wanted.
+    """
+    validation = [name for name in evaluated if name.startswith("val/")]
+    training = [name for name in evaluated if name.startswith("train/")]
+    if not wanted.startswith("train/"):
+        return validation + training
+    reported = training_metrics(assembly)
+    return validation + (reported if reported is not None else [*training, wanted])
 
 
 def metrics_of(assembly: Assembly) -> list[str]:
@@ -111,7 +123,7 @@ def metrics_of(assembly: Assembly) -> list[str]:
         measured = next((found for batch in few if (found := assembly.learner.evaluate(batch))), None)
     except ValueError as error:
         name, dataset = assembly.architecture.name, assembly.experiment.dataset
-        raise SettingError(f"{name} can't learn {dataset}: {error}") from error
+        raise SettingError(f"{name} can't learn {dataset}: {error.__cause__ or error}") from error
     if measured is None:  # a fraction that was drawn at random
         raise SettingError(
             f"the validation split of {assembly.data.name} is nothing but padding; it needs more examples"

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.blocks.inference import predict_in_batches
+from neuralzoo.core.blocks.stopping import MissingMetricWarning
 from neuralzoo.core.checkpoint import CheckpointError
 from neuralzoo.core.hooks import hookimpl
+from neuralzoo.core.learner import Supervised
 from neuralzoo.core.optimizer import DivergenceError
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments import run as runner
@@ -166,6 +168,21 @@ def test_a_run_stops_at_the_first_epoch_that_meets_its_stop_condition_resumed_or
 
 def test_a_run_that_never_meets_its_stop_condition_trains_all_epochs(tiny, tmp_path):
     assert run(tiny.set(["stop_when=train/accuracy >= 1.1"]), tmp_path).metrics["time/epochs"] == 3
+
+
+def test_a_stopping_metric_that_some_epochs_lack_costs_no_run(tiny, tmp_path, monkeypatch):
+    learn = Supervised.learn
+
+    def learn_and_report_first(self, batch, ctx):
+        metrics = learn(self, batch, ctx)
+        if self.optimizers["main"].steps > 1:
+            del metrics["accuracy"]
+        return metrics
+
+    monkeypatch.setattr(Supervised, "learn", learn_and_report_first)
+    with pytest.warns(MissingMetricWarning, match="StopWhen got no metric 'train/accuracy'; the epoch has train/loss"):
+        result = run(tiny.set(["stop_when=train/accuracy >= 1.1"]), tmp_path)
+    assert result.metrics["time/epochs"] == 3
 
 
 def test_a_figure_that_can_not_be_drawn_is_skipped_with_a_warning(tiny, tmp_path):

@@ -7,7 +7,7 @@ from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.dense import Dense
 from neuralzoo.core.blocks.losses import MeanSquaredError
 from neuralzoo.core.blocks.optimizers import SGD
-from neuralzoo.core.blocks.stopping import EarlyStopping, StopWhen
+from neuralzoo.core.blocks.stopping import EarlyStopping, MissingMetricWarning, StopWhen
 from neuralzoo.core.learner import Supervised
 from neuralzoo.core.trainer import Trainer
 
@@ -69,9 +69,12 @@ def test_settings_out_of_range_raise(settings, message):
         EarlyStopping(**settings)
 
 
-def test_an_unknown_metric_raises_and_lists_the_known_ones():
-    with pytest.raises(ValueError, match="no metric 'val/accuracy'; the epoch has val/loss"):
-        EarlyStopping("val/accuracy").should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
+def test_an_epoch_without_the_metric_is_never_the_best_one_and_is_warned_of():
+    history = [{"val/loss": 1.0}, {"train/loss": 0.0}, {"val/loss": 2.0}, {"val/loss": 0.5}]
+    stopping = EarlyStopping("val/loss", patience=2)
+    with pytest.warns(MissingMetricWarning, match="EarlyStopping got no metric 'val/loss'; the epoch has train/loss; "):
+        stopped = [stopping.should_stop(SimpleNamespace(history=history[: n + 1])) for n in range(4)]
+    assert stopped == [None, None, True, None]
 
 
 def epochs_run(values, **bound):
@@ -99,9 +102,11 @@ def test_stop_when_needs_exactly_one_bound(bounds):
         StopWhen("val/loss", **bounds)
 
 
-def test_stop_when_of_an_unknown_metric_raises_and_lists_the_known_ones():
-    with pytest.raises(ValueError, match="StopWhen got no metric 'train/loss'; the epoch has val/loss"):
-        StopWhen("train/loss", at_most=1).should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
+@pytest.mark.parametrize("bound", [{"at_most": 1}, {"at_least": 1}])
+def test_stop_when_does_not_stop_at_an_epoch_without_the_metric_and_warns(bound):
+    with pytest.warns(MissingMetricWarning, match="StopWhen got no metric 'train/loss'; the epoch has val/loss; "):
+        stop = StopWhen("train/loss", **bound).should_stop(SimpleNamespace(history=[{"val/loss": 1.0}]))
+    assert stop is None
 
 
 def test_a_bound_that_is_nan_is_refused():

@@ -206,3 +206,20 @@ def test_a_run_on_wrong_labels_leaves_nothing_behind(tiny, tmp_path, monkeypatch
     with pytest.raises(datasets.DataError, match="288 of 576 examples in its test split with classes from -1 to 1"):
         run(tiny, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_stop_condition_of_a_training_metric_is_one_that_the_learner_reports(tmp_path):
+    gan = reference("gan")
+    with pytest.raises(SettingError, match=r"stop_when='train/los'; it has .*train/generator_loss, train/d") as caught:
+        run(gan.set(["stop_when=train/los <= 1"]), tmp_path)
+    assert "train/loss" not in str(caught.value)
+    for metric in ("train/loss", "train/energy_distance", "train/accuracy"):
+        with pytest.raises(SettingError, match=f"gan on .* got stop_when='{metric}'; it has "):
+            run(gan.set([f"stop_when={metric} <= 1"]), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    prepare(gan.set(["stop_when=train/generator_loss <= 0"]))
+
+
+def test_a_trial_step_for_the_stop_condition_changes_no_bit(tiny):
+    asked = tiny.set(["stop_when=train/grad_norm <= 0"])
+    assert np.array_equal(weights(prepare(asked).module), weights(assemble(tiny).module))
