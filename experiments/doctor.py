@@ -136,15 +136,14 @@ def _store_address() -> str:
 
 
 def _store_state() -> str:
-    from neuralzoo.experiments.tracking.address import TrackingError, default_uri, sqlite_file
+    from neuralzoo.experiments.tracking.address import TrackingError, default_uri, missing_file
     from neuralzoo.experiments.tracking.client import as_tracking_error, connect
 
     if find_spec("mlflow") is None:
         return "MLflow is not installed; pip install 'neuralzoo[experiments]'"
-    file = sqlite_file(default_uri())
-    if file is not None and not file.exists():
-        return "not created yet; the first tracked run creates it"
     try:
+        if missing_file(default_uri()) is not None:
+            return "not created yet; the first tracked run creates it"
         with as_tracking_error(default_uri()):
             count = len(connect(default_uri()).search_experiments())
     except TrackingError as error:

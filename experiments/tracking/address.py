@@ -55,7 +55,7 @@ def resume_uri(recorded: str | None, track: bool | None, named: str | None) -> s
     if without_secrets(default) == recorded:
         return default  # with its user and password, which are in no file
     check_address(recorded)
-    if (file := sqlite_file(recorded)) is not None and file.is_file():
+    if (file := sqlite_file(recorded)) is not None and missing_file(recorded) is None and file.is_file():
         return recorded
     raise SettingError(
         f"the run was tracked in {redacted(recorded)}, which neither --tracking-uri nor MLFLOW_TRACKING_URI names; "
@@ -78,6 +78,18 @@ def sqlite_file(uri: str) -> Path | None:
     if not uri.startswith("sqlite:///"):
         return None
     return Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute()
+
+
+def missing_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store that is not there, None for a store that is, or of another kind.
+
+    Raises: TrackingError when its folder can't be looked into.
+    """
+    file = sqlite_file(uri)
+    try:
+        return None if file is None or file.exists() else file
+    except OSError as error:
+        raise TrackingError(f"the store {redacted(uri)} can't be used: {error.strerror}") from None
 
 
 def check_address(uri: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from neuralzoo.experiments.datasets import DatasetInfo
 from neuralzoo.experiments.running.metrics import metric_info
-from neuralzoo.experiments.tracking.address import TrackingError, redacted, sqlite_file
+from neuralzoo.experiments.tracking.address import TrackingError, missing_file, redacted, sqlite_file
 from neuralzoo.experiments.tracking.client import as_tracking_error, connect, store_lock, without_retries
 from neuralzoo.experiments.tracking.names import EXPERIMENT_LIMIT, TAG_LIMIT, shortened
 from neuralzoo.experiments.tracking.provenance import process_identity, process_started
@@ -127,8 +127,7 @@ def close_orphaned_runs(uri: str) -> list[str]:
 
     Raises: TrackingError when the store does not exist or can't be reached.
     """
-    file = sqlite_file(uri)
-    if file is not None and not file.exists():
+    if (file := missing_file(uri)) is not None:
         raise TrackingError(f"{file} is not there; there are no runs to close")
     client = connect(uri)
     closed: list[str] = []

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from neuralzoo.experiments.tracking.address import TrackingError, redacted, sqlite_file
+from neuralzoo.experiments.tracking.address import TrackingError, missing_file, redacted, sqlite_file
 from neuralzoo.experiments.tracking.client import as_tracking_error, connect
 from neuralzoo.experiments.tracking.store import all_results, leaderboard_page
 from neuralzoo.registry.errors import Terminated
@@ -39,8 +39,7 @@ def serve(uri: str, port: int, report: Callable[[str], None]) -> None:
 
     Raises: TrackingError when there is no such store, it can't be read, or the server does not start.
     """
-    file = sqlite_file(uri)
-    if file is not None and not file.exists():
+    if (file := missing_file(uri)) is not None:
         raise TrackingError(f"{file} is not there; the UI needs a store, `neuralzoo run fnn` makes one")
     client = connect(uri)
     with as_tracking_error(uri):
