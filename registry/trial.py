@@ -4,9 +4,11 @@ One that never returns, or ends the process, takes the child down and is reporte
 """
 
 import json
+import os
 import queue
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import EntryPoint
@@ -93,8 +95,16 @@ def _talk(child: "subprocess.Popen[str]", request: str, lines: "queue.Queue[str 
 
 def serve(plugins: Sequence[Sequence[Any]]) -> None:
     """Import plugins and print a line after each; what is wrong with one is found again where it is used."""
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     print(BEGUN, flush=True)
     for name, package, version, kind, point, value, group in plugins:
         with suppress(PluginError):
             load(PluginEntry(name, package, version, EntryPoint(point, value, group), kind))
         print(f"\n{DONE}", flush=True)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it was killed: nobody would end an import that never returns."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -70,13 +70,15 @@ class Stream:
     def write(self, text: str) -> int:
         """Write a text."""
         with self._ending():
-            return int(self.original.write(text))
-        return 0
+            if self.original is not None:  # it is where the stream was closed before the start
+                self.original.write(text)
+        return len(text)
 
     def flush(self) -> None:
         """Write what was kept back."""
         with self._ending():
-            self.original.flush()
+            if self.original is not None:
+                self.original.flush()
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
@@ -136,9 +138,9 @@ class Console:
 
     def json(self, value: Any) -> None:
         """Print a value as JSON."""
-        import json
+        from neuralzoo.experiments.running.files import json_text
 
-        print(json.dumps(value, indent=2), file=self.stdout.file)
+        print(json_text(value, 2), file=self.stdout.file)
 
     def flush(self) -> None:
         """Write to the standard streams what was kept back; none may fail later, when Python ends."""

@@ -1,6 +1,10 @@
 """Plugins whose import never returns or ends the process: what imports strangers survives and says so."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -74,3 +78,23 @@ def test_a_plugin_that_is_imported_already_and_a_built_in_one_are_not_tried(zoo)
     """)
         == 0
     )
+
+
+def test_the_child_of_a_killed_process_ends_though_its_import_does_not(shelf):
+    psutil = pytest.importorskip("psutil")
+    endless = "import pathlib, time; pathlib.Path('began').touch()\nwhile True: time.sleep(0.1)"
+    shelf.add("endless-pack", {"endless": "plugin_endless"}, {"plugin_endless": endless})
+    code = "import neuralzoo.registry as r; r.statuses()"
+    environment = os.environ | {"PYTHONPATH": str(shelf.path)}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=shelf.path, env=environment) as process:
+        wait_for((shelf.path / "began").exists)
+        (child,) = psutil.Process(process.pid).children()
+        process.kill()
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,45 @@
+"""Signals, a closed pipe and kills at random moments: right record, right exit code, resumable (see `interrupted`)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("interrupted.py")
+
+pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="most cases are forked children"),
+    pytest.mark.usefixtures("public_data"),
+]
+
+
+def failures(folder, count, how, seed):
+    """Return the failed cases among some, as text; nothing if there are none."""
+    environment = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "NEURALZOO_DATA_MIRROR")}
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(count), how, "--seed", str(seed)],
+        env=environment | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (
+        "" if f"{count} interruptions by {how}, 0 failed" in done.stdout else done.stdout[-8000:] + done.stderr[-2000:]
+    )
+
+
+@pytest.mark.parametrize("how", ["SIGHUP", "pipe"])
+def test_an_interrupted_run_is_recorded_as_killed_and_goes_on(tmp_path, how):
+    assert failures(tmp_path, 2, how, seed=0) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "count"), [("SIGINT", 50), ("SIGTERM", 50), ("SIGHUP", 50), ("pipe", 50), ("SIGKILL", 100)]
+)
+def test_so_do_hundreds_of_all_architectures(tmp_path, how, count):
+    assert failures(tmp_path, count, how, seed=1) == ""
