@@ -212,6 +212,20 @@ def test_an_interrupt_has_the_resume_hint_as_its_note(tiny, tmp_path):
     assert caught.value.__notes__ == [f"`neuralzoo run --resume {place.path}` resumes it"]
 
 
+def test_a_run_that_another_process_finishes_before_it_is_locked_is_not_resumed(tiny, tmp_path, monkeypatch):
+    with pytest.raises(Killed):
+        run(tiny, tmp_path, hooks=[KillAt(8)])
+    place, locked = folder.find("last", tmp_path), folder.RunFolder.locked
+
+    def finished_meanwhile(self):
+        self.result.write_text("{}")
+        return locked(self)
+
+    monkeypatch.setattr(folder.RunFolder, "locked", finished_meanwhile)
+    with pytest.raises(SettingError, match=f"{place.name} is finished"):
+        runner.resume("last", root=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["mine.toml", "mine.TOML"])
 def test_an_experiment_is_run_from_a_file(tiny, tmp_path, name):
     (tmp_path / name).write_text(tiny.to_toml())

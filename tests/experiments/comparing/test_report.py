@@ -7,6 +7,8 @@ from neuralzoo.experiments.comparing.candidates import candidates_of
 from neuralzoo.experiments.comparing.comparison import Comparison
 from neuralzoo.experiments.comparing.report import rewrite_page, run_and_report, text_of
 from neuralzoo.experiments.comparing.result import Report
+from neuralzoo.experiments.running.run_folder import RunFolder
+from neuralzoo.registry import SettingError
 
 pytest.importorskip("scipy", reason="intervals need the extra 'experiments'")
 pytest.importorskip("jinja2", reason="the page needs the extra 'experiments'")
@@ -88,3 +90,27 @@ def test_a_comparison_whose_page_fails_leaves_no_open_parent_run(tmp_path, monke
         run_and_report([one], text_of(one))
     assert one.group.parent is not None
     assert connect(uri).get_run(one.group.parent.run_id).info.status == "FAILED"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("error", "status"), [(SettingError("no"), "FAILED"), (KeyboardInterrupt(), "KILLED")])
+def test_a_comparison_that_ends_after_its_last_run_leaves_no_open_parent_run(tmp_path, monkeypatch, error, status):
+    pytest.importorskip("mlflow", reason="tracking needs the extra 'experiments'")
+    from neuralzoo.experiments.tracking.client import connect
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("neuralzoo.experiments.comparing.comparison.candidate_result", fail)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    one = comparison(tmp_path / "out", [LINEAR], uri=uri)
+    with pytest.raises(type(error)):
+        run_and_report([one], text_of(one))
+    assert connect(uri).get_run(one.group.parent.run_id).info.status == status
+
+
+def test_a_comparison_that_another_process_runs_is_refused_before_its_plan_is_made(tmp_path):
+    (tmp_path / "out").mkdir()
+    with RunFolder(tmp_path / "out").locked(), pytest.raises(SettingError, match=r"is being trained by process \d+ on"):
+        comparison(tmp_path / "out").run()
+    assert not (tmp_path / "out/plan.json").exists()
