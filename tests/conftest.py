@@ -1,4 +1,4 @@
-"""What all tests share: where the public data files are, if they are there at all."""
+"""What all tests share: they end when they are told to, and know where public data files are, if they are at all."""
 
 import os
 import signal
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from neuralzoo.registry.errors import Terminated
 
 MIRROR = Path(__file__).parents[2] / "shared" / "data" / "mirror"
 
@@ -17,6 +19,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes 
     from threadpoolctl import threadpool_limits  # what is imported already has its threads
 
     threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]))
+
+
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """End the tests where SIGTERM or SIGHUP ended one: what runs make of these is a failure like any other to pytest."""
+    if call.excinfo is not None and isinstance(call.excinfo.value, Terminated):
+        pytest.exit("terminated by a signal", returncode=int(call.excinfo.value.code or 1))
 
 
 @pytest.fixture(scope="session", autouse=True)
