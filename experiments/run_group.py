@@ -143,7 +143,7 @@ class RunGroup:
             return self._run_locked(spec, folder, earlier)
 
     def _run_locked(self, spec: RunSpec, folder: RunFolder, earlier: Sequence[RunRecord]) -> RunRecord:
-        data = self._digest(spec.experiment)
+        data = digest_of(spec.experiment, self.digests)
         key = spec.key(data)
         if folder.key.is_file() and folder.key.read_text() != key:
             folders.empty(folder)
@@ -172,12 +172,13 @@ class RunGroup:
             data=data,
         )
 
-    def _digest(self, experiment: Experiment) -> str:
-        """Return the digest of the data of an experiment, each read once."""
-        chosen = fingerprint(experiment.dataset, experiment.data, experiment.task, experiment.seed)
-        if chosen not in self.digests:
-            self.digests[chosen] = digest(load(experiment))
-        return self.digests[chosen]
+
+def digest_of(experiment: Experiment, known: dict[str, str]) -> str:
+    """Return the digest of the data of an experiment; those in `known`, by what decides them, are not read again."""
+    chosen = fingerprint(experiment.dataset, experiment.data, experiment.task, experiment.seed)
+    if chosen not in known:
+        known[chosen] = digest(load(experiment))
+    return known[chosen]
 
 
 def _budget(spec: RunSpec, earlier: Sequence[RunRecord]) -> list[TimeBudget]:

@@ -24,7 +24,7 @@ def run(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="quick (at most a minute, bundled data) or full (published protocol) (default: quick)."),
+        typer.Option(help="quick (at most a minute, embedded data) or full (published protocol) (default: quick)."),
     ] = None,
     set: Annotated[
         list[str] | None,

@@ -13,8 +13,8 @@ from neuralzoo.experiments.comparing.candidates import check, compared_by
 from neuralzoo.experiments.comparing.matching import epoch_seconds, equal_parameters, equal_steps, with_epochs
 from neuralzoo.experiments.comparing.result import CandidateResult, ComparisonResult, SeedResult, ranking_table
 from neuralzoo.experiments.datasets import DatasetInfo
-from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec
-from neuralzoo.experiments.running.assembly import load, task_of
+from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec, digest_of
+from neuralzoo.experiments.running.assembly import task_of
 from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.running.markdown import markdown_table
 from neuralzoo.experiments.running.metrics import MetricInfo
@@ -24,7 +24,6 @@ from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.experiments.tracking.address import without_secrets
 from neuralzoo.registry import Candidate, Experiment, SettingError, get
 from neuralzoo.registry.claim import Match
-from neuralzoo.registry.dataset import digest
 
 
 @dataclass
@@ -51,15 +50,16 @@ class Comparison:
         """
         info = datasets.info(check(self.candidates))
         compared = compared_by(self.candidates)
+        digests: dict[str, str] = {}
         request = fingerprint(
             [(c.label, c.experiment.settings(), experiment_hash(c.experiment)) for c in self.candidates],
             self.match,
-            digest(load(self.candidates[0].experiment)),  # which all have in common
+            digest_of(self.candidates[0].experiment, digests),  # which all have in common
         )
         folder = self.folder or self.root / f"compare-{info.name}-{request[:8]}"
         budget = TimeBudget()
         name = f"compare {', '.join(c.label for c in self.candidates)}"
-        self.group = RunGroup(name, folder, self.uri, hooks=[*self.hooks, budget], report=self.report)
+        self.group = RunGroup(name, folder, self.uri, hooks=[*self.hooks, budget], report=self.report, digests=digests)
         with self.group.opened():
             return self._run(info, compared, request, budget)
 

@@ -36,7 +36,7 @@ def _adding_info(steps: int) -> DatasetInfo:
 def _xor_info(lag: int) -> DatasetInfo:
     return DatasetInfo(
         name="delayed-xor" if lag == 4 else f"delayed-xor-{lag}",
-        summary=f"delayed XOR: whether two bits differed {lag} steps ago",
+        summary=f"delayed XOR: whether two bits differed {lag} step{'s' * (lag > 1)} ago",
         task=Task(kind="classification", input="sequence", shape=(lag + 1, 2), outputs=2),
         sizes=Sizes(2_000, 1_000),
         kind="generated",

@@ -194,21 +194,17 @@ def gpt(torch: Any, ours: Any) -> Any:
 
 
 def _linear(torch: Any, ours: Any) -> Any:
+    from neuralzoo.experiments.benchmark.peers.torch.layers import filled
+
     layer = torch.nn.Linear(*ours.weight.value.shape, bias=ours.bias is not None)
-    return _filled(torch, layer, ours.weight.value.T, ours.bias)
+    return filled(layer, ours.weight.value.T, ours.bias)
 
 
 def _norm(torch: Any, ours: Any) -> Any:
+    from neuralzoo.experiments.benchmark.peers.torch.layers import filled
+
     layer = torch.nn.LayerNorm(len(ours.gain.value), eps=ours.epsilon, bias=ours.bias is not None)
-    return _filled(torch, layer, ours.gain.value, ours.bias)
-
-
-def _filled(torch: Any, layer: Any, weight: Any, bias: Any) -> Any:
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor(weight))
-        if bias is not None:
-            layer.bias.copy_(torch.tensor(bias.value))
-    return layer
+    return filled(layer, ours.gain.value, ours.bias)
 
 
 if __name__ == "__main__":

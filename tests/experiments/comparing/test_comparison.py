@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from neuralzoo.core.metric import MetricInfo
+from neuralzoo.experiments import run_group
 from neuralzoo.experiments.comparing import comparison as comparison_module
 from neuralzoo.experiments.comparing.candidates import candidates_of
 from neuralzoo.experiments.comparing.comparison import Comparison, describe_match, flat_settings
@@ -119,6 +120,14 @@ def test_the_ranking_goes_by_the_declared_direction(tmp_path, monkeypatch):
     unranked = as_given, "Not ranked by test/loss: no end of it is the better one."
     assert ranked(MetricInfo("heat", "neither"))[::2] == unranked
     assert ranked(None)[::2] == (as_given, "Not ranked by test/loss: its direction is not declared.")
+
+
+def test_the_data_of_a_comparison_are_read_once_for_their_digest(tmp_path, monkeypatch):
+    read, taken = run_group.load, []
+    monkeypatch.setattr(run_group, "load", lambda experiment: taken.append(experiment.seed) or read(experiment))
+    comparison(tmp_path, seeds=2).run()
+    assert taken == [0, 1]
+    assert not hasattr(comparison_module, "load"), "it reads them itself"
 
 
 def test_a_comparison_is_made_again_when_the_data_behind_its_name_have_changed(tmp_path, data_in_a_file):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neuralzoo.experiments.datasets import load
+from neuralzoo.experiments.datasets import info, load
 from neuralzoo.registry import SettingError
 
 
@@ -22,6 +22,11 @@ def test_delayed_xor_depends_on_both_first_bits_alone(lag):
     assert y.mean() == pytest.approx(0.5, abs=0.04)
     signs, others = 2 * y - 1, 2 * x.reshape(4000, -1) - 1
     assert np.abs(signs @ others / 4000).max() < 0.08  # no single bit is informative
+
+
+def test_the_summary_of_delayed_xor_counts_its_steps():
+    ends = [info(f"delayed-xor-{lag}").summary.rpartition("differed ")[2] for lag in (1, 2)]
+    assert ends == ["1 step ago", "2 steps ago"]
 
 
 def test_delayed_xor_can_show_the_last_steps_only():

@@ -28,7 +28,7 @@ def linear(ours: Any, channels: int | None = None) -> nn.Linear:
     weight, (inputs, outputs) = ours.weight.value, ours.weight.value.shape
     if channels is not None:
         weight = weight.reshape(-1, channels, outputs).transpose(1, 0, 2).reshape(inputs, outputs)
-    return _filled(nn.Linear(inputs, outputs, bias=ours.bias is not None), weight.T, ours.bias)
+    return filled(nn.Linear(inputs, outputs, bias=ours.bias is not None), weight.T, ours.bias)
 
 
 def convolution(ours: Any) -> nn.Conv2d:
@@ -39,16 +39,17 @@ def convolution(ours: Any) -> nn.Conv2d:
         raise ValueError(f"a convolution got padding {ours.geometry.padding}; it needs the same at both ends")
     outputs, inputs, *kernel = weight.shape
     options = {"stride": ours.geometry.stride, "padding": (top, left), "bias": ours.bias is not None}
-    return _filled(nn.Conv2d(inputs, outputs, kernel, **options), weight, ours.bias)
+    return filled(nn.Conv2d(inputs, outputs, kernel, **options), weight, ours.bias)
 
 
 def batch_norm(ours: Any) -> nn.BatchNorm2d:
     """Return a batch normalisation with our parameters."""
     layer = nn.BatchNorm2d(len(ours.gain.value), eps=ours.epsilon, momentum=ours.momentum)
-    return _filled(layer, ours.gain.value, ours.bias)
+    return filled(layer, ours.gain.value, ours.bias)
 
 
-def _filled(layer: Any, weight: Any, bias: Any) -> Any:
+def filled(layer: Any, weight: Any, bias: Any) -> Any:
+    """Return a layer of PyTorch with a weight, and a bias of ours where there is one."""
     with torch.no_grad():
         layer.weight.copy_(torch.tensor(weight))
         if bias is not None:
