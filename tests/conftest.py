@@ -22,7 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes 
 
 
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
-    """End the tests where SIGTERM or SIGHUP ended one: what runs make of these is a failure like any other to pytest."""
+    """End the tests where SIGTERM or SIGHUP ended one: what runs make of it is a failure like any other to pytest."""
     if call.excinfo is not None and isinstance(call.excinfo.value, Terminated):
         pytest.exit("terminated by a signal", returncode=int(call.excinfo.value.code or 1))
 
