@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from neuralzoo.experiments.running.statistics import t_interval
-from neuralzoo.registry import Claim, Condition, Published
+from neuralzoo.registry import Claim, Condition, Published, SettingError
 
 Decision = Literal["yes", "partly", "no"]
 Values = Mapping[tuple[str, str], Sequence[float]]
@@ -81,13 +81,21 @@ def decide(claim: Claim, values: Values) -> tuple[Decision, tuple[ConditionResul
 
 
 def evaluate_condition(condition: Condition, values: Values) -> ConditionResult:
-    """Evaluate one condition on the values of all seeds."""
+    """Evaluate one condition on the values of all seeds.
+
+    Raises: SettingError when it is a ratio and a value is not positive.
+    """
     own = _values(condition.of, condition, values)
     if condition.over is None:
         paired = own
     else:
         other = _values(condition.over, condition, values)
         pairs = list(zip(own, other, strict=True))
+        if condition.ratio and (wrong := next((pair for pair in pairs if min(pair) <= 0), None)):
+            raise SettingError(
+                f"the condition {str(condition)!r} got the values {wrong[0]:g} and {wrong[1]:g}; a ratio needs "
+                "positive ones, others need a difference"
+            )
         paired = [a / b for a, b in pairs] if condition.ratio else [a - b for a, b in pairs]
     if condition.ratio:  # intervals of ratios are symmetric on the logarithmic scale
         mean, low, high = (math.exp(x) for x in t_interval([math.log(value) for value in paired]))

@@ -3,7 +3,7 @@
 import pytest
 
 from neuralzoo.experiments.claims.verdict import decide
-from neuralzoo.registry import Adam, Candidate, Claim, Condition, Experiment
+from neuralzoo.registry import Adam, Candidate, Claim, Condition, Experiment, SettingError
 
 EXPERIMENT = Experiment(architecture="fnn", dataset="two-spirals", epochs=1, batch_size=8, optimizer=Adam())
 A, B = (Candidate(label=label, experiment=EXPERIMENT) for label in "ab")
@@ -55,6 +55,15 @@ def test_a_quorum_counts_seeds():
     condition = Condition(of="a", at_least=1.0, min_seeds=4)
     assert decision_of(condition, [1, 1, 0.2, 1, 1]) == "yes"
     assert decision_of(condition, [1, 1, 0.2, 0.3, 1]) == "no"
+
+
+@pytest.mark.parametrize(("a", "b"), [([0.5, 1.0], [0.5, 0.0]), ([0.5, 0.0], [0.5, 1.0]), ([-1.0, 1.0], [1.0, 1.0])])
+def test_a_ratio_of_values_that_are_not_positive_is_refused_in_one_sentence(a, b):
+    condition = Condition(of="a", over="b", ratio=True, at_most=0.5)
+    with pytest.raises(
+        SettingError, match=r"^the condition '.* of a / b <= 0.5' got the values \S+ and \S+; a ratio needs"
+    ):
+        decision_of(condition, a, b)
 
 
 def test_the_effect_size_is_the_mean_over_the_standard_deviation():
