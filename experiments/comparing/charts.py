@@ -50,7 +50,7 @@ def result_chart(result: ComparisonResult, published: Mapping[str, float]) -> st
             values = [run.metrics[result.primary_metric] for run in r.runs]
             colour = styles[r.label].colour
             if len(values) > 1:
-                axes.plot([r.low, r.high], [row, row], color=colour, linewidth=7, alpha=0.28, solid_capstyle="round")
+                axes.plot(r.shown_interval, [row, row], color=colour, linewidth=7, alpha=0.28, solid_capstyle="round")
             axes.plot(values, [row] * len(values), "o", color=colour, alpha=0.55, markersize=5, markeredgewidth=0)
             axes.plot([r.mean], [row], "|", color=colour, markersize=17, markeredgewidth=3)
         for name, value in published.items():

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neuralzoo.experiments.datasets import DatasetInfo
 from neuralzoo.experiments.running.files import write_text
-from neuralzoo.experiments.running.metrics import format_metric
+from neuralzoo.experiments.running.metrics import format_metric, metric_info
 from neuralzoo.registry import Candidate, SettingError
 from neuralzoo.registry.claim import Match
 
@@ -49,6 +49,14 @@ class CandidateResult(Model):
     def label(self) -> str:
         """The candidate's name in the comparison."""
         return self.candidate.label
+
+    @property
+    def shown_interval(self) -> tuple[float, float]:
+        """The interval within what the metric can be: the t interval of few seeds may go beyond an accuracy of 1."""
+        info = metric_info(self.candidate.experiment.primary_metric)
+        if info is None or info.quantity != "accuracy":
+            return self.low, self.high
+        return max(self.low, 0.0), min(self.high, 1.0)
 
     @property
     def num_parameters(self) -> int:
@@ -140,7 +148,7 @@ def format_interval(result: CandidateResult) -> str:
     """Return the interval as text."""
     if len(result.runs) < 2:
         return "one seed"
-    return f"{format_metric(result.low)} to {format_metric(result.high)}"
+    return " to ".join(format_metric(end) for end in result.shown_interval)
 
 
 def ranking_table(result: ComparisonResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -51,6 +51,15 @@ def test_the_ranking_is_a_row_for_each_candidate(result):
     assert [row[0] for row in rows] == ["deep", "linear"]
 
 
+def test_the_interval_of_an_accuracy_is_shown_from_0_to_1(result):
+    wide = result.ranking[0].model_copy(update={"low": -0.2, "high": 1.3})
+    assert wide.candidate.experiment.primary_metric == "test/accuracy"
+    assert format_interval(wide) == "0.0000 to 1.0000"
+    loss = wide.candidate.experiment.model_copy(update={"primary_metric": "test/loss"})
+    of_loss = wide.model_copy(update={"candidate": wide.candidate.model_copy(update={"experiment": loss})})
+    assert format_interval(of_loss) == "-0.2000 to 1.3000"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
