@@ -15,6 +15,7 @@ from neuralzoo.core.module import Module
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import Assembly, stop_hooks
+from neuralzoo.experiments.running.baseline import warn_if_worse_than_constant
 from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.running.metrics import warn_of_not_finite
 from neuralzoo.experiments.running.plugin_hooks import isolated_hooks
@@ -154,8 +155,10 @@ def train_locked(
         seconds = read_json(folder.result).get("seconds", time.perf_counter() - since)  # of a run that is only logged
         metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
         warn_of_not_finite(metrics)
+        worse = warn_if_worse_than_constant(assembly, metrics, trainer.step)
         metrics |= {"model/n_params": assembly.module.num_parameters, "time/epochs": trainer.epoch}
         result = {"metrics": metrics, "steps": trainer.step, "seconds": seconds, "history": trainer.history}
+        result |= {"worse_than_constant": worse}
         write_json(folder.result, result)
     tracked = run_logger.summary() if run_logger is not None else {}
     return RunResult(experiment, folder, assembly.module, trainer.history, metrics, seconds, tracked)

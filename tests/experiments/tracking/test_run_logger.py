@@ -89,6 +89,15 @@ def test_tags_have_plugin_seed_host_and_process(tracked):
     assert run.data.tags["host"]
 
 
+def test_a_tag_names_the_metrics_that_are_worse_than_the_constant_answer(uri, tracked, tmp_path):
+    _, run = tracked
+    assert "neuralzoo.worse_than_constant" not in run.data.tags
+    wild = reference("fnn").set(["dataset=two-spirals", "epochs=1", "batch_size=32", "optimizer.lr=1e6"])
+    result = runner.run(wild, tracking_uri=uri, root=tmp_path)
+    tags = connect(uri).get_run(result.tracked["run_id"]).data.tags
+    assert tags["neuralzoo.worse_than_constant"] == "test/loss"
+
+
 def test_the_dataset_is_an_input_of_the_run(tracked):
     _, run = tracked
     (data,) = run.inputs.dataset_inputs
