@@ -15,12 +15,10 @@ from neuralzoo.core.module import Module
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import Assembly, stop_hooks
-from neuralzoo.experiments.running.baseline import warn_if_worse_than_constant
-from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.experiments.running.metrics import warn_of_not_finite
 from neuralzoo.experiments.running.plugin_hooks import isolated_hooks
 from neuralzoo.experiments.running.preflight import changed, experiment_of, prepare
-from neuralzoo.experiments.running.run_folder import RUNS, RunFolder
+from neuralzoo.experiments.running.run_folder import RUNS, Result, RunFolder
 from neuralzoo.experiments.running.save_model import SaveModel
 from neuralzoo.experiments.running.signals import LostSignals, hint_if_interrupted, signals_as_exceptions
 from neuralzoo.experiments.tracking.address import resolve_uri, resume_uri, without_secrets
@@ -89,7 +87,7 @@ def resume(
     folder = folders.find_unfinished(run, path_of(root, "root"))
     with locked_for_training(folder):
         folders.find_unfinished(str(folder.path), folder.path.parent)  # another process may have finished it since
-        recorded = read_json(folder.tracking).get("uri")
+        recorded = folder.read_tracking().uri
         uri = resume_uri(recorded, track, tracking_uri)
         assembly = prepare(Experiment.from_file(folder.experiment))
         return train_locked(assembly, folder, uri, hooks)
@@ -152,13 +150,16 @@ def train_locked(
     since = time.perf_counter()
     with folder.report_disk_errors():
         trainer.run(assembly.train, assembly.validation, assembly.test)
-        seconds = read_json(folder.result).get("seconds", time.perf_counter() - since)  # of a run that is only logged
+        earlier = Result.load(folder.result)  # of a run that is only logged
+        seconds = earlier.seconds if earlier is not None else time.perf_counter() - since
         metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
         warn_of_not_finite(metrics)
-        worse = warn_if_worse_than_constant(assembly, metrics, trainer.step)
         metrics |= {"model/n_params": assembly.module.num_parameters, "time/epochs": trainer.epoch}
-        result = {"metrics": metrics, "steps": trainer.step, "seconds": seconds, "history": trainer.history}
-        result |= {"worse_than_constant": worse}
-        write_json(folder.result, result)
+        Result(
+            metrics=metrics,
+            steps=trainer.step,
+            seconds=seconds,
+            history=trainer.history,
+        ).save(folder.result)
     tracked = run_logger.summary() if run_logger is not None else {}
     return RunResult(experiment, folder, assembly.module, trainer.history, metrics, seconds, tracked)

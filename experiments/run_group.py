@@ -11,13 +11,13 @@ from neuralzoo.experiments.code_hash import code_hash, experiment_hash, fingerpr
 from neuralzoo.experiments.run import locked_for_training, train_locked
 from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import load
-from neuralzoo.experiments.running.files import read_json, write_json, write_text
+from neuralzoo.experiments.running.files import write_text
 from neuralzoo.experiments.running.model_file import load_model
 from neuralzoo.experiments.running.preflight import prepare
-from neuralzoo.experiments.running.run_folder import RunFolder
+from neuralzoo.experiments.running.run_folder import Result, RunFolder
 from neuralzoo.experiments.running.signals import end_status, hint_if_interrupted, signals_as_exceptions
 from neuralzoo.experiments.running.time_budget import TimeBudget
-from neuralzoo.registry import Experiment
+from neuralzoo.registry import Experiment, SettingError
 from neuralzoo.registry.dataset import digest
 
 Evaluator = Callable[[Any, Any], float]
@@ -145,7 +145,10 @@ class RunGroup:
     def _run_locked(self, spec: RunSpec, folder: RunFolder, earlier: Sequence[RunRecord]) -> RunRecord:
         data = digest_of(spec.experiment, self.digests)
         key = spec.key(data)
-        if folder.key.is_file() and folder.key.read_text() != key:
+        known = folder.read_key()
+        if known is None and (folder.result.exists() or folder.checkpoint.exists()):
+            raise SettingError(f"{folder.key} is missing; {folder.path} needs it to be resumed, or to be removed")
+        if known is not None and known != key:
             folders.empty(folder)
         if not folder.result.exists() or (folder.unlogged and self.uri is not None):
             self.report(f"{spec.label} · seed {spec.experiment.seed}")
@@ -153,22 +156,23 @@ class RunGroup:
             write_text(folder.key, key)
             tags = {"neuralzoo.candidate": spec.label} | (self.parent.child_tags if self.parent is not None else {})
             train_locked(prepare(spec.experiment), folder, self.uri, (*self.hooks, *_budget(spec, earlier)), tags)
-        result = read_json(folder.result)
+        result = Result.load(folder.result)
+        assert result is not None  # it was finished above
         codes = {name: code_hash(evaluator) for name, evaluator in self.evaluators.items()}
-        known = result.get("evaluators", {})
-        if missing := [name for name in sorted(codes) if known.get(name) != codes[name]]:
+        if missing := [name for name in sorted(codes) if result.evaluators.get(name) != codes[name]]:
             module, dataset = load_model(folder.model), load(spec.experiment)
-            result["metrics"] |= {name: float(self.evaluators[name](module, dataset)) for name in missing}
-            write_json(folder.result, result | {"evaluators": known | codes})
+            metrics = result.metrics | {name: float(self.evaluators[name](module, dataset)) for name in missing}
+            result = result.model_copy(update={"metrics": metrics, "evaluators": result.evaluators | codes})
+            result.save(folder.result)
         return RunRecord(
             label=spec.label,
             seed=spec.experiment.seed,
             experiment=spec.experiment,
             folder=folder,
-            metrics=result["metrics"],
-            history=result["history"],
-            steps=result["steps"],
-            tracked=read_json(folder.tracking),
+            metrics=result.metrics,
+            history=result.history,
+            steps=result.steps,
+            tracked=folder.read_tracking().model_dump(exclude_defaults=True),
             data=data,
         )
 

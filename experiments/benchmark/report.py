@@ -1,6 +1,7 @@
 """Results of `neuralzoo bench` as rows: dictionaries that are saved as JSON, each with the part that it belongs to."""
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from neuralzoo.experiments import doctor
 from neuralzoo.experiments.benchmark import isolated, peers
 from neuralzoo.experiments.benchmark.isolated import MeasurementError
 from neuralzoo.experiments.benchmark.parts import flop_utilization, import_time, install_size, scaling, steps
+from neuralzoo.experiments.running.files import json_text, write_text
 from neuralzoo.registry import SettingError
 
 CHECKOUT = Path(doctor.__file__).resolve().parent.parent
@@ -62,9 +64,23 @@ def load(file: Path) -> list[Row]:
     return list(rows)
 
 
+def check_writable(file: Path) -> None:
+    """Check, before anything is measured, that results can be saved in a file.
+
+    Raises: SettingError when it is a folder, a device or a pipe, or its folder can't be written to.
+    """
+    try:
+        if file.exists() and not file.is_file():
+            raise SettingError(f"{file} is no regular file; the results of bench need one")
+        with tempfile.TemporaryFile(dir=file.parent):
+            file.is_symlink()  # which fails for a name that is too long
+    except OSError as error:
+        raise SettingError(f"{file} can't be written ({error.strerror}); the results of bench need a file") from None
+
+
 def save(rows: Sequence[Row], file: Path) -> None:
     """Save rows as JSON."""
-    file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    write_text(file, json_text(rows, 1) + "\n")
 
 
 def attach_baseline(rows: Sequence[Row], earlier: Sequence[Row]) -> None:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from neuralzoo.experiments.claims import results
 from neuralzoo.experiments.claims.runner import claims_of, datasets_of
 from neuralzoo.experiments.claims.verdict import Verdict, decide
-from neuralzoo.experiments.running.files import write_json
+from neuralzoo.experiments.running.files import read_json, write_json
 from neuralzoo.registry import SettingError
 
 ROOT = results.ROOT
@@ -133,8 +133,7 @@ def renamed(verdict: Verdict, old: Fingerprint, new: Fingerprint, carried: str =
 def _cached_fingerprint(file: Path, source: Path, name: tuple[str, str], whole: bool) -> dict[str, Any]:
     """Return a fingerprint from a file, which is written first if it is not there."""
     if file.is_file():
-        cached: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return cached
+        return read_json(file)
     found = _fingerprint(source, name, whole)
     if "error" not in found:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,12 @@
 """The saved verdicts, and the tables that are generated from them."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from neuralzoo.experiments.claims.runner import claim_key, claims_of
 from neuralzoo.experiments.claims.verdict import Verdict, condition_rows
-from neuralzoo.experiments.running.files import write_text
+from neuralzoo.experiments.running.files import read_json, validated, write_json, write_text
 from neuralzoo.experiments.running.markdown import markdown_table
 from neuralzoo.experiments.running.metrics import metric_info
 from neuralzoo.registry import Claim, SettingError, ZooError, find, get
@@ -31,8 +30,11 @@ An interval is a 95 % t interval over the seeds, of paired differences where two
 
 
 def load(folder: Path = VERDICTS) -> list[Verdict]:
-    """Return the saved verdicts, by architecture, quick before full."""
-    verdicts = [Verdict.model_validate_json(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
+    """Return the saved verdicts, by architecture, quick before full.
+
+    Raises: SettingError when a file is damaged.
+    """
+    verdicts = [validated(path, Verdict, read_json(path)) for path in folder.glob("*.json")]
     return sorted(verdicts, key=lambda v: (v.architecture, v.profile != "quick", v.claim))
 
 
@@ -47,7 +49,7 @@ def save(verdict: Verdict, seeds: Sequence[int], folder: Path = VERDICTS) -> Pat
         )
     folder.mkdir(exist_ok=True)
     path = folder / f"{verdict.architecture}-{verdict.claim}.json"
-    write_text(path, json.dumps(verdict.model_dump(mode="json"), indent=1) + "\n")
+    write_json(path, verdict.model_dump(mode="json"), indent=1)
     return path
 
 

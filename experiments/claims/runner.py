@@ -15,12 +15,12 @@ from neuralzoo.experiments.code_hash import code_hash, experiment_hash, fingerpr
 from neuralzoo.experiments.doctor import machine
 from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec
 from neuralzoo.experiments.running.assembly import task_of
-from neuralzoo.experiments.running.files import read_json, write_json, write_text
+from neuralzoo.experiments.running.files import write_json, write_text
 from neuralzoo.experiments.running.markdown import markdown_table
 from neuralzoo.experiments.running.metrics import metric_info
 from neuralzoo.experiments.running.model_file import load_model
 from neuralzoo.experiments.running.preflight import metrics_of, prepare
-from neuralzoo.experiments.running.run_folder import RUNS
+from neuralzoo.experiments.running.run_folder import RUNS, Result
 from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.experiments.tracking.provenance import git_commit
 from neuralzoo.registry import Architecture, Claim, SettingError, build, get
@@ -181,10 +181,11 @@ def check_names(claim: Claim) -> None:
     Raises: SettingError when a candidate lacks a metric, or two sides of a condition measure different things; the
     errors of `prepare`.
     """
-    learners, evaluated = {}, {}
+    declared, evaluated = {}, {}
     for c in claim.candidates:  # one after the other: each has its own copy of the data
         assembly = prepare(c.experiment)
-        learners[c.label], evaluated[c.label] = assembly.learner, metrics_of(assembly)
+        declared[c.label] = assembly.learner.metric_info, assembly.architecture.metrics
+        evaluated[c.label] = metrics_of(assembly)
     for condition in claim.conditions:
         quantities = {}
         for label in filter(None, (condition.of, condition.over)):
@@ -195,7 +196,7 @@ def check_names(claim: Claim) -> None:
                         f"claim {claim.name!r} needs {condition.metric!r}, which {label} lacks; "
                         f"it has {', '.join(known)}"
                     )
-            if (info := metric_info(condition.metric, learners[label])) is not None:
+            if (info := metric_info(condition.metric, *declared[label])) is not None:
                 quantities[label] = info.quantity
         if len(set(quantities.values())) > 1:
             each = ", ".join(f"{label}: {what}" for label, what in quantities.items())
@@ -298,5 +299,5 @@ def _nested(values: dict[tuple[str, str], list[float]]) -> dict[str, dict[str, t
 
 def _total_seconds(folder: Path, seconds: float) -> float:
     """Return the seconds that all runs of a claim took, those of earlier sessions included."""
-    runs = [float(read_json(path).get("seconds", 0.0)) for path in folder.glob("*/result.json")]
-    return max(seconds, sum(runs))
+    found = [Result.load(path) for path in folder.glob("*/result.json")]
+    return max(seconds, sum(result.seconds for result in found if result is not None))

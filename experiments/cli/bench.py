@@ -66,6 +66,8 @@ def bench(
 
     rows = report.load(loaded) if loaded is not None else []
     earlier = report.load(baseline) if baseline is not None else []
+    if file is not None:
+        report.check_writable(file)
     parts = [part.value for part in section or ()]
     if not parts and loaded is None:
         parts = list(report.PARTS) if write else ["times"]

@@ -153,6 +153,25 @@ out = Console()
 EXTRA = ("mlflow", "matplotlib", "sklearn", "scipy", "pooch", "psutil", "PIL", "jinja2", "sqlalchemy")
 
 
+LONGEST_NAME = 300
+NEEDED = {
+    errno.ENOSPC: "more room on the disk",
+    errno.EDQUOT: "more room on the disk",
+    errno.EFBIG: "a higher limit of the size of files",
+    errno.EIO: "a disk that works",
+    errno.EROFS: "a disk that may be written to",
+    errno.EACCES: "the permission to be read and written",
+    errno.EPERM: "the permission to be read and written",
+    errno.ENAMETOOLONG: "a shorter name",
+    errno.ENOTDIR: "folders all the way to its name",
+    errno.EISDIR: "to be a file",
+    errno.EEXIST: "to be a folder, or another name",
+    errno.ELOOP: "to be no link to itself",
+    errno.EMFILE: "a higher limit of open files",
+}
+"""What a file needs that the system refuses."""
+
+
 def user_errors() -> tuple[type[Exception], ...]:
     """Return the errors that are printed as one line."""
     from neuralzoo.core.checkpoint import CheckpointError
@@ -174,6 +193,10 @@ def one_line_message(error: Exception) -> str | None:
         return (
             f"the memory is too small ({str(error) or 'size unknown'}); it needs smaller settings (--debug shows where)"
         )
+    if isinstance(error, OSError) and error.errno in NEEDED and not hasattr(error, "format_message"):
+        where = printable(str(error.filename or "a file"))
+        shown = where if len(where) <= LONGEST_NAME else f"{where[:LONGEST_NAME]}..."
+        return f"{shown} can't be used ({error.strerror}); it needs {NEEDED[error.errno]} (--debug shows where)"
     if not hasattr(error, "format_message"):  # typer has a click of its own, or an installed one, by its version
         return None
     if type(error).__name__ == "NoArgsIsHelpError":

@@ -15,7 +15,7 @@ from neuralzoo.experiments.comparing.result import CandidateResult, ComparisonRe
 from neuralzoo.experiments.datasets import DatasetInfo
 from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec, digest_of
 from neuralzoo.experiments.running.assembly import task_of
-from neuralzoo.experiments.running.files import read_json, write_json
+from neuralzoo.experiments.running.files import Record
 from neuralzoo.experiments.running.markdown import markdown_table
 from neuralzoo.experiments.running.metrics import MetricInfo
 from neuralzoo.experiments.running.run_folder import RUNS
@@ -24,6 +24,14 @@ from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.experiments.tracking.address import without_secrets
 from neuralzoo.registry import Candidate, Experiment, SettingError, get
 from neuralzoo.registry.claim import Match
+
+
+class Plan(Record):
+    """The matched candidates of a comparison, by the hash of what was asked for."""
+
+    request: str
+    candidates: tuple[Candidate, ...]
+    budget_s: float | None = None
 
 
 @dataclass
@@ -67,12 +75,12 @@ class Comparison:
         self, info: DatasetInfo, compared: MetricInfo | None, request: str, budget: TimeBudget
     ) -> ComparisonResult:
         folder = self.group.folder
-        plan = read_json(folder / "plan.json")
-        if plan.get("request") != request:
-            plan = {"request": request} | self._plan()
-            write_json(folder / "plan.json", plan)
-        budget.seconds = plan["budget_s"]
-        matched = [Candidate.model_validate(c) for c in plan["candidates"]]
+        plan = Plan.load(folder / "plan.json")
+        if plan is None or plan.request != request:
+            plan = self._plan(request)
+            plan.save(folder / "plan.json")
+        budget.seconds = plan.budget_s
+        matched = plan.candidates
         records = self.group.run(self._specs(matched))
         ranking = [candidate_result(c, [r for r in records if r.label == c.label], self.url) for c in matched]
         primary_metric = matched[0].experiment.primary_metric
@@ -84,7 +92,7 @@ class Comparison:
             dataset=info,
             primary_metric=primary_metric,
             match=self.match,
-            match_description=describe_match(self.match, ranking, plan["budget_s"]),
+            match_description=describe_match(self.match, ranking, plan.budget_s),
             seeds=self.seeds,
             ranking=tuple(ranking),
             better=direction,
@@ -120,7 +128,7 @@ class Comparison:
             RunSpec(c.label, c.experiment.model_copy(update={"seed": seed})) for seed in self.seeds for c in candidates
         ]
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self, request: str) -> Plan:
         """Return the matched candidates, and the budget of training seconds if they are matched on time."""
         candidates, budget = list(self.candidates), None
         match self.match:
@@ -138,7 +146,7 @@ class Comparison:
                     c if c is fastest else with_epochs(c, round(budget / seconds_per_epoch[c.label]))
                     for c in candidates
                 ]
-        return {"candidates": [c.model_dump(mode="json") for c in candidates], "budget_s": budget}
+        return Plan(request=request, candidates=tuple(candidates), budget_s=budget)
 
 
 def candidate_result(candidate: Candidate, records: Sequence[RunRecord], url: str = "") -> CandidateResult:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from neuralzoo.experiments.datasets import DatasetInfo
-from neuralzoo.experiments.running.files import write_text
+from neuralzoo.experiments.running.files import Record
 from neuralzoo.experiments.running.metrics import format_metric, metric_info
 from neuralzoo.registry import Candidate, SettingError
 from neuralzoo.registry.claim import Match
@@ -19,9 +19,9 @@ WEB_ADDRESS = r"^(https?://.*)?$"
 
 
 class Model(BaseModel):
-    """A part of a report: frozen, without unknown fields, with infinite values as JSON constants."""
+    """A part of a report: frozen, without unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SeedResult(Model):
@@ -104,7 +104,7 @@ class PageText(Model):
     skip_figures: tuple[str, ...] = ()
 
 
-class Report(Model):
+class Report(Record):
     """Everything that a page shows: its text, the results, and how they came about."""
 
     text: PageText
@@ -114,12 +114,9 @@ class Report(Model):
     command: str
 
     def save(self, path: Path) -> Path:
-        """Write the report as JSON, with the folders of its results relative to the file's."""
+        """Write the report as JSON, with the folders of its results relative to the file's, and return the file."""
         here = path.parent
-        write_text(
-            path, self._with_folders(lambda folder: Path(os.path.relpath(folder, here))).model_dump_json(indent=1)
-        )
-        return path
+        return super(Report, self._with_folders(lambda folder: Path(os.path.relpath(folder, here)))).save(path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -128,15 +125,8 @@ class Report(Model):
         Raises: SettingError when there is no report or it can't be read.
         """
         file = path / REPORT if path.is_dir() else path
-        try:
-            report = cls.model_validate_json(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise SettingError(f"{file} can't be read ({reason}); it needs to be a {REPORT}, or its folder") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "its text"
-            raise SettingError(f"{file} is not a report of a comparison: {where}: {first['msg']}") from None
+        if (report := super().load(file)) is None:
+            raise SettingError(f"{file} is not there; it needs to be a {REPORT}, or its folder")
         return report._with_folders(lambda folder: file.parent / folder)
 
     def _with_folders(self, change: Callable[[Path], Path]) -> Self:

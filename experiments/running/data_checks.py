@@ -14,6 +14,8 @@ from neuralzoo.registry.dataset import Arrays
 TARGET_DTYPES = {"class": np.int64, "classes": np.int64, "multilabel": np.float32, "continuous": np.float32}
 NUMBERS = {"class": "biu", "classes": "biu", "multilabel": "biuf", "continuous": "biuf"}
 """The kinds of dtype that targets may come in."""
+LARGEST = float(np.sqrt(np.finfo(np.float32).max))
+"""Of the values of an example: what is larger has no finite square in float32, so no finite error and variance."""
 
 
 def checked(data: Dataset) -> Dataset:
@@ -99,11 +101,20 @@ def _check_range(
 
 def _check_finite(name: str, split: str, part: Arrays) -> None:
     values = [array for array in part if array.dtype.kind == "f"]
-    if all(np.isfinite(array.min()) and np.isfinite(array.max()) for array in values if array.size):
+    if all(array.min() >= -LARGEST and array.max() <= LARGEST for array in values if array.size):  # false for NaN
         return
-    finite = [np.isfinite(array).reshape(len(array), -1).all(axis=1) for array in values]
-    bad = np.count_nonzero(~np.logical_and.reduce(finite))
-    raise DataError(
-        f"dataset {name} has {bad} of {len(part[0])} examples in its {split} split with values that are "
-        "NaN or infinite; training needs finite ones"
-    )
+    for problem, holds, needed in (
+        ("NaN or infinite", np.isfinite, "finite ones"),
+        (f"beyond {LARGEST:.2g}", _has_square, "ones whose squares are finite in float32"),
+    ):
+        good = np.logical_and.reduce([holds(array).reshape(len(array), -1).all(axis=1) for array in values])
+        if bad := np.count_nonzero(~good):
+            raise DataError(
+                f"dataset {name} has {bad} of {len(part[0])} examples in its {split} split with values that are "
+                f"{problem}; training needs {needed}"
+            )
+
+
+def _has_square(array: Array) -> Array:
+    """Return whether each value has a finite square in float32, in which networks compute."""
+    return (array >= -LARGEST) & (array <= LARGEST)

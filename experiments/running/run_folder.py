@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,15 +12,51 @@ from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import Field
 
-from neuralzoo.experiments.running.files import read_json, write_json, write_text
+from neuralzoo.core.learner import MetricValues
+from neuralzoo.experiments.running.files import NEEDED, Record, write_text
 from neuralzoo.registry import Experiment, SettingError
 from neuralzoo.registry.errors import nearest
 
 RUNS = Path("runs")
 LOCK, PROCESS = ".lock", ".process"
+KEY = re.compile("[0-9a-f]{16}")
 MAX_RUNS_PER_SECOND = 100
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+DISK_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EIO,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,  # the folder was removed
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ESTALE,
+)
+
+
+class Tracking(Record):
+    """The tracked run of a run folder or of a run group."""
+
+    uri: str | None = None
+    run_id: str | None = None
+    pending: bool = Field(default=False, description="whether the store failed, and something is still to be logged")
+
+
+class Result(Record):
+    """What a finished run came to."""
+
+    metrics: MetricValues
+    steps: int
+    seconds: float
+    history: list[MetricValues] = Field(description="metrics after each epoch")
+    worse_than_constant: dict[str, float] = Field(
+        default_factory=dict, description="what the constant answer has, for each metric that is clearly worse"
+    )
+    evaluators: dict[str, str] = Field(default_factory=dict, description="hashes of the code of evaluated metrics")
 
 
 @dataclass(frozen=True)
@@ -32,25 +70,25 @@ class RunFolder:
         """How to resume the run when it was interrupted, as a message."""
         if self.result.exists() and not self.unlogged:
             return f"{self.path} is finished"
-        if self.key.exists():
-            return "the same command resumes it"
         name = self.name if self.path.parent == RUNS else self.path
-        return f"`neuralzoo run --resume {name}` resumes it"
+        alone = f"`neuralzoo run --resume {shlex.quote(str(name))}` resumes it"
+        return f"the same command resumes it, {alone} alone" if self.key.exists() else alone
 
     @contextmanager
     def report_disk_errors(self) -> Iterator[None]:
-        """Turn the errors of a full or removed disk into a message with the resume hint.
+        """Turn the errors of a full, removed or closed disk into a message with the resume hint.
 
         Raises: SettingError instead of such an OSError.
         """
         try:
             yield
         except OSError as error:
-            if error.errno not in DISK_ERRORS:
+            file = str(error.filename or self.path)
+            if error.errno not in DISK_ERRORS or not Path(file).is_relative_to(self.path):
                 raise
-            raise SettingError(
-                f"{self.path} can't be written to ({error.strerror}); its last checkpoint is kept, {self.resume_hint}"
-            ) from error
+            kept = "its last checkpoint is kept" if self.checkpoint.is_file() else "it has no checkpoint yet"
+            going_on = f", {self.resume_hint}" if self.experiment.is_file() else ""
+            raise SettingError(f"{self.path} can't be written to ({error.strerror}); {kept}{going_on}") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -63,7 +101,7 @@ class RunFolder:
         try:
             lock.acquire()
         except Timeout:
-            pid = process.read_text() if process.exists() else "of unknown id"
+            pid = _process_id(process)
             raise SettingError(
                 f"{self.name} is being trained by process {pid} on this machine; "
                 "it can only be resumed or replaced when that one has ended"
@@ -72,10 +110,11 @@ class RunFolder:
             yield
             return
         try:
-            process.write_text(str(os.getpid()))
+            write_text(process, str(os.getpid()))
             yield
         finally:
-            process.unlink(missing_ok=True)
+            with suppress(OSError):
+                process.unlink(missing_ok=True)
             lock.release()
 
     @property
@@ -121,7 +160,26 @@ class RunFolder:
     @property
     def unlogged(self) -> bool:
         """Whether the store failed during the run, and something is still to be logged."""
-        return bool(read_json(self.tracking).get("pending")) and self.checkpoint.exists()
+        return self.read_tracking().pending and self.checkpoint.exists()
+
+    def read_tracking(self) -> Tracking:
+        """Return where the run is tracked.
+
+        Raises: SettingError when the file is damaged.
+        """
+        return Tracking.load(self.tracking) or Tracking()
+
+    def read_key(self) -> str | None:
+        """Return the key of a run of a run group, None if there is no such file.
+
+        Raises: SettingError when the file is damaged.
+        """
+        if not self.key.exists():
+            return None
+        text = self.key.read_text(encoding="latin-1") if self.key.is_file() else ""
+        if not KEY.fullmatch(text):
+            raise SettingError(f"{self.key} is damaged; {NEEDED} with its whole folder")
+        return text
 
 
 def create(experiment: Experiment, root: Path, uri: str | None = None) -> RunFolder:
@@ -144,7 +202,7 @@ def create(experiment: Experiment, root: Path, uri: str | None = None) -> RunFol
         try:
             write_text(folder.experiment, experiment.to_toml())
             if uri is not None:  # now, so that a run that is interrupted while the store opens is tracked when resumed
-                write_json(folder.tracking, {"uri": uri})
+                Tracking(uri=uri).save(folder.tracking)
         except OSError as error:
             shutil.rmtree(path, ignore_errors=True)
             raise SettingError(f"{path} can't be written to ({error.strerror}); a run needs room for it") from None
@@ -162,7 +220,7 @@ def find(run: str, root: Path) -> RunFolder:
     """
     if os.path.isfile(Path(run) / "experiment.toml"):  # of `os.path`: a name may be too long for a file
         return RunFolder(Path(run))
-    known = sorted((p.parent for p in root.glob("*/experiment.toml")), key=lambda p: p.stat().st_mtime)
+    known = sorted((p.parent for p in root.glob("*/experiment.toml") if p.is_file()), key=lambda p: p.stat().st_mtime)
     if run == "last" and known:
         return RunFolder(known[-1])
     names = [path.name for path in known]
@@ -212,6 +270,12 @@ def empty(folder: RunFolder) -> None:
             path.unlink()
 
 
+def _process_id(file: Path) -> str:
+    """Return the id of the process that holds a lock, as it wrote it."""
+    text = file.read_text(encoding="latin-1")[:20] if file.is_file() else ""
+    return text if text.isdecimal() else "of unknown id"
+
+
 def tracked_id(folder: RunFolder) -> str | None:
     """Return the MLflow run id of a run, None if it is not tracked."""
-    return read_json(folder.tracking).get("run_id")
+    return folder.read_tracking().run_id

@@ -9,7 +9,7 @@ from typing import Any
 from neuralzoo.core.learner import MetricValues
 from neuralzoo.experiments import datasets
 from neuralzoo.experiments.running.assembly import task_of
-from neuralzoo.experiments.running.files import read_json, write_json
+from neuralzoo.experiments.running.run_folder import Tracking
 from neuralzoo.experiments.running.signals import signals_deferred
 from neuralzoo.experiments.tracking import store
 from neuralzoo.experiments.tracking.address import TrackingError, without_secrets
@@ -38,8 +38,8 @@ class ParentRun:
         self.client = connect(uri)
         info = replace(datasets.info(experiment.dataset), task=task_of(experiment))
         self.experiment_id = store.dataset_experiment(self.client, uri, info, experiment)
-        known = read_json(self.note)
-        self.run_id = known.get("run_id", "") if known.get("uri") == without_secrets(uri) else ""  # to be closed
+        known = Tracking.load(self.note) or Tracking()
+        self.run_id = (known.run_id or "") if known.uri == without_secrets(uri) else ""  # to be closed
         self.run: Any = store.reopen(self.client, uri, self.run_id) if self.run_id else None
         if self.run is not None:
             return
@@ -48,7 +48,7 @@ class ParentRun:
         with signals_deferred():  # a run that is missing in the folder would never be closed
             self.run = retry_conflicts(uri, self.client.create_run, self.experiment_id, run_name=name, tags=tags)
             self.run_id = str(self.run.info.run_id)
-            write_json(self.note, {"uri": without_secrets(uri), "run_id": self.run_id})
+            Tracking(uri=without_secrets(uri), run_id=self.run_id).save(self.note)
 
     @property
     def child_tags(self) -> dict[str, str]:

@@ -14,9 +14,7 @@ import numpy as np
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running.assembly import Assembly
-from neuralzoo.experiments.running.files import write_json
-from neuralzoo.experiments.running.baseline import worse_than_constant
-from neuralzoo.experiments.running.run_folder import RunFolder, tracked_id
+from neuralzoo.experiments.running.run_folder import RunFolder, Tracking, tracked_id
 from neuralzoo.experiments.running.signals import end_status, signals_deferred
 from neuralzoo.experiments.tracking import store
 from neuralzoo.experiments.tracking.address import TrackingError, redacted, without_secrets
@@ -47,7 +45,6 @@ METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
 OUTAGE_RETRY_S = 30.0
 PARENT = "mlflow.parentRunId"
-WORSE_TAG = "neuralzoo.worse_than_constant"
 TIME_PER_COST = 100.0  # seconds of training between two writes for each second that the first took
 LOGGED_IMAGE = re.compile(r"images/(.+?)[+%]step[+%](\d+)[+%]")
 
@@ -149,8 +146,6 @@ class RunLogger:
             ordered |= metrics | {"model/n_params": self.assembly.module.num_parameters}
             ordered |= {"time/train_s": trainer.seconds}
             self._log_metrics([(name, value, 0) for name, value in ordered.items()])
-            if worse := worse_than_constant(self.assembly, metrics, trainer.step):
-                retry_conflicts(self.uri, self.client.set_tag, self.run_id, WORSE_TAG, ", ".join(worse))
             self._log_files(trainer)
             self._log_model(trainer)
         costs = {
@@ -195,8 +190,7 @@ class RunLogger:
 
     def _record(self, pending: bool = False) -> None:
         """Write to the run's folder where it is tracked, and whether something is still to be logged."""
-        content = {"uri": without_secrets(self.uri)} | ({"run_id": self.run_id} if self.run_id else {})
-        write_json(self.folder.tracking, content | ({"pending": True} if pending else {}))
+        Tracking(uri=without_secrets(self.uri), run_id=self.run_id or None, pending=pending).save(self.folder.tracking)
 
     def _open(self, trainer: Trainer) -> None:
         a = self.assembly

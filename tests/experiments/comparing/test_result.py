@@ -63,9 +63,10 @@ def test_the_interval_of_an_accuracy_is_shown_from_0_to_1(result):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, r"can't be read \(No such file or directory\)"),
-        ("not JSON", "is not a report of a comparison"),
-        ("{}", "is not a report of a comparison: text: Field required"),
+        (None, "is not there"),
+        ("not JSON", "is damaged"),
+        ("{}", "holds an empty JSON object"),
+        ('{"text": 1}', "is damaged .text: Input should be"),
     ],
 )
 def test_a_file_that_is_not_a_report_is_one_sentence(tmp_path, text, expected):

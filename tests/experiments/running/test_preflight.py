@@ -76,6 +76,17 @@ def test_data_that_are_not_finite_are_rejected_before_training(split, value):
     )
 
 
+@pytest.mark.parametrize(("value", "dtype"), [(1e30, np.float32), (-1e30, np.float64), (1e300, np.float64)])
+def test_values_without_a_finite_square_in_float32_are_rejected_before_training(value, dtype):
+    data = datasets.load("two-spirals")
+    x, y = data.train[0].astype(dtype), data.train[1]
+    x[[2, 5, 5], [0, 0, 1]] = value
+    with pytest.raises(datasets.DataError, match=r"has 2 of 194 examples in its train split with values that are beyond"):
+        checked(replace(data, train=(x, y)))
+    x[[2, 5, 5], [0, 0, 1]] = np.sign(value) * 1e19
+    checked(replace(data, train=(x, y)))
+
+
 def test_a_run_on_data_that_are_not_finite_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
     data = datasets.load("two-spirals")
     data.test[0][0, 0] = np.nan
