@@ -15,6 +15,7 @@ from neuralzoo.core.module import Module
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running import run_folder as folders
 from neuralzoo.experiments.running.assembly import Assembly, stop_hooks
+from neuralzoo.experiments.running.baseline import warn_if_worse_than_constant
 from neuralzoo.experiments.running.metrics import warn_of_not_finite
 from neuralzoo.experiments.running.plugin_hooks import isolated_hooks
 from neuralzoo.experiments.running.preflight import changed, experiment_of, prepare
@@ -154,12 +155,14 @@ def train_locked(
         seconds = earlier.seconds if earlier is not None else time.perf_counter() - since
         metrics = (trainer.history[-1] if trainer.history else {}) | trainer.test_metrics
         warn_of_not_finite(metrics)
+        worse = warn_if_worse_than_constant(assembly, metrics, trainer.step)
         metrics |= {"model/n_params": assembly.module.num_parameters, "time/epochs": trainer.epoch}
         Result(
             metrics=metrics,
             steps=trainer.step,
             seconds=seconds,
             history=trainer.history,
+            worse_than_constant=worse,
         ).save(folder.result)
     tracked = run_logger.summary() if run_logger is not None else {}
     return RunResult(experiment, folder, assembly.module, trainer.history, metrics, seconds, tracked)

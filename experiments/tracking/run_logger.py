@@ -14,6 +14,7 @@ import numpy as np
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.trainer import Trainer
 from neuralzoo.experiments.running.assembly import Assembly
+from neuralzoo.experiments.running.baseline import worse_than_constant
 from neuralzoo.experiments.running.run_folder import RunFolder, Tracking, tracked_id
 from neuralzoo.experiments.running.signals import end_status, signals_deferred
 from neuralzoo.experiments.tracking import store
@@ -45,6 +46,7 @@ METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
 OUTAGE_RETRY_S = 30.0
 PARENT = "mlflow.parentRunId"
+WORSE_TAG = "neuralzoo.worse_than_constant"
 TIME_PER_COST = 100.0  # seconds of training between two writes for each second that the first took
 LOGGED_IMAGE = re.compile(r"images/(.+?)[+%]step[+%](\d+)[+%]")
 
@@ -146,6 +148,8 @@ class RunLogger:
             ordered |= metrics | {"model/n_params": self.assembly.module.num_parameters}
             ordered |= {"time/train_s": trainer.seconds}
             self._log_metrics([(name, value, 0) for name, value in ordered.items()])
+            if worse := worse_than_constant(self.assembly, metrics, trainer.step):
+                retry_conflicts(self.uri, self.client.set_tag, self.run_id, WORSE_TAG, ", ".join(worse))
             self._log_files(trainer)
             self._log_model(trainer)
         costs = {
