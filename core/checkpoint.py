@@ -2,6 +2,8 @@
 
 A checkpoint is one safetensors file, for one file can be replaced in one atomic step. Its arrays are the learner's
 state; its header holds, as JSON, the trainer's and the settings of the run, and a checksum. Nothing is ever unpickled.
+The history of a run grows with it: `Checkpoints` appends it to a file beside the checkpoint, `save_checkpoint`, which
+writes one checkpoint, puts it into the header.
 """
 
 import json
@@ -17,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from neuralzoo.core.files import atomic_write
+from neuralzoo.core.history import HistoryFile
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.module import StateDict
 from neuralzoo.core.trainer import Trainer
@@ -75,8 +78,19 @@ def read(path: Path) -> ArrayFile:
 
 
 def save_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -> None:
-    """Write all that resuming a run needs; `settings` identify it, e.g. {"architecture": "fnn"}."""
+    """Write all that resuming a run needs in one file; `settings` identify it, e.g. {"architecture": "fnn"}."""
     write(path, trainer.learner.state(), {"settings": dict(settings), "trainer": trainer.state()})
+
+
+def trainer_state(saved: ArrayFile) -> dict[str, Any]:
+    """Return the trainer's state of a checkpoint, with the history, which may be in a file beside it.
+
+    Raises: ValueError when that file is not as it was written.
+    """
+    state: dict[str, Any] = saved.metadata["trainer"]
+    if "history" in saved.metadata:
+        state = state | {"history": HistoryFile(saved.path).read(**saved.metadata["history"])}
+    return state
 
 
 def load_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -> None:
@@ -95,7 +109,7 @@ def load_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -
     before, state, trained = trainer.learner.state(), trainer.state(), trainer.learner.module.trained
     try:
         trainer.learner.load_state(saved.arrays)
-        trainer.load_state(saved.metadata["trainer"])
+        trainer.load_state(trainer_state(saved))
     except Exception as error:  # of any kind that the state of another run may cause
         trainer.learner.load_state(before)
         trainer.load_state(state)
@@ -104,13 +118,17 @@ def load_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -
 
 
 class Checkpoints:
-    """Trainer hook: a checkpoint after every epoch, and within one every `every_s` seconds or `every_steps` steps."""
+    """Trainer hook: a checkpoint after every epoch, and within one every `every_s` seconds or `every_steps` steps.
+
+    A checkpoint costs the same after any number of epochs: those before are in a file beside it (see `HistoryFile`).
+    """
 
     def __init__(self, path: Path, settings: Mapping[str, Any], *, every_s: float = 30.0, every_steps: int = 0) -> None:
         self.path = path
         self.settings = dict(settings)
         self.every_s = every_s
         self.every_steps = every_steps
+        self._history = HistoryFile(path)
         self._written = time.monotonic()
 
     @hookimpl
@@ -126,7 +144,9 @@ class Checkpoints:
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        save_checkpoint(self.path, trainer, self.settings)
+        history = self._history.write(trainer.history)  # before the checkpoint that counts it
+        metadata = {"settings": self.settings, "trainer": trainer.state(since=trainer.epoch), "history": history}
+        write(self.path, trainer.learner.state(), metadata)
         self._written = time.monotonic()
 
 

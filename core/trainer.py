@@ -82,10 +82,10 @@ class Trainer:
         metrics = self.learner.evaluate_all(data.epoch(np.random.default_rng([self.seed, 3])))
         return {f"{split}/{name}": value for name, value in metrics.items()}
 
-    def state(self) -> dict[str, Any]:
-        """Return counters, history and random generator, JSON-serialisable."""
+    def state(self, since: int = 0) -> dict[str, Any]:
+        """Return counters, history from the epoch `since` on, and random generator, JSON-serialisable."""
         return {name: getattr(self, name) for name in COUNTERS} | {
-            "history": [dict(epoch) for epoch in self.history],
+            "history": [dict(epoch) for epoch in self.history[since:]],
             "epoch_metrics": {"sums": dict(self.epoch_metrics.sums), "weights": dict(self.epoch_metrics.weights)},
             "rng": self.rng.bit_generator.state,
         }

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("core", "registry", "plugins", "experiments")
 HEAVY = {"matplotlib", "mlflow", "pandas", "scipy", "sklearn", "pooch"}
-CORE_LINES = 1_520  # with what comes in (inputs.py), how large a network may be (capacity.py), what is frozen
+CORE_LINES = 1_620  # with inputs.py, capacity.py, what is frozen, and a history that is appended (history.py)
 
 # Which of our own modules the modules of a folder may import; the longest folder that fits is a module's folder.
 # A plugin may import its own modules as well.

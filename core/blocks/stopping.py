@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.core.learner import MetricValues
@@ -15,8 +16,8 @@ class MissingMetricWarning(UserWarning):
 class EarlyStopping:
     """Early stopping: a trainer hook that stops when a metric has not improved for `patience` epochs.
 
-    It reads the trainer's history only, so that a resumed run stops where the uninterrupted one does. A value that is
-    NaN is never the best one, nor is an epoch without the metric, of which it warns.
+    It reads the trainer's history only, each epoch once, so that a resumed run stops where the uninterrupted one does.
+    A value that is NaN is never the best one, nor is an epoch without the metric, of which it warns.
 
     Raises: ValueError when the mode is unknown or the patience is not positive.
     """
@@ -29,16 +30,25 @@ class EarlyStopping:
         self.metric = metric
         self.patience = patience
         self.sign = 1.0 if mode == "min" else -1.0
+        self._read(())
 
     @hookimpl
     def should_stop(self, trainer: Trainer) -> bool | None:
         """Return True when the best value is `patience` epochs old."""
-        values = [self.sign * self._value(epoch) for epoch in trainer.history]
-        values = [math.inf if math.isnan(value) else value for value in values]
-        return len(values) - 1 - values.index(min(values)) >= self.patience or None
+        if trainer.history is not self.history or len(self.history) < self.epochs:
+            self._read(trainer.history)
+        for epoch in range(self.epochs, len(self.history)):
+            value = self.sign * value_of(self.history[epoch], self.metric, "EarlyStopping")
+            if value < self.best or epoch == 0:
+                self.best, self.best_epoch = math.inf if math.isnan(value) else value, epoch
+        self.epochs = len(self.history)
+        return self.epochs - 1 - self.best_epoch >= self.patience or None
 
-    def _value(self, metrics: MetricValues) -> float:
-        return value_of(metrics, self.metric, "EarlyStopping")
+    def _read(self, history: Sequence[MetricValues]) -> None:
+        """Begin with another history."""
+        self.history = history
+        self.epochs = self.best_epoch = 0
+        self.best = math.inf
 
 
 class StopWhen:

@@ -322,11 +322,11 @@ def test_a_checkpoint_without_a_part_of_the_trainers_state_is_refused(missing, s
 def test_checkpoints_are_written_when_they_are_due(options, steps, path, small_run, monkeypatch):
     written = []
 
-    def save_and_note(path, trainer, settings):
-        save_checkpoint(path, trainer, settings)
+    def write_and_note(path, arrays, metadata):
+        write(path, arrays, metadata)
         written.append(read(path).metadata["trainer"]["step"])
 
-    monkeypatch.setattr(checkpoint, "save_checkpoint", save_and_note)
+    monkeypatch.setattr(checkpoint, "write", write_and_note)
     small_run.finish(small_run.trainer(Checkpoints(path, SETTINGS, **options)))
     assert written == steps
 

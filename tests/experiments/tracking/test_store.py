@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from neuralzoo.core.checkpoint import read
+from neuralzoo.core.checkpoint import read, trainer_state
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.experiments import run as runner
 from neuralzoo.experiments.run_group import RunGroup, RunSpec
@@ -106,7 +106,7 @@ def counted(uri, run_id):
 
 def every_epoch_once(place, epochs):
     """What `counted` returns for the epochs of a run that has every metric of its checkpoint once."""
-    history = read(place.checkpoint).metadata["trainer"]["history"]
+    history = trainer_state(read(place.checkpoint))["history"]
     assert len(history) == epochs
     return {(name, e + 1): 1 for e in range(epochs) for name in history[e] if not name.startswith("time/")}
 
