@@ -6,7 +6,7 @@ from pathlib import Path
 
 from neuralzoo.experiments.claims.runner import claim_key, claims_of
 from neuralzoo.experiments.claims.verdict import Verdict, condition_rows
-from neuralzoo.experiments.running.files import read_json, validated, write_json, write_text
+from neuralzoo.experiments.running.files import write_text
 from neuralzoo.experiments.running.markdown import markdown_table
 from neuralzoo.experiments.running.metrics import metric_info
 from neuralzoo.registry import Claim, SettingError, ZooError, find, get
@@ -34,7 +34,7 @@ def load(folder: Path = VERDICTS) -> list[Verdict]:
 
     Raises: SettingError when a file is damaged.
     """
-    verdicts = [validated(path, Verdict, read_json(path)) for path in folder.glob("*.json")]
+    verdicts = [found for path in folder.glob("*.json") if (found := Verdict.load(path)) is not None]
     return sorted(verdicts, key=lambda v: (v.architecture, v.profile != "quick", v.claim))
 
 
@@ -48,9 +48,7 @@ def save(verdict: Verdict, seeds: Sequence[int], folder: Path = VERDICTS) -> Pat
             f"the verdict on {verdict.claim!r} has seeds {list(verdict.seeds)}; to be saved it needs {list(seeds)}"
         )
     folder.mkdir(exist_ok=True)
-    path = folder / f"{verdict.architecture}-{verdict.claim}.json"
-    write_json(path, verdict.model_dump(mode="json"), indent=1)
-    return path
+    return verdict.save(folder / f"{verdict.architecture}-{verdict.claim}.json", indent=1)
 
 
 def check_writable(architecture: str, claim: Claim, seeds: int | None) -> None:

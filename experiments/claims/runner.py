@@ -15,7 +15,7 @@ from neuralzoo.experiments.code_hash import code_hash, experiment_hash, fingerpr
 from neuralzoo.experiments.doctor import machine
 from neuralzoo.experiments.run_group import RunGroup, RunRecord, RunSpec
 from neuralzoo.experiments.running.assembly import task_of
-from neuralzoo.experiments.running.files import write_json, write_text
+from neuralzoo.experiments.running.files import write_text
 from neuralzoo.experiments.running.markdown import markdown_table
 from neuralzoo.experiments.running.metrics import metric_info
 from neuralzoo.experiments.running.model_file import load_model
@@ -114,7 +114,7 @@ class ClaimRunner:
         return ClaimResult(verdict, group.folder, group.finish(means, tags, files))
 
     def _write(self, folder: Path, verdict: Verdict, claim: Claim, records: Sequence[RunRecord]) -> list[Path]:
-        write_json(folder / "verdict.json", verdict.model_dump(mode="json"))
+        verdict.save(folder / "verdict.json")
         table = markdown_table(("condition", "ours, 95 % interval", "effect size d", "holds"), condition_rows(verdict))
         text = f"{verdict.sentence}\n\nVerdict: **{verdict.decision}**\n\n{table}\n"
         write_text(folder / "verdict.md", text)

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from neuralzoo.experiments.running.files import Record
 from neuralzoo.experiments.running.statistics import t_interval
 from neuralzoo.registry import Claim, Condition, Published, SettingError
 
@@ -35,10 +36,8 @@ class ConditionResult(BaseModel):
         return f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-class Verdict(BaseModel):
+class Verdict(Record):
     """The outcome of a claim, with all that is needed to decide it again."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: str
     claim: str

@@ -1,9 +1,12 @@
 """The application: its commands, and how errors end it."""
 
 import atexit
+import os
 import signal
 import sys
+import traceback
 import warnings
+from types import TracebackType
 from typing import Annotated
 
 import typer
@@ -12,8 +15,9 @@ from neuralzoo import __version__
 from neuralzoo.experiments.cli import bench, claims, compare, inspect, mlflow, run, scaffold
 from neuralzoo.experiments.cli.output import one_line_message, out, replace_unencodable, show_warning, user_errors
 from neuralzoo.experiments.running.signals import ignore_signals, signals_as_exceptions
+from neuralzoo.experiments.tracking.address import redacted
 from neuralzoo.experiments.tracking.client import set_spinner
-from neuralzoo.registry.errors import Terminated
+from neuralzoo.registry.errors import SettingError, Terminated
 
 app = typer.Typer(
     name="neuralzoo",
@@ -37,7 +41,14 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Declare the options that stand before the command; `main` reads --debug."""
+    """Declare the options that stand before the command; `main` reads --debug.
+
+    Raises: SettingError when the working directory was deleted: paths and imports of any library are relative to it.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise SettingError("the working directory was deleted; neuralzoo needs one that is there") from None
 
 
 for module in (inspect, run, compare, claims, bench, mlflow, scaffold):
@@ -52,6 +63,7 @@ def main() -> None:
     if "error" in {option.partition(":")[0] for option in sys.warnoptions}:
         warnings.simplefilter("default")  # those of other libraries would end a command anywhere
     warnings.showwarning = show_warning
+    sys.excepthook = show_traceback
     set_spinner(out.spinner)
     atexit.register(ignore_signals)
     try:
@@ -76,6 +88,11 @@ def main() -> None:
         if message:
             out.error(message)
         sys.exit(2)
+
+
+def show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback without the user and password of a store, which the errors of libraries have in their text."""
+    sys.stderr.write(redacted("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _say_what_stopped(terminated: Terminated) -> None:

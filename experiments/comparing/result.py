@@ -113,10 +113,10 @@ class Report(Record):
     date: str
     command: str
 
-    def save(self, path: Path) -> Path:
+    def save(self, path: Path, indent: int = 1) -> Path:
         """Write the report as JSON, with the folders of its results relative to the file's, and return the file."""
         here = path.parent
-        return super(Report, self._with_folders(lambda folder: Path(os.path.relpath(folder, here)))).save(path)
+        return super(Report, self._with_folders(lambda folder: Path(os.path.relpath(folder, here)))).save(path, indent)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -28,10 +28,10 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def save(self, path: Path) -> Path:
+    def save(self, path: Path, indent: int = 2) -> Path:
         """Write the record to its file, and return the file."""
         content = self.model_dump(mode="json")
-        write_json(path, content | {"checksum": _checksum(content)})
+        write_json(path, content | {"checksum": _checksum(content)}, indent)
         return path
 
     @classmethod

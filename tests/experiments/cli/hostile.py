@@ -21,6 +21,7 @@ import tempfile
 import time
 import tomllib
 import traceback
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -106,19 +107,24 @@ def few_examples_and_epochs() -> None:
 def child(case: Case, folder: Path) -> int:
     """Run a case in its folder and return its exit code."""
     os.chdir(folder / "here")
+    words = furnish(case)
+    os.environ.update(case.environment)
+    confine(folder)
+    return called(case.call) if case.call else commanded(words)
+
+
+def confine(folder: Path) -> None:
+    """Give this process files as its standard streams, and limits of memory, time and the size of files."""
     for number, name, mode in ((1, "out", os.O_WRONLY), (2, "err", os.O_WRONLY)):
         os.dup2(os.open(folder / name, mode | os.O_CREAT | os.O_TRUNC), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-    words = furnish(case)
-    os.environ.update(case.environment)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     spent = int(time.process_time())
     resource.setrlimit(resource.RLIMIT_CPU, (spent + CPU_SECONDS, spent + CPU_SECONDS + 5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28))
-    return called(case.call) if case.call else commanded(words)
 
 
 def commanded(words: list[str]) -> int:
@@ -208,12 +214,24 @@ def outcome(case: Case, root: Path) -> tuple[str, str]:
     """Run a case in a forked child, and return what is wrong with it, and the end of what it said."""
     folder = Path(tempfile.mkdtemp(dir=root))
     (folder / "here").mkdir()
+    status = forked(lambda: child(case, folder))
+    try:
+        wrong = judged(case, folder, status)
+        err = (folder / "err").read_text(errors="replace")[-1500:] if (folder / "err").exists() else ""
+        return wrong, err
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
+
+
+def forked(work: Callable[[], int]) -> int | None:
+    """Run something in a forked child and return how it ended, None if it had to be killed."""
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         code = 99
         try:
-            code = child(case, folder)
+            code = work()
         except BaseException:
             traceback.print_exc()
         finally:
@@ -229,13 +247,7 @@ def outcome(case: Case, root: Path) -> tuple[str, str]:
     if status is None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    try:
-        wrong = judged(case, folder, status)
-        err = (folder / "err").read_text(errors="replace")[-1500:] if (folder / "err").exists() else ""
-        return wrong, err
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder)
+    return status
 
 
 def warm() -> None:

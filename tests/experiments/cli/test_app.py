@@ -38,6 +38,9 @@ INSTALL = "pip install 'neuralzoo[experiments]'"
         (["run", "fnn", "--set", "validation=0.9999"], ["validation=0.9999", "leave one"]),
         (["run", "fnn", "--tracking-uri", "file:./mlruns"], ["file:./mlruns", "needs to be like"]),
         (["ui"], ["mlflow.db", "is not there"]),
+        (["compare", "fnn", "--seeds", "1", "--no-track", "--out", "n" * 300], ["nnn", "needs a shorter name"]),
+        (["bench", "fnn", "--json", "/dev/full"], ["/dev/full", "no regular file"]),
+        (["bench", "fnn", "--json", "missing/results.json"], ["missing/results.json", "No such file"]),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(neuralzoo, tmp_path, words, expected, one_line):

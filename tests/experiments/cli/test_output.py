@@ -26,6 +26,52 @@ def test_too_little_memory_is_one_line():
     )
 
 
+def test_what_the_system_refuses_is_one_line_with_the_file(tmp_path):
+    from neuralzoo.core.files import atomic_write
+    from neuralzoo.experiments.cli.output import one_line_message
+
+    (tmp_path / "kept").write_text("as it was")
+    with (
+        pytest.raises(OSError, match="No space") as caught,
+        atomic_write(tmp_path / "kept"),
+        open("/dev/full", "w") as full,
+    ):
+        full.write("x")
+        full.flush()
+    assert one_line_message(caught.value) == (
+        f"{tmp_path / 'kept'} can't be used (No space left on device); it needs more room on the disk "
+        "(--debug shows where)"
+    )
+    assert (tmp_path / "kept").read_text() == "as it was"
+    with pytest.raises(OSError, match="too long") as caught:
+        (tmp_path / ("n" * 300)).mkdir()
+    assert "it needs a shorter name" in one_line_message(caught.value)
+    with pytest.raises(FileNotFoundError) as caught:
+        (tmp_path / "missing").read_text()
+    assert one_line_message(caught.value) is None
+
+
+def test_a_traceback_shows_no_password(capsys):
+    from neuralzoo.experiments.cli.app import show_traceback
+
+    error = ValueError("postgresql://me:sEcret@host/x can't be reached")
+    show_traceback(ValueError, error, None)
+    shown = capsys.readouterr().err
+    assert "ValueError: postgresql://***@host/x can't be reached" in shown
+    assert "sEcret" not in shown
+
+
+def test_a_deleted_working_directory_is_one_sentence(tmp_path, monkeypatch):
+    from neuralzoo.experiments.cli.app import options
+    from neuralzoo.registry import SettingError
+
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SettingError, match="the working directory was deleted"):
+        options()
+
+
 ODD_NAME = "a\x1b[31m\x1b]8;;http://x\x07b\x9b1m\u202e"
 
 
