@@ -86,9 +86,10 @@ class RunFolder:
             file = str(error.filename or self.path)
             if error.errno not in DISK_ERRORS or not Path(file).is_relative_to(self.path):
                 raise
-            kept = "its last checkpoint is kept" if self.checkpoint.is_file() else "it has no checkpoint yet"
-            going_on = f", {self.resume_hint}" if self.experiment.is_file() else ""
-            raise SettingError(f"{self.path} can't be written to ({error.strerror}); {kept}{going_on}") from error
+            kept = "it has no checkpoint yet, and needs a folder that can be written to"
+            if self.checkpoint.is_file():
+                kept = f"its last checkpoint is kept, {self.resume_hint}"
+            raise SettingError(f"{self.path} can't be written to ({error.strerror}); {kept}") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:

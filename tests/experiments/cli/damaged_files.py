@@ -1,6 +1,6 @@
 """Damaged files of runs, comparisons, claims: each is refused in one sentence, or changes nothing that comes out.
 
-    python tests/experiments/cli/damaged_files.py 1000 --seed 0 [--only 17]
+    python tests/experiments/cli/damaged_files.py 1000 --seed 0 [--only 17] [--architecture fnn]
 
 Every case is a forked child (see `hostile`) with a copy of what a run, comparison or claim wrote, in which one file is
 damaged; then a command reads it. Prints the cases that failed, as JSON lines, and ends with exit code 1 if any did.
@@ -38,7 +38,7 @@ CLAIM = ("fnn", "nonlinearity")
 QUICK = ["epochs=2", "batch_size=32", "model.hidden=[4]"]
 
 
-def written(root: Path) -> list[tuple[str, str]]:
+def written(root: Path, chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Write what cases damage below a folder: pairs of what reads it and its folder's name."""
     os.chdir(root)
     import neuralzoo
@@ -53,7 +53,7 @@ def written(root: Path) -> list[tuple[str, str]]:
                 raise RuntimeError("interrupted")
 
     found = []
-    for i, (name, dataset) in enumerate(subjects()):
+    for i, (name, dataset) in enumerate(chosen):
         experiment = get(name).experiments["quick"]
         other = ["model={}"] if dataset != experiment.dataset else []
         experiment = experiment.set([*base(dataset)[1::2], *other, "epochs=2"])
@@ -217,6 +217,7 @@ def main() -> int:
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="the number of one case, with everything that it says")
+    parser.add_argument("--architecture", help="the only one of the runs (default: all)")
     chosen = parser.parse_args()
     warm()
     since, failed, refused = time.perf_counter(), 0, 0
@@ -224,7 +225,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
         with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
-            subjects_of_cases = written(root)
+            runs = [each for each in subjects() if chosen.architecture in (None, each[0])]
+            subjects_of_cases = written(root, runs)
         for number in range(chosen.count):
             rng = random.Random(f"{chosen.seed} {number}")
             kind, name = rng.choice(subjects_of_cases)

@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,13 +32,8 @@ def test_what_the_system_refuses_is_one_line_with_the_file(tmp_path):
     from neuralzoo.experiments.cli.output import one_line_message
 
     (tmp_path / "kept").write_text("as it was")
-    with (
-        pytest.raises(OSError, match="No space") as caught,
-        atomic_write(tmp_path / "kept"),
-        open("/dev/full", "w") as full,
-    ):
-        full.write("x")
-        full.flush()
+    with pytest.raises(OSError, match="No space") as caught, atomic_write(tmp_path / "kept"):
+        Path("/dev/full").write_text("x")
     assert one_line_message(caught.value) == (
         f"{tmp_path / 'kept'} can't be used (No space left on device); it needs more room on the disk "
         "(--debug shows where)"

@@ -124,7 +124,7 @@ def test_the_damaged_process_file_of_a_held_lock_names_no_process(tmp_path, make
 def test_a_full_disk_promises_no_checkpoint_that_is_not_there(tmp_path):
     folder = RunFolder(tmp_path)
     folder.experiment.write_text("")
-    with pytest.raises(SettingError, match="it has no checkpoint yet, `neu"), folder.report_disk_errors():
+    with pytest.raises(SettingError, match="has no checkpoint yet, and"), folder.report_disk_errors():
         raise OSError(28, "No space left on device")
     folder.checkpoint.write_text("")
     with pytest.raises(SettingError, match="its last checkpoint is kept"), folder.report_disk_errors():
