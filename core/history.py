@@ -47,6 +47,8 @@ class HistoryFile:
         """
         content = b""
         if bytes:
+            if self.path.exists() and not self.path.is_file():  # to read a FIFO is to wait for its writer
+                raise ValueError(f"{self.path.name} is no regular file; its history is needed")
             try:
                 with open(self.path, "rb") as file:
                     content = file.read(bytes)

@@ -121,8 +121,9 @@ def test_a_checkpoint_with_its_history_inside_is_resumed_and_goes_on_with_the_fi
         (lambda place: place.write_bytes(place.read_bytes()[:-1]), "is damaged"),
         (lambda place: place.write_bytes(place.read_bytes().replace(b"0", b"1", 1)), "is damaged"),
         (lambda place: place.write_bytes(b""), "is damaged"),
+        (lambda place: (place.unlink(), os.mkfifo(place)), "is no regular file"),
     ],
-    ids=["removed", "cut", "changed", "empty"],
+    ids=["removed", "cut", "changed", "empty", "pipe"],
 )
 def test_a_history_that_is_not_as_it_was_written_is_refused_and_nothing_changes(damage, reason, path, small_run, bits):
     small_run.finish(small_run.trainer(Checkpoints(path, SETTINGS)))
