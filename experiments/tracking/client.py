@@ -23,6 +23,7 @@ def import_mlflow() -> Any:
     """Import MLflow without telemetry and log messages; requests to a server are retried for half a minute."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with signs that not every terminal has
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     import mlflow
 

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -6,7 +7,30 @@ from pathlib import Path
 import pytest
 
 from neuralzoo.experiments import datasets
+from neuralzoo.experiments.tracking import client
+from neuralzoo.experiments.tracking.client import create_store
 from neuralzoo.registry import Adam, Experiment
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """The file of an empty SQLite store, to be copied: creating its tables takes three seconds."""
+    pytest.importorskip("mlflow", reason="the store needs the extra 'experiments'")
+    file = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    create_store(file)
+    return file
+
+
+@pytest.fixture(scope="session", autouse=True)
+def new_stores_are_copies(request):
+    """Copy the empty store where a test makes one in this process; those that start processes create theirs."""
+
+    def copy(file):
+        shutil.copyfile(request.getfixturevalue("empty_store"), file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "create_store", copy)
+        yield
 
 
 @pytest.fixture
