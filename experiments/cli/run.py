@@ -48,6 +48,7 @@ def run(
     from neuralzoo.experiments.running.preflight import changed, experiment_of
     from neuralzoo.experiments.running.progress import ProgressBar
     from neuralzoo.experiments.running.run_folder import find_unfinished
+    from neuralzoo.experiments.running.signals import hint_if_interrupted
     from neuralzoo.registry import Experiment, SettingError
 
     if resume is not None:
@@ -56,7 +57,9 @@ def run(
         folder = find_unfinished(resume, runs)
         title = f"resuming {folder.name}\n{_title(Experiment.from_file(folder.experiment))}"
         bar = ProgressBar(out.stdout, title)
-        _print_result(runner.resume(str(folder.path), track=track, tracking_uri=tracking_uri, root=runs, hooks=[bar]))
+        result = runner.resume(str(folder.path), track=track, tracking_uri=tracking_uri, root=runs, hooks=[bar])
+        with hint_if_interrupted(lambda: result.folder.resume_hint):
+            _print_result(result)
         return
     if what is None:
         raise SettingError("run got neither a name nor a file; it needs one, such as `neuralzoo run fnn`")
@@ -65,9 +68,9 @@ def run(
     if hook:
         experiment = experiment.set([f"hooks={[*experiment.hooks, *hook]}"])
     hooks = [ProgressBar(out.stdout, _title(experiment))]
-    _print_result(
-        runner.run(experiment, track=track, tracking_uri=tracking_uri, root=runs, hooks=hooks), advise=track is None
-    )
+    result = runner.run(experiment, track=track, tracking_uri=tracking_uri, root=runs, hooks=hooks)
+    with hint_if_interrupted(lambda: result.folder.resume_hint):
+        _print_result(result, advise=track is None)
 
 
 def _title(e: "Experiment") -> str:

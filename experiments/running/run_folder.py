@@ -68,11 +68,14 @@ class RunFolder:
     @property
     def resume_hint(self) -> str:
         """How to resume the run when it was interrupted, as a message."""
-        if self.result.exists() and not self.unlogged:
+        finished, in_group = self.result.exists() and not self.unlogged, self.key.exists()
+        if not self.experiment.exists() or (finished and in_group):
+            return "the same command goes on"
+        if finished:
             return f"{self.path} is finished"
         name = self.name if self.path.parent == RUNS else self.path
         alone = f"`neuralzoo run --resume {shlex.quote(str(name))}` resumes it"
-        return f"the same command resumes it, {alone} alone" if self.key.exists() else alone
+        return f"the same command resumes it, {alone} alone" if in_group else alone
 
     @contextmanager
     def report_disk_errors(self) -> Iterator[None]:

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -211,6 +212,24 @@ def test_an_interrupt_has_the_resume_hint_as_its_note(tiny, tmp_path):
         run(tiny, tmp_path / "runs", hooks=[Stop()])
     place = folder.find("last", tmp_path / "runs")
     assert caught.value.__notes__ == [f"`neuralzoo run --resume {place.path}` resumes it"]
+
+
+@pytest.mark.parametrize(
+    ("files", "hint"),
+    [
+        ("experiment.toml", r"`neuralzoo run --resume \S+/a` resumes it"),
+        ("experiment.toml result.json", r"\S+/a is finished"),
+        ("", "the same command goes on"),
+        ("key", "the same command goes on"),
+        ("key experiment.toml", r"the same command resumes it, `neuralzoo run --resume \S+/a` resumes it alone"),
+        ("key experiment.toml result.json", "the same command goes on"),
+    ],
+)
+def test_the_resume_hint_is_a_command_that_works_on_what_is_there(tmp_path, files, hint):
+    (tmp_path / "a").mkdir()
+    for name in files.split():
+        (tmp_path / "a" / name).touch()
+    assert re.fullmatch(hint, folder.RunFolder(tmp_path / "a").resume_hint)
 
 
 def test_a_run_that_another_process_finishes_before_it_is_locked_is_not_resumed(tiny, tmp_path, monkeypatch):
