@@ -1,11 +1,14 @@
 """Signals that end the program: raised as exceptions, and deferred during writes."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+from typing import Any
 
 from neuralzoo.core.hooks import hookimpl
 from neuralzoo.registry.errors import Terminated
@@ -16,6 +19,8 @@ AGAIN_S = 1.0
 
 Closing a terminal does that. A later one acts at once, also within a write.
 """
+
+DROPPED_S = 0.05
 
 _raised: list[tuple[float, BaseException]] = []  # when, and the exceptions of the signals since the handlers were set
 _deferred: list[tuple[float, BaseException]] = []
@@ -28,7 +33,8 @@ def signals_as_exceptions(ctrl_c: type[BaseException] = KeyboardInterrupt) -> It
 
     SIGINT raises `ctrl_c`, the others `Terminated`. One that is ignored (by `nohup`, for example) or has a handler of
     the caller's keeps it. Whatever the code that it interrupts makes of the exception (compiled functions raise a
-    SystemError), the block ends with that of the signal. Within another such block this one does nothing.
+    SystemError), the block ends with that of the signal; where it is dropped (a `__del__`, a callback of a weak
+    reference), it is raised again a moment later. Within another such block this one does nothing.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -39,7 +45,8 @@ def signals_as_exceptions(ctrl_c: type[BaseException] = KeyboardInterrupt) -> It
     if not numbers:
         yield
         return
-    before = {number: signal.signal(number, handle) for number in numbers}
+    before, hook = {number: signal.signal(number, handle) for number in numbers}, sys.unraisablehook
+    sys.unraisablehook = partial(_raise_later, hook)
     try:
         yield
     except BaseException as error:
@@ -48,6 +55,7 @@ def signals_as_exceptions(ctrl_c: type[BaseException] = KeyboardInterrupt) -> It
             raise
         raise cause from error
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
         _raised.clear()
@@ -104,13 +112,34 @@ def ignore_signals() -> None:
 
 
 class LostSignals:
-    """A trainer hook that raises the exception of a signal again where it was lost, as in a `__del__`."""
+    """A trainer hook that raises the exception of a signal again where the code of others swallowed it."""
 
     @hookimpl
     def batch_ended(self) -> None:
         """Raise it between two batches."""
         if _raised:
             raise _raised[0][1]
+
+
+def _raise_later(hook: Callable[[Any], Any], dropped: Any) -> None:
+    """Send a signal again whose exception was raised where none can be; any other goes to the hook that was set."""
+    error = dropped.exc_value
+    if not any(error is raised for _, raised in _raised):
+        hook(dropped)
+        return
+    number = error.code - 128 if isinstance(error, Terminated) else signal.SIGINT
+    _raised.clear()
+    later = threading.Timer(DROPPED_S, _send, (number,))
+    later.daemon = True
+    later.start()
+
+
+def _send(number: int) -> None:
+    """Send a signal to the main thread, which wakes up where it sleeps; not every system can."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
 
 
 def _handle(error: BaseException) -> None:

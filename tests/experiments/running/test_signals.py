@@ -1,6 +1,8 @@
 """Signals that end the program: as exceptions, and deferred."""
 
 import signal
+import time
+import weakref
 from contextlib import suppress
 
 import pytest
@@ -112,6 +114,24 @@ def test_a_signal_whose_exception_was_lost_ends_the_run_at_the_next_batch(tiny, 
         runner.run(tiny, track=False, root=tmp_path / "runs", hooks=[lose])
     assert lose.batches == 3
     assert "--resume" in caught.value.__notes__[0]
+
+
+def test_a_signal_whose_exception_is_raised_where_none_can_be_is_raised_again(capsys):
+    class Thing:
+        pass
+
+    def interrupted():
+        thing = Thing()
+        watched = weakref.ref(thing, lambda reference: signal.raise_signal(signal.SIGTERM))
+        del thing
+        steps.append("dropped")
+        time.sleep(20)
+        steps.append(watched)
+
+    steps = []
+    assert raised_by(interrupted).code == 128 + signal.SIGTERM
+    assert steps == ["dropped"]
+    assert capsys.readouterr().err == ""
 
 
 def test_an_ignored_signal_stays_ignored_and_a_handler_of_the_callers_is_called():
