@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -35,7 +36,7 @@ def examine() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "BLAS": blas(),
             "threads": threads(),
-            "kernels": "numpy" if kernels.backend() == "numpy" else f"numba {installed('numba')}",
+            "kernels": examine_kernels(),
         },
         "extra 'experiments'": {name: installed(name) for name in EXTRA},
         "store": {"address": _store_address(), "state": _store_state()},
@@ -127,6 +128,17 @@ def threads() -> str:
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
     return ", ".join(given) or "all cores (no OPENBLAS_NUM_THREADS or OMP_NUM_THREADS)"
+
+
+def examine_kernels() -> str:
+    """Return the backend of the kernels, and where compiled ones are kept."""
+    if kernels.backend() == "numpy":
+        return "numpy"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is returned
+        from neuralzoo.core.kernels.numba_backend._jit import cache_folder
+    where = f"cached in {cache_folder()}" if cache_folder() else "compiled by each process: no writable NUMBA_CACHE_DIR"
+    return f"numba {installed('numba')}, {where}"
 
 
 def _store_address() -> str:
