@@ -1,5 +1,6 @@
 """Experiments: everything that decides the outcome of a run, as data."""
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -189,8 +190,9 @@ class Experiment(Settings):
     @field_validator("stop_when")
     @classmethod
     def _is_a_stop_condition(cls, stop_when: str | None) -> str | None:
-        if stop_when is not None and not _STOP_CONDITION.fullmatch(stop_when):
-            raise ValueError("it needs a metric of training or validation, >= or <=, and a number")
+        match = _STOP_CONDITION.fullmatch(stop_when or "")
+        if stop_when is not None and not (match and math.isfinite(float(match[3]))):
+            raise ValueError("it needs a metric of training or validation, >= or <=, and a finite number")
         return stop_when
 
     @field_validator("hooks", "figures")

@@ -57,14 +57,14 @@ class StopWhen:
     Metrics of `train/...` are means over the epoch's batches, each measured before its step. It does not stop at an
     epoch without the metric, of which it warns: an error there would cost the epoch, and every time it is resumed.
 
-    Raises: ValueError when there is not exactly one bound, or it is NaN.
+    Raises: ValueError when there is not exactly one bound, or it is not finite.
     """
 
     def __init__(self, metric: str, *, at_least: float | None = None, at_most: float | None = None) -> None:
         if (at_least is None) == (at_most is None):
             raise ValueError(f"StopWhen got at_least={at_least} and at_most={at_most}; it needs exactly one of them")
-        if any(bound is not None and math.isnan(bound) for bound in (at_least, at_most)):
-            raise ValueError(f"StopWhen got at_least={at_least} and at_most={at_most}; it needs a number as its bound")
+        if not all(bound is None or math.isfinite(bound) for bound in (at_least, at_most)):
+            raise ValueError(f"StopWhen got at_least={at_least} and at_most={at_most}; it needs a finite bound")
         self.metric = metric
         self.at_least = -math.inf if at_least is None else at_least
         self.at_most = math.inf if at_most is None else at_most

@@ -130,10 +130,16 @@ def test_a_stop_condition_is_parsed_and_comes_back_from_toml(stop_when, stop_con
 
 
 @pytest.mark.parametrize(
-    "stop_when", ["test/accuracy >= 0.9", "accuracy >= 0.9", "train/loss < 1", "val/loss <= small", ""]
+    "stop_when",
+    [
+        *("test/accuracy >= 0.9", "accuracy >= 0.9", "train/loss < 1", "val/loss <= small", ""),
+        *("val/loss <= 1e999", "val/loss >= -1e999", "val/loss <= nan", "val/loss <= inf"),
+    ],
 )
 def test_a_malformed_stop_condition_is_refused_with_what_it_needs(stop_when):
-    with pytest.raises(SettingError, match=r"stop_when.*it needs a metric of training or validation, >= or <=, and"):
+    with pytest.raises(
+        SettingError, match=r"stop_when.*it needs a metric of training or validation, >= or <=, and a finite"
+    ):
         experiment().set([f"stop_when='{stop_when}'"])
 
 

@@ -109,9 +109,12 @@ def test_stop_when_does_not_stop_at_an_epoch_without_the_metric_and_warns(bound)
     assert stop is None
 
 
-def test_a_bound_that_is_nan_is_refused():
-    with pytest.raises(ValueError, match="StopWhen got at_least=nan and at_most=None; it needs a number as its bound"):
-        StopWhen("val/loss", at_least=float("nan"))
+def test_a_bound_that_is_not_finite_is_refused():
+    for wrong in ("nan", "inf", "-inf"):
+        with pytest.raises(
+            ValueError, match=f"StopWhen got at_least={wrong} and at_most=None; it needs a finite bound"
+        ):
+            StopWhen("val/loss", at_least=float(wrong))
     for wrong in ("nan", "inf"):
         with pytest.raises(ValueError, match=f"patience={wrong}; it needs at least 1 epoch"):
             EarlyStopping(patience=float(wrong))

@@ -86,6 +86,8 @@ def test_the_first_condition_decides_between_no_and_partly():
         ({"of": "a"}, "exactly one of at_least and at_most"),
         ({"of": "a", "at_least": 1, "at_most": 2}, "exactly one"),
         ({"of": "a", "ratio": True, "at_least": 1}, "needs `over`"),
+        ({"of": "a", "at_least": float("inf")}, "should be a finite number"),
+        ({"of": "a", "at_most": float("nan")}, "should be a finite number"),
     ],
 )
 def test_a_condition_that_can_not_be_evaluated_is_refused(wrong, words):
