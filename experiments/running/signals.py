@@ -127,7 +127,7 @@ def _raise_later(hook: Callable[[Any], Any], dropped: Any) -> None:
     if not any(error is raised for _, raised in _raised):
         hook(dropped)
         return
-    number = error.code - 128 if isinstance(error, Terminated) else signal.SIGINT
+    number = int(str(error.code)) - 128 if isinstance(error, Terminated) else signal.SIGINT
     _raised.clear()
     later = threading.Timer(DROPPED_S, _send, (number,))
     later.daemon = True
