@@ -2,8 +2,8 @@
 
 A checkpoint is one safetensors file, for one file can be replaced in one atomic step. Its arrays are the learner's
 state; its header holds, as JSON, the trainer's and the settings of the run, and a checksum. Nothing is ever unpickled.
-The history of a run grows with it: `Checkpoints` appends it to a file beside the checkpoint, `save_checkpoint`, which
-writes one checkpoint, puts it into the header.
+The history of a run grows with it: `Checkpoints` appends it to a file beside the checkpoint (see `HistoryFile`), and
+`save_checkpoint`, which writes one checkpoint, puts it into the header.
 """
 
 import json
@@ -83,13 +83,13 @@ def save_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -
 
 
 def trainer_state(saved: ArrayFile) -> dict[str, Any]:
-    """Return the trainer's state of a checkpoint, with the history, which may be in a file beside it.
+    """Return the trainer's state of a checkpoint, with the part of the history that is in a file beside it.
 
     Raises: ValueError when that file is not as it was written.
     """
     state: dict[str, Any] = saved.metadata["trainer"]
     if "history" in saved.metadata:
-        state = state | {"history": HistoryFile(saved.path).read(**saved.metadata["history"])}
+        state = state | {"history": HistoryFile(saved.path).read(**saved.metadata["history"]) + state["history"]}
     return state
 
 
@@ -120,7 +120,7 @@ def load_checkpoint(path: Path, trainer: Trainer, settings: Mapping[str, Any]) -
 class Checkpoints:
     """Trainer hook: a checkpoint after every epoch, and within one every `every_s` seconds or `every_steps` steps.
 
-    A checkpoint costs the same after any number of epochs: those before are in a file beside it (see `HistoryFile`).
+    A checkpoint costs the same after any number of epochs: most of their history is in a file beside it.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any], *, every_s: float = 30.0, every_steps: int = 0) -> None:
@@ -145,7 +145,7 @@ class Checkpoints:
 
     def _write(self, trainer: Trainer) -> None:
         history = self._history.write(trainer.history)  # before the checkpoint that counts it
-        metadata = {"settings": self.settings, "trainer": trainer.state(since=trainer.epoch), "history": history}
+        metadata = {"settings": self.settings, "trainer": trainer.state(since=self._history.epochs), "history": history}
         write(self.path, trainer.learner.state(), metadata)
         self._written = time.monotonic()
 

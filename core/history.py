@@ -9,12 +9,15 @@ from zlib import crc32
 from neuralzoo.core.files import atomic_write
 from neuralzoo.core.learner import MetricValues
 
+EPOCHS_AT_ONCE = 50
+
 
 class HistoryFile:
-    """The metrics of each epoch as a line of JSON; a checkpoint holds how many bytes of it are its own, and a checksum.
+    """The metrics of most epochs as lines of JSON; a checkpoint holds those after, and the file's length and checksum.
 
-    Lines are on the disk before the checkpoint that counts them is. Those of a run that was killed in between are
-    counted by none: reading ignores them, and the first writing of a process replaces the file.
+    The file grows by many epochs at once, for each time it is flushed to the disk, as a checkpoint is. Its lines are
+    there before the checkpoint that counts them. Those of a run that was killed in between are counted by none: reading
+    ignores them, and the first writing of a process replaces the file.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -22,26 +25,31 @@ class HistoryFile:
         self.epochs = self.bytes = self.checksum = 0
 
     def write(self, history: Sequence[MetricValues]) -> dict[str, int]:
-        """Append the epochs that are not in the file yet; return what `read` needs.
+        """Append the epochs that are not in the file yet if they are many; return what `read` needs.
 
-        A file that is not as long as this object left it (of another process, removed, cut) is written anew.
+        `epochs` counts those in the file. One that is not as long as this object left it (of another process, removed,
+        cut) is written anew.
         """
         fresh = not (self.bytes and self.path.is_file() and self.path.stat().st_size == self.bytes)
         if fresh:
             self.epochs = self.bytes = self.checksum = 0
+        if len(history) - self.epochs >= EPOCHS_AT_ONCE:
+            self._append(history, fresh)
+        return {"bytes": self.bytes, "checksum": self.checksum}
+
+    def _append(self, history: Sequence[MetricValues], fresh: bool) -> None:
         lines = "".join(json.dumps(epoch) + "\n" for epoch in history[self.epochs :]).encode()
         if fresh:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(self.path) as temporary:
-                _append(temporary, lines)
-        elif lines:
-            _append(self.path, lines)
+                _write_lines(temporary, lines)
+        else:
+            _write_lines(self.path, lines)
         self.epochs, self.bytes = len(history), self.bytes + len(lines)
         self.checksum = crc32(lines, self.checksum)
-        return {"bytes": self.bytes, "checksum": self.checksum}
 
     def read(self, bytes: int, checksum: int) -> list[MetricValues]:
-        """Return the epochs that a checkpoint counts.
+        """Return the epochs in the file that a checkpoint counts.
 
         Raises: ValueError when the file does not hold them.
         """
@@ -59,7 +67,7 @@ class HistoryFile:
         return [json.loads(line) for line in content.splitlines()]
 
 
-def _append(path: Path, lines: bytes) -> None:
+def _write_lines(path: Path, lines: bytes) -> None:
     with open(path, "ab") as file:
         file.write(lines)
         file.flush()

@@ -52,7 +52,6 @@ def test_a_run_writes_all_its_files_to_its_folder(tiny, tmp_path):
         ".lock",
         "experiment.toml",
         "checkpoint.safetensors",
-        "checkpoint.history.jsonl",
         "model.safetensors",
         "result.json",
         "figures/learning_curve.png",
