@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neuralzoo.core import history
 from neuralzoo.core.batches import ArrayBatches
 from neuralzoo.core.blocks.activation import ACTIVATIONS
 from neuralzoo.core.blocks.combine import Sequential
@@ -26,6 +27,7 @@ from neuralzoo.core.trainer import Trainer
 
 EPOCHS, STEPS_PER_EPOCH, EVERY_STEPS = 4, 15, 4
 SETTINGS = {"architecture": "to be killed"}
+history.EPOCHS_AT_ONCE = 1  # so that kills meet the file of the history, too
 
 
 class Progress:
