@@ -1,14 +1,14 @@
 """The saved verdicts, and the tables that are generated from them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from neuralzoo.experiments.claims.runner import claim_key, claims_of
 from neuralzoo.experiments.claims.verdict import Verdict, condition_rows
 from neuralzoo.experiments.running.files import write_text
 from neuralzoo.experiments.running.markdown import markdown_table
-from neuralzoo.experiments.running.metrics import metric_info
+from neuralzoo.experiments.running.metrics import MetricInfo, metric_info
 from neuralzoo.registry import Claim, SettingError, ZooError, find, get
 
 HOME = Path(os.path.realpath(__file__)).parent
@@ -106,7 +106,7 @@ def _quantity(v: Verdict) -> str:
     condition = v.conditions[0].condition
     if condition.ratio:
         return f"{condition.metric}, ratio"
-    return f"{condition.metric}{', difference' * (condition.over is not None)}{_unit(v, condition.metric)}"
+    return f"{condition.metric}{', difference' * (condition.over is not None)}{_unit(condition.metric, _metrics(v))}"
 
 
 def page(verdicts: Sequence[Verdict]) -> str:
@@ -120,6 +120,7 @@ def page(verdicts: Sequence[Verdict]) -> str:
 
 
 def _section(v: Verdict) -> list[str]:
+    declared = _metrics(v)
     lines = ["", f"## {v.architecture}: {v.claim} ({v.decision})", "", v.sentence, ""]
     if reason := stale(v):
         lines += [f"**Stale**: {reason}.", ""]
@@ -129,7 +130,13 @@ def _section(v: Verdict) -> list[str]:
         markdown_table(
             ("candidate", "dataset", "parameters", "metric", f"seeds {', '.join(map(str, v.seeds))}"),
             [
-                (label, v.datasets[label], f"{v.num_parameters[label]:,}", f"{metric}{_unit(v, metric)}", _list(values))
+                (
+                    label,
+                    v.datasets[label],
+                    f"{v.num_parameters[label]:,}",
+                    f"{metric}{_unit(metric, declared)}",
+                    _list(values),
+                )
                 for label, by in v.values.items()
                 for metric, values in by.items()
             ],
@@ -152,11 +159,15 @@ def _section(v: Verdict) -> list[str]:
     return lines
 
 
-def _unit(v: Verdict, metric: str) -> str:
+def _metrics(v: Verdict) -> Mapping[str, MetricInfo]:
     try:
-        info = metric_info(metric, get(v.architecture).metrics)
+        return get(v.architecture).metrics
     except ZooError:  # not installed: the verdict is called stale, with the reason
-        return ""
+        return {}
+
+
+def _unit(metric: str, declared: Mapping[str, MetricInfo]) -> str:
+    info = metric_info(metric, declared)
     return f" ({info.unit})" if info is not None and info.unit else ""
 
 
