@@ -30,25 +30,21 @@ class EarlyStopping:
         self.metric = metric
         self.patience = patience
         self.sign = 1.0 if mode == "min" else -1.0
-        self._read(())
+        self.history: Sequence[MetricValues] = ()
+        self.epochs = self.best_epoch = 0
+        self.best = math.inf
 
     @hookimpl
     def should_stop(self, trainer: Trainer) -> bool | None:
         """Return True when the best value is `patience` epochs old."""
-        if trainer.history is not self.history or len(self.history) < self.epochs:
-            self._read(trainer.history)
+        if trainer.history is not self.history:
+            self.history, self.epochs = trainer.history, 0
         for epoch in range(self.epochs, len(self.history)):
             value = self.sign * value_of(self.history[epoch], self.metric, "EarlyStopping")
-            if value < self.best or epoch == 0:
+            if epoch == 0 or value < self.best:
                 self.best, self.best_epoch = math.inf if math.isnan(value) else value, epoch
         self.epochs = len(self.history)
         return self.epochs - 1 - self.best_epoch >= self.patience or None
-
-    def _read(self, history: Sequence[MetricValues]) -> None:
-        """Begin with another history."""
-        self.history = history
-        self.epochs = self.best_epoch = 0
-        self.best = math.inf
 
 
 class StopWhen:

@@ -109,6 +109,24 @@ def test_stop_when_does_not_stop_at_an_epoch_without_the_metric_and_warns(bound)
     assert stop is None
 
 
+def test_early_stopping_reads_each_epoch_once():
+    class Counted(list):
+        reads = 0
+
+        def __getitem__(self, index):
+            self.reads += 1
+            return super().__getitem__(index)
+
+        def __iter__(self):
+            raise AssertionError("the whole history is read")
+
+    history, stopping = Counted(), EarlyStopping("val/loss", patience=100)
+    for epoch in range(50):
+        history.append({"val/loss": 1 / (epoch + 1)})
+        assert stopping.should_stop(SimpleNamespace(history=history)) is None
+    assert history.reads == 50
+
+
 def test_a_bound_that_is_not_finite_is_refused():
     for wrong in ("nan", "inf", "-inf"):
         with pytest.raises(
