@@ -116,7 +116,8 @@ def test_figures_and_settings_are_artifacts(uri, tracked):
 
 def test_the_model_is_logged_as_a_pyfunc_model_without_pickle(uri, tracked):
     result, run = tracked
-    (logged,) = connect(uri).search_logged_models([run.info.experiment_id])
+    models = connect(uri).search_logged_models([run.info.experiment_id])  # of other tests' runs, too
+    (logged,) = (model for model in models if model.source_run_id == run.info.run_id)
     with use_tracking_uri(uri):
         served = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
         files = [f for _, _, names in os.walk(mlflow.artifacts.download_artifacts(logged.model_uri)) for f in names]
