@@ -111,7 +111,7 @@ def train(
 
 @contextmanager
 def locked_for_training(folder: RunFolder) -> Iterator[None]:
-    """Lock a run folder, before anything in it is looked at, with a resume hint for whoever interrupts the block.
+    """Lock a run folder, before anything in it is looked at, with a resume hint when the block is interrupted.
 
     Raises: SettingError when another process trains it.
     """

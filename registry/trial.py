@@ -104,7 +104,7 @@ def serve(plugins: Sequence[Sequence[Any]]) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the one that started it was killed: nobody would end an import that never returns."""
+    """End this process when the one that started it was killed; else an import that never returns would go on."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

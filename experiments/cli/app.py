@@ -70,7 +70,6 @@ def main() -> None:
         with signals_as_exceptions(ctrl_c=Terminated):  # typer prints an empty line on a KeyboardInterrupt
             code = app(standalone_mode=False) or 0
             out.flush()
-        sys.exit(code)
     except Terminated as terminated:
         if debug:
             raise
@@ -88,6 +87,7 @@ def main() -> None:
         if message:
             out.error(message)
         sys.exit(2)
+    sys.exit(code)  # not above, where it would pass `user_errors`, which imports NumPy
 
 
 def show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

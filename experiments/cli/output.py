@@ -46,7 +46,7 @@ def replace_unencodable() -> None:
 class Stream:
     """A standard stream, looked up when it is used; one that takes no more text ends the command.
 
-    A pipe that nobody reads any more ends it as SIGPIPE does, a terminal that is gone as SIGHUP. What is reported on
+    A pipe whose reader is gone ends it as SIGPIPE does, a terminal that is gone as SIGHUP. What is reported on
     standard error then is lost.
     """
 

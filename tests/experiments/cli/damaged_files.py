@@ -178,11 +178,11 @@ def judged(kind: str, folder: str, here: Path, status: int | None, expected: Any
     return "" if outcome(kind, folder) == expected else "another result, without a word"
 
 
-def case(kind: str, source: Path, root: Path, rng: random.Random | None, expected: Any) -> tuple[dict[str, str], Any]:
+def case(kind: str, source: Path, root: Path, rng: random.Random | None, expected: Any) -> tuple[dict[str, Any], Any]:
     """Damage a file of a copy of a folder, unless there is no `rng`, and read it; return what happened and came out."""
     here, folder = Path(tempfile.mkdtemp(dir=root)), source.name
     shutil.copytree(source, here / folder)
-    about = {"kind": kind, "folder": folder, "file": "", "how": ""}
+    about: dict[str, Any] = {"kind": kind, "folder": folder, "file": "", "how": ""}
     files = [p for p in sorted((here / folder).rglob("*")) if p.is_file() and p.suffix not in (".png", ".html")]
     if rng is not None:
         if kind == "page":
@@ -204,7 +204,8 @@ def case(kind: str, source: Path, root: Path, rng: random.Random | None, expecte
             os.chdir(here)
             return about, outcome(kind, folder)
         wrong = judged(kind, folder, here, status, expected)
-        return about | {"wrong": wrong, "err": (here / "err").read_text(errors="replace")[-1500:]}, None
+        code = None if status is None else os.waitstatus_to_exitcode(status)
+        return about | {"wrong": wrong, "code": code, "err": (here / "err").read_text(errors="replace")[-1500:]}, None
     finally:
         os.chdir(root)
         with contextlib.suppress(OSError):
@@ -236,7 +237,7 @@ def main() -> int:
                 expected[name] = case(kind, root / name, root, None, None)[1]
             about, _ = case(kind, root / name, root, rng, expected[name])
             failed += bool(about["wrong"])
-            refused += "neuralzoo: " in about["err"]
+            refused += about["code"] == 2
             if about["wrong"] or chosen.only is not None:
                 print(json.dumps({"case": number} | about), flush=True)
         os.chdir("/")

@@ -2,7 +2,7 @@
 
     python tests/experiments/cli/interrupted.py 50 SIGTERM --seed 0 [--only 17]
 
-The second word is SIGINT, SIGTERM, SIGHUP, pipe (whoever reads the output goes away) or SIGKILL. Cases go through all
+The second word is SIGINT, SIGTERM, SIGHUP, pipe (the reader of the output goes away) or SIGKILL. Cases go through all
 architectures and a comparison. Every case is a forked child of this process, which has all imports done, but for one in
 ten, which is a process of its own. An interrupted run is resumed, and has to end with the bits of an undisturbed one.
 Prints the cases that failed, as JSON lines, and ends with exit code 1 if any did.
@@ -228,12 +228,12 @@ class Trial:
             return (), f"it left {files[0].name}"
         if number == 13 and not stopped and "KILLED" not in recorded:
             return () if recorded else same, ""
-        told = ENDED_BY.fullmatch(stopped[0]) if len(stopped) == 1 else None
-        if told is None or (told[1] or "pipe") != self.how:
+        found = ENDED_BY.fullmatch(stopped[0]) if len(stopped) == 1 else None
+        if found is None or (found[1] or "pipe") != self.how:
             return (), "it did not say in one line what happened and how to go on"
-        if resume := RESUME.fullmatch(told[2]):
+        if resume := RESUME.fullmatch(found[2]):
             return tuple(resume[1].split()), ""
-        return () if told[2].endswith("is finished") else same, ""
+        return () if found[2].endswith("is finished") else same, ""
 
 
 def warm(chosen: list[Subject]) -> None:

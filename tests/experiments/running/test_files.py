@@ -58,7 +58,8 @@ def test_the_damaged_tracking_file_of_one_run_hides_no_other(tmp_path, tiny):
 
 def test_a_json_file_has_a_largest_size(tmp_path):
     with open(tmp_path / "result.json", "wb") as file:
-        file.truncate(MAX_BYTES + 1)
+        file.seek(MAX_BYTES)
+        file.write(b"0")
     with pytest.raises(SettingError, match="a JSON file needs at most"):
         read_json(tmp_path / "result.json")
 

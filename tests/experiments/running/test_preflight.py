@@ -81,7 +81,9 @@ def test_values_without_a_finite_square_in_float32_are_rejected_before_training(
     data = datasets.load("two-spirals")
     x, y = data.train[0].astype(dtype), data.train[1]
     x[[2, 5, 5], [0, 0, 1]] = value
-    with pytest.raises(datasets.DataError, match=r"has 2 of 194 examples in its train split with values that are beyond"):
+    with pytest.raises(
+        datasets.DataError, match=r"has 2 of 194 examples in its train split with values that are beyond"
+    ):
         checked(replace(data, train=(x, y)))
     x[[2, 5, 5], [0, 0, 1]] = np.sign(value) * 1e19
     checked(replace(data, train=(x, y)))
