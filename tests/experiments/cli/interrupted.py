@@ -1,8 +1,8 @@
 """Interruptions at random moments: the record, the exit code and what is said are right, and the run goes on.
 
-    python tests/experiments/cli/interrupted.py 50 SIGTERM --seed 0 [--only 17]
+    python tests/experiments/cli/interrupted.py 50 SIGTERM pipe --seed 0 [--only 17]
 
-The second word is SIGINT, SIGTERM, SIGHUP, pipe (the reader of the output goes away) or SIGKILL. Cases go through all
+The words are some of SIGINT, SIGTERM, SIGHUP, pipe (the reader of the output goes away), SIGKILL. Cases go through all
 architectures and a comparison. Every case is a forked child of this process, which has all imports done, but for one in
 ten, which is a process of its own. An interrupted run is resumed, and has to end with the bits of an undisturbed one.
 Prints the cases that failed, as JSON lines, and ends with exit code 1 if any did.
@@ -271,7 +271,7 @@ def main() -> int:
     """Run the cases of the command line and return how many failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
-    parser.add_argument("how", choices=HOWS)
+    parser.add_argument("hows", choices=HOWS, nargs="+")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="the number of one case, with everything that it says")
     asked = parser.parse_args()
@@ -283,20 +283,28 @@ def main() -> int:
         (number, real if number % 10 == 9 else order[number % len(order)], rng.uniform(0.0, 1.05))
         for number in range(asked.count)
     ]
-    since, failed = time.perf_counter(), 0
+    failed = 0
     warm(list(dict.fromkeys(subject for _, subject, _ in cases)))
     with tempfile.TemporaryDirectory() as folder:
-        trial = Trial(Path(folder), empty_store(Path(folder)), asked.how)
-        for number, subject, fraction in cases:
-            if asked.only is not None and number != asked.only:
-                continue
-            problem, said = trial.wrong(subject, fraction)
-            failed += bool(problem)
-            if problem or asked.only is not None:
-                shown = {"case": number, "wrong": problem, "at": round(fraction, 3), "words": subject.words}
-                print(json.dumps(shown | {"kind": subject.kind, "err": said}), flush=True)
-    ran = f"{asked.count} interruptions by {asked.how}, {failed} failed"
-    print(f"{ran} ({trial.finished} came after the end), {time.perf_counter() - since:.0f} s")
+        store = empty_store(Path(folder))
+        for how in asked.hows:
+            failed += interrupt(Trial(Path(folder), store, how), cases, asked.only)
+    return failed
+
+
+def interrupt(trial: Trial, cases: list[tuple[int, Subject, float]], only: int | None) -> int:
+    """Interrupt commands in one way, print the cases that failed and a summary, and return how many failed."""
+    since, failed = time.perf_counter(), 0
+    for number, subject, fraction in cases:
+        if only is not None and number != only:
+            continue
+        problem, said = trial.wrong(subject, fraction)
+        failed += bool(problem)
+        if problem or only is not None:
+            shown = {"case": number, "wrong": problem, "at": round(fraction, 3), "words": subject.words}
+            print(json.dumps(shown | {"kind": subject.kind, "err": said}), flush=True)
+    ran = f"{len(cases)} interruptions by {trial.how}, {failed} failed"
+    print(f"{ran} ({trial.finished} came after the end), {time.perf_counter() - since:.0f} s", flush=True)
     return failed
 
 
