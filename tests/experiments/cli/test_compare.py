@@ -34,7 +34,7 @@ def test_the_table_and_the_page_are_printed_and_the_page_is_written_again_withou
         (["compare", "fnn", "--write"], "it needs --arena"),
         (["compare", "fnn", "fnm", "--dataset", "mnist1d"], "did you mean fnn"),
         (["compare", "fnn", "--page", "."], "needs only the folder"),
-        (["compare", "--page", "nowhere"], "nowhere can't be read"),
+        (["compare", "--page", "nowhere"], "nowhere is not there"),
     ],
 )
 def test_a_mistake_is_one_line(neuralzoo, words, expected):
