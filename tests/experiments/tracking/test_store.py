@@ -162,6 +162,8 @@ def test_a_process_that_dies_while_it_creates_the_store_leaves_no_store_and_no_l
     """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     assert not (tmp_path / "mlflow.db").exists()
+    again = f"from neuralzoo.experiments.tracking.client import connect; connect({new_uri!r})"
+    subprocess.run([sys.executable, "-c", again], check=True)  # a process of its own makes its store, not a copy of one
     assert [e.name for e in connect(new_uri).search_experiments()] == ["Default"]
     assert nothing_half_written(tmp_path)
 
