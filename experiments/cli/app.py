@@ -63,13 +63,15 @@ def main() -> None:
     if "error" in {option.partition(":")[0] for option in sys.warnoptions}:
         warnings.simplefilter("default")  # those of other libraries would end a command anywhere
     warnings.showwarning = show_warning
-    sys.excepthook = show_traceback
     set_spinner(out.spinner)
     atexit.register(ignore_signals)
     try:
         with signals_as_exceptions(ctrl_c=Terminated):  # typer prints an empty line on a KeyboardInterrupt
-            code = app(standalone_mode=False) or 0
-            out.flush()
+            try:
+                code = app(standalone_mode=False) or 0
+                out.flush()
+            finally:
+                sys.excepthook = show_traceback  # not earlier: typer sets one of its own
     except Terminated as terminated:
         if debug:
             raise

@@ -47,11 +47,26 @@ def test_what_the_system_refuses_is_one_line_with_the_file(tmp_path):
     assert one_line_message(caught.value) is None
 
 
-def test_a_traceback_shows_no_password(capsys):
-    from neuralzoo.experiments.cli.app import show_traceback
+def test_a_traceback_shows_no_password(capsys, monkeypatch):
+    import typer
 
-    error = ValueError("postgresql://me:sEcret@host/x can't be reached")
-    show_traceback(ValueError, error, None)
+    from neuralzoo.experiments.cli import app
+
+    failing = typer.Typer(pretty_exceptions_enable=False)
+
+    @failing.command()
+    def command():
+        raise ValueError("postgresql://me:sEcret@host/x can't be reached")
+
+    monkeypatch.setattr(app, "app", failing)
+    monkeypatch.setattr(app.atexit, "register", lambda function: None)
+    monkeypatch.setattr(app, "set_spinner", lambda spinner: None)
+    monkeypatch.setattr(sys, "argv", ["neuralzoo", "--debug"])
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    monkeypatch.setattr("warnings.showwarning", app.show_warning)
+    with pytest.raises(ValueError, match="sEcret") as caught:
+        app.main()
+    sys.excepthook(caught.type, caught.value, caught.tb)
     shown = capsys.readouterr().err
     assert "ValueError: postgresql://***@host/x can't be reached" in shown
     assert "sEcret" not in shown
