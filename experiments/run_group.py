@@ -15,7 +15,7 @@ from neuralzoo.experiments.running.files import write_text
 from neuralzoo.experiments.running.model_file import load_model
 from neuralzoo.experiments.running.preflight import prepare
 from neuralzoo.experiments.running.run_folder import Result, RunFolder
-from neuralzoo.experiments.running.signals import end_status, hint_if_interrupted, signals_as_exceptions
+from neuralzoo.experiments.running.signals import GOES_ON, end_status, hint_if_interrupted, signals_as_exceptions
 from neuralzoo.experiments.running.time_budget import TimeBudget
 from neuralzoo.registry import Experiment, SettingError
 from neuralzoo.registry.dataset import digest
@@ -95,7 +95,7 @@ class RunGroup:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             signals_as_exceptions(),
-            hint_if_interrupted(lambda: "the same command goes on"),
+            hint_if_interrupted(lambda: GOES_ON),
             RunFolder(self.folder).locked(),
         ):
             self.is_open = True

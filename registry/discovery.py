@@ -235,9 +235,9 @@ def _isolated(method: Callable[..., Any], architecture: Architecture) -> Callabl
     """Return a learner's method whose errors are a SettingError, of a ValueError, or else a PluginError."""
 
     @wraps(method)
-    def call(*arguments: Any) -> Any:
+    def call(*arguments: Any, **named: Any) -> Any:
         try:
-            return method(*arguments)
+            return method(*arguments, **named)
         except (ZooError, Terminated, DivergenceError, MemoryError):
             raise
         except ValueError as error:  # it refuses what it got

@@ -13,7 +13,7 @@ from neuralzoo.experiments.comparing import page
 from neuralzoo.experiments.comparing.comparison import Comparison
 from neuralzoo.experiments.comparing.result import REPORT, ComparisonResult, PageText, Report
 from neuralzoo.experiments.doctor import machine
-from neuralzoo.experiments.running.signals import hint_if_interrupted, signals_as_exceptions
+from neuralzoo.experiments.running.signals import GOES_ON, hint_if_interrupted, signals_as_exceptions
 
 PAGE = "comparison.html"
 
@@ -33,7 +33,7 @@ def run_and_report(comparisons: Sequence[Comparison], text: PageText, folder: Pa
 
     Raises: the errors of `Comparison.run`.
     """
-    with signals_as_exceptions(), hint_if_interrupted(lambda: "the same command goes on"):
+    with signals_as_exceptions(), hint_if_interrupted(lambda: GOES_ON):
         return _run_and_report(comparisons, text, folder)
 
 

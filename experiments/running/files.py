@@ -17,8 +17,6 @@ from neuralzoo.registry import SettingError
 FIGURE_SIZE = (7.2, 4.5)  # inches
 MAX_BYTES = 1 << 28
 """Of a JSON file: what is larger was not written by a run, and is not read into memory."""
-
-
 NEEDED = "it needs to be as it was written, or removed"
 M = TypeVar("M", bound=BaseModel)
 

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from neuralzoo.core.learner import MetricValues
 from neuralzoo.experiments.running.files import NEEDED, Record, write_text
+from neuralzoo.experiments.running.signals import GOES_ON
 from neuralzoo.registry import Experiment, SettingError
 from neuralzoo.registry.errors import nearest
 
@@ -70,7 +71,7 @@ class RunFolder:
         """How to resume the run when it was interrupted, as a message."""
         finished, in_group = self.result.exists() and not self.unlogged, self.key.exists()
         if not self.experiment.exists() or (finished and in_group):
-            return "the same command goes on"
+            return GOES_ON
         if finished:
             return f"{self.path} is finished"
         name = self.name if self.path.parent == RUNS else self.path

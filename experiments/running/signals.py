@@ -21,6 +21,9 @@ Closing a terminal does that. A later one acts at once, also within a write.
 """
 
 DROPPED_S = 0.05
+"""A signal whose exception was dropped is sent again after as many seconds."""
+GOES_ON = "the same command goes on"
+"""How to go on where what is finished is not done again."""
 
 _raised: list[tuple[float, BaseException]] = []  # when, and the exceptions of the signals since the handlers were set
 _deferred: list[tuple[float, BaseException]] = []

@@ -1,6 +1,43 @@
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture
+def run_cases(tmp_path):
+    """A function that runs a script of cases beside this file, each a forked child, and returns the finished process.
+
+    What the surroundings set is left out, but for the few variables that the script needs.
+    """
+
+    def run(script, *words):
+        kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "NEURALZOO_DATA_MIRROR")}
+        return subprocess.run(
+            [sys.executable, str(Path(__file__).with_name(script)), *map(str, words)],
+            env=kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def failed_cases(run_cases):
+    """A function that returns what failed among some cases of a script, as text; nothing if none did."""
+
+    def failed(script, count, *words, summaries=("{count} cases, 0 failed",)):
+        done = run_cases(script, count, *words)
+        if all(summary.format(count=count) in done.stdout for summary in summaries):
+            return ""
+        return done.stdout[-8000:] + done.stderr[-2000:]
+
+    return failed
 
 
 @pytest.fixture

@@ -226,6 +226,11 @@ def outcome(case: Case, root: Path) -> tuple[str, str]:
 
 def forked(work: Callable[[], int]) -> int | None:
     """Run something in a forked child and return how it ended, None if it had to be killed."""
+    return ended(begun(work), SECONDS)
+
+
+def begun(work: Callable[[], int]) -> int:
+    """Begin something in a forked child, whose exit code is what it returns, and return the child's process id."""
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -239,15 +244,20 @@ def forked(work: Callable[[], int]) -> int | None:
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
-    deadline, status = time.monotonic() + SECONDS, None
-    while status is None and time.monotonic() < deadline:
-        done, found = os.waitpid(pid, os.WNOHANG)
-        status = found if done else None
+    return pid
+
+
+def ended(pid: int, seconds: float) -> int | None:
+    """Wait for a process and return how it ended, None if it had to be killed."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status
         time.sleep(0.005)
-    if status is None:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-    return status
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None
 
 
 def warm() -> None:

@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -69,9 +68,9 @@ def start(subject: Subject, words: tuple[str, ...], folder: Path, pipe: tuple[in
     if subject.kind == REAL:
         command = [str(Path(sys.executable).with_name("neuralzoo")), *words]
         pid = subprocess.Popen(command, cwd=folder, stdout=out, stderr=files[1], preexec_fn=default_signals).pid
-    elif (pid := os.fork()) == 0:
-        code = 99
-        try:
+    else:
+
+        def work() -> int:
             os.chdir(folder)
             os.dup2(out, 1)
             os.dup2(files[1], 2)
@@ -81,14 +80,9 @@ def start(subject: Subject, words: tuple[str, ...], folder: Path, pipe: tuple[in
             if subject.figures:
                 sys.modules["neuralzoo.experiments.run"].find_spec = importlib.util.find_spec  # type: ignore[attr-defined]
             default_signals()
-            code = hostile.commanded(list(words))
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(code)
+            return hostile.commanded(list(words))
+
+        pid = hostile.begun(work)
     for file in files:
         os.close(file)
     return pid
@@ -103,15 +97,8 @@ def default_signals() -> None:
 
 def ended(pid: int) -> int | None:
     """Wait for a process and return its exit code, negative for a signal; None if it had to be killed."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return None
+    status = hostile.ended(pid, SECONDS)
+    return None if status is None else os.waitstatus_to_exitcode(status)
 
 
 def bits(folder: Path) -> str:

@@ -1,14 +1,8 @@
 """Settings and command lines that are wrong in some way: each works or is refused in a sentence (see `hostile`)."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-SCRIPT = Path(__file__).with_name("hostile.py")
-
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="every case is a forked child"),
@@ -16,24 +10,10 @@ pytestmark = [
 ]
 
 
-def failures(folder, count, seed):
-    """Return the failed cases among some, as text; nothing if there are none."""
-    environment = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "NEURALZOO_DATA_MIRROR")}
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(count), "--seed", str(seed)],
-        env=environment | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return "" if f"{count} cases, 0 failed" in done.stdout else done.stdout[-8000:] + done.stderr[-2000:]
-
-
-def test_hostile_settings_and_command_lines_end_in_a_sentence_or_a_sound_result(tmp_path):
-    assert failures(tmp_path, 60, seed=0) == ""
+def test_hostile_settings_and_command_lines_end_in_a_sentence_or_a_sound_result(failed_cases):
+    assert failed_cases("hostile.py", 60, "--seed", 0) == ""
 
 
 @pytest.mark.slow
-def test_so_do_a_thousand(tmp_path):
-    assert failures(tmp_path, 1000, seed=1) == ""
+def test_so_do_a_thousand(failed_cases):
+    assert failed_cases("hostile.py", 1000, "--seed", 1) == ""
